@@ -1,0 +1,45 @@
+# Two commands: `make demo` and `make test`. Both set up all they need: a virtual environment from the locked
+# requirements, and, through the local stack, everything else below .autoloader/.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test check clean lock
+
+help:  ## Show these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: .venv/installed  ## Land three files and see them become rows in Iceberg (first time: a few minutes of set-up)
+	$(BIN)/autoloader demo
+
+up: .venv/installed  ## Start the local stack and watch over it until Ctrl-C
+	$(BIN)/autoloader up
+
+down: .venv/installed  ## Stop the local stack; its data stays
+	$(BIN)/autoloader down
+
+test: check  ## All checks, then all tests, on real parts
+	$(BIN)/pytest
+
+check: .venv/installed  ## Format, lint, types, import contracts, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit tests/simulation
+
+clean:  ## Stop the local stack and delete everything that is not in git
+	@if [ -x $(BIN)/autoloader ]; then $(BIN)/autoloader down; fi
+	rm -rf .autoloader .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+lock: .venv/installed  ## Write requirements.txt anew from pyproject.toml
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
+
+.venv/installed: requirements.txt pyproject.toml
+	@echo "setting up .venv from requirements.txt (about 700 MB, a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@

@@ -1,0 +1,1 @@
+"""The `autoloader` command: the only room above router, flows and dev."""

@@ -1,0 +1,21 @@
+"""`autoloader deploy`: what the router and its runs need in PostgreSQL and in Prefect."""
+
+import asyncio
+
+from cli import environment
+from router.settings import read_settings
+from schemas.ledger.migrate import upgrade
+
+
+def deploy() -> None:
+    """Bring the ledger's tables, and Prefect's pools, queues, deployments and webhook up to date. Safe to repeat."""
+    from flows import deploy as prefect  # noqa: PLC0415 - Prefect takes two seconds to import; no other command needs it
+
+    environ = environment.environment()
+    settings = read_settings(environ)
+    config = environment.config(environ)
+    upgrade(settings.database_url)
+    print("ledger: up to date")
+    url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{settings.http_host}:{settings.http_port}/webhooks/prefect")
+    for line in asyncio.run(prefect.deploy(config, webhook_url=url, webhook_secret=settings.webhook_secret)):
+        print(line)

@@ -1,0 +1,17 @@
+"""`autoloader router`: the router as a process."""
+
+import asyncio
+
+from cli import environment
+from router import app
+from router.adapters import logs
+from router.settings import read_settings
+
+
+def router() -> None:
+    """Run the router until SIGTERM or SIGINT."""
+    environ = environment.environment()
+    settings = read_settings({**environ, "AUTOLOADER_CONFIG": str(environment.config_path(environ))})
+    config = environment.config(environ)
+    logs.configure()
+    asyncio.run(app.run(settings, config))

@@ -1,0 +1,197 @@
+"""`file` and `arrival`: what intake records and discovery measures."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.outbox import put
+from router.notifications.record import Position
+from router.ports import Announced, Intake, Measurement, Recorded
+from router.rules.identity import Identity
+
+_COLUMNS = 'source_id, object, version, uri, landed, topic, "partition", "offset"'
+_ROWS = "unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::int[], $8::bigint[]"
+_LONGEST_PAUSE = timedelta(minutes=10)
+
+
+class PostgresArrivals:
+    """See `ports.ArrivalLedger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, intake: Intake) -> Recorded:
+        """One statement per table."""
+        async with self._database.transaction() as connection:
+            sizes = [file.size or 0 for file in intake.files]
+            files = await _insert_files(connection, intake.files, sizes)
+            unmeasured = await _insert_arrivals(connection, intake.unmeasured)
+            removed = await _remove(connection, intake.removed)
+            await put(connection, intake.letters)
+        return Recorded(files, unmeasured, removed)
+
+    async def to_measure(self, limit: int) -> Sequence[Announced]:
+        """Due arrivals; until they are measured or a minute has passed nobody else gets them."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                f"""
+                UPDATE arrival a SET due = now() + interval '1 minute', tries = a.tries + 1
+                FROM (SELECT source_id, object, version FROM arrival WHERE due <= now()
+                      ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED) d
+                WHERE (a.source_id, a.object, a.version) = (d.source_id, d.object, d.version)
+                RETURNING {", ".join(f"a.{column}" for column in _COLUMNS.split(", "))}
+                """,  # noqa: S608 - the columns are a constant of this module
+                limit,
+            )
+        return [
+            Announced(
+                Identity(row["source_id"], row["object"], row["version"]),
+                row["uri"],
+                None,
+                row["landed"],
+                Position(row["topic"], row["partition"], row["offset"]),
+            )
+            for row in rows
+        ]
+
+    async def measured(self, measurements: Sequence[Measurement]) -> int:
+        """Files for what is there, outcomes for what is not, another try for what did not answer."""
+        found = [measurement for measurement in measurements if measurement.found is not None]
+        gone = [measurement for measurement in measurements if measurement.letter is not None]
+        async with self._database.transaction() as connection:
+            new = await _insert_files(connection, *_as_measured(found))
+            await _insert_ended(connection, [one.arrival for one in found if _is_overwritten(one)], "superseded")
+            await _insert_ended(connection, [one.arrival for one in gone], "missing")
+            await put(connection, [one.letter for one in gone if one.letter is not None])
+            await _delete_arrivals(connection, [one.arrival for one in (*found, *gone)])
+            await _put_off(connection, [one for one in measurements if one.trouble is not None])
+        return new
+
+
+def _as_measured(found: Sequence[Measurement]) -> tuple[list[Announced], list[int]]:
+    """The arrivals under the version that was found, in key order."""
+    files: dict[Identity, tuple[Announced, int]] = {}
+    for one in found:
+        if one.found is not None:
+            old = one.arrival
+            identity = Identity(old.identity.source_id, old.identity.object, one.found.version)
+            announced = Announced(identity, old.uri, one.found.size, old.landed, old.position)
+            files.setdefault(identity, (announced, one.found.size))
+    ordered = [files[identity] for identity in sorted(files)]
+    return [file for file, _ in ordered], [size for _, size in ordered]
+
+
+def _is_overwritten(one: Measurement) -> bool:
+    told = one.arrival.identity.version
+    return one.found is not None and told not in {"", one.found.version}
+
+
+def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[datetime] | list[int]]:
+    return [
+        [row.identity.source_id for row in rows],
+        [row.identity.object for row in rows],
+        [row.identity.version for row in rows],
+        [row.uri for row in rows],
+        [row.landed for row in rows],
+        [row.position.topic for row in rows],
+        [row.position.partition for row in rows],
+        [row.position.offset for row in rows],
+    ]
+
+
+async def _insert_files(connection: "Connection", rows: Sequence[Announced], sizes: Sequence[int]) -> int:
+    """New files, and those that had gone and have landed again; known ones are left alone."""
+    if not rows:
+        return 0
+    arrays = _arrays(rows)
+    inserted = await connection.execute(
+        f"INSERT INTO file ({_COLUMNS}, size) SELECT * FROM {_ROWS}, $9::bigint[]) ON CONFLICT DO NOTHING",  # noqa: S608
+        *arrays,
+        sizes,
+    )
+    again = await connection.execute(
+        """
+        UPDATE file f SET outcome = NULL, reason = NULL, batch_id = NULL, round = f.round + 1, landed = n.landed,
+                          accepted = now(), size = n.size
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[])
+             AS n (source_id, object, version, landed, size)
+        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
+          AND f.outcome IN ('removed', 'missing') AND f.landed < n.landed
+        """,
+        *arrays[:3],
+        arrays[4],
+        sizes,
+    )
+    return _count(inserted) + _count(again)
+
+
+async def _insert_arrivals(connection: "Connection", rows: Sequence[Announced]) -> int:
+    if not rows:
+        return 0
+    return _count(
+        await connection.execute(
+            f"INSERT INTO arrival ({_COLUMNS}) SELECT * FROM {_ROWS}) ON CONFLICT DO NOTHING",  # noqa: S608
+            *_arrays(rows),
+        )
+    )
+
+
+async def _insert_ended(connection: "Connection", rows: Sequence[Announced], outcome: str) -> None:
+    if rows:
+        await connection.execute(
+            f"""
+            INSERT INTO file ({_COLUMNS}, size, outcome, reason)
+            SELECT *, 0, $9, $10 FROM {_ROWS}) ON CONFLICT DO NOTHING
+            """,  # noqa: S608
+            *_arrays(rows),
+            outcome,
+            f"found {outcome} when it was measured",
+        )
+
+
+async def _remove(connection: "Connection", rows: Sequence[Announced]) -> int:
+    """A removal cancels a load that has not begun, and what is not measured yet."""
+    if not rows:
+        return 0
+    arrays = [
+        [row.identity.source_id for row in rows],
+        [row.identity.object for row in rows],
+        [row.landed for row in rows],
+    ]
+    removals = "unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS r (source_id, object, landed)"
+    same = "(f.source_id, f.object) = (r.source_id, r.object) AND f.landed <= r.landed"
+    await connection.execute(f"DELETE FROM arrival f USING {removals} WHERE {same}", *arrays)  # noqa: S608
+    return _count(
+        await connection.execute(
+            f"UPDATE file f SET outcome = 'removed', reason = 'removed before its load began' FROM {removals} "  # noqa: S608
+            f"WHERE {same} AND f.batch_id IS NULL AND f.outcome IS NULL",
+            *arrays,
+        )
+    )
+
+
+async def _delete_arrivals(connection: "Connection", rows: Sequence[Announced]) -> None:
+    await connection.execute(
+        "DELETE FROM arrival a USING unnest($1::text[], $2::bytea[], $3::text[]) AS m (source_id, object, version) "
+        "WHERE (a.source_id, a.object, a.version) = (m.source_id, m.object, m.version)",
+        *_arrays(rows)[:3],
+    )
+
+
+async def _put_off(connection: "Connection", troubled: Sequence[Measurement]) -> None:
+    if troubled:
+        await connection.execute(
+            """
+            UPDATE arrival a
+            SET reason = t.reason, due = now() + least(interval '1 second' * 2 ^ least(a.tries, 16), $5)
+            FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[]) AS t (source_id, object, version, reason)
+            WHERE (a.source_id, a.object, a.version) = (t.source_id, t.object, t.version)
+            """,
+            *_arrays([one.arrival for one in troubled])[:3],
+            [one.trouble for one in troubled],
+            _LONGEST_PAUSE,
+        )
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])

@@ -1,0 +1,165 @@
+"""`attempt`, `result` and `batch` as they end: what settlement reads and writes."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, assert_never
+
+from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.outbox import put
+from router.rules.completion import EndedBatch, Settlement
+from router.rules.recovery import Again, Close, OpenAttempt, Void
+from schemas.manifest import Manifest, ManifestFile
+from schemas.report import Closed, Report
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class PostgresAttempts:
+    """See `ports.AttemptLedger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_attempts(self, run_ids: Sequence[str] | None = None) -> Sequence[OpenAttempt]:
+        """With their results, and the earlier failures of their batches."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT a.*, r.state, (
+                    SELECT coalesce(jsonb_object_agg(cause, times), '{}') FROM (
+                        SELECT cause, count(*) AS times FROM attempt
+                        WHERE batch_id = a.batch_id AND kind = a.kind AND ended IS NOT NULL AND cause IS NOT NULL
+                        GROUP BY cause) c) AS failures
+                FROM attempt a LEFT JOIN result r USING (batch_id, n)
+                WHERE a.ended IS NULL AND ($1::uuid[] IS NULL OR a.run_id = ANY($1)) ORDER BY a.created
+                """,
+                run_ids,
+            )
+        return [_open_attempt(row) for row in rows]
+
+    async def ended(self, batch: str, n: int) -> EndedBatch | None:
+        """The batch with its files and its run's report."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT b.id, a.n, a.lane, b.manifest, b.landed, b.cut, a.submitted, a.claimed, a.run_id,
+                       r.ended AS reported, r.state, r.report
+                FROM batch b JOIN attempt a ON a.batch_id = b.id JOIN result r USING (batch_id, n)
+                WHERE b.id = $1 AND a.n = $2 AND b.ended IS NULL AND r.state IN ('published', 'closed')
+                """,
+                batch,
+                n,
+            )
+            files = await connection.fetch("SELECT uri, version, size FROM file WHERE batch_id = $1", batch)
+        return None if row is None else _ended_batch(row, files)
+
+    async def settle(self, settlement: Settlement) -> bool:
+        """Batch, attempts, files and event in one transaction."""
+        async with self._database.transaction() as connection:
+            if not await _lock_open(connection, settlement.batch):
+                return False
+            await connection.execute(
+                "UPDATE batch SET ended = now(), outcome = $2, reason = $3 WHERE id = $1",
+                settlement.batch,
+                settlement.outcome,
+                settlement.reason,
+            )
+            await connection.execute(
+                "UPDATE attempt SET ended = now(), outcome = $2 WHERE batch_id = $1 AND ended IS NULL",
+                settlement.batch,
+                "closed" if settlement.outcome == "failed" else "loaded",
+            )
+            await connection.execute(
+                """
+                UPDATE file f SET outcome = e.outcome, rows = e.rows, reason = e.reason
+                FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+                     AS e (uri, version, outcome, rows, reason)
+                WHERE f.batch_id = $1 AND f.uri = e.uri AND f.version = e.version
+                """,
+                settlement.batch,
+                [file.uri for file in settlement.files],
+                [file.version for file in settlement.files],
+                [file.outcome for file in settlement.files],
+                [file.rows for file in settlement.files],
+                [file.reason for file in settlement.files],
+            )
+            await put(connection, [settlement.event])
+        return True
+
+    async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
+        """Under the lock that a run takes before it stages: what it has reported meanwhile counts first."""
+        async with self._database.transaction() as connection:
+            if not await _lock_open(connection, batch):
+                return False
+            reported = await connection.fetchval(
+                "SELECT true FROM result WHERE batch_id = $1 AND n = $2 AND state <> 'staged'", batch, n
+            )
+            if reported or not await _end_attempt(connection, batch, n, decision):
+                return False
+            match decision:
+                case Again():
+                    await connection.execute("UPDATE batch SET due = $2 WHERE id = $1", batch, decision.due)
+                case Close():
+                    await connection.execute(
+                        "UPDATE batch SET closing = $2, due = now() WHERE id = $1", batch, decision.reason
+                    )
+                case Void():
+                    await connection.execute("UPDATE batch SET due = now() WHERE id = $1", batch)
+                case _:
+                    assert_never(decision)
+        return True
+
+
+async def _lock_open(connection: "Connection", batch: str) -> bool:
+    return bool(await connection.fetchval("SELECT true FROM batch WHERE id = $1 AND ended IS NULL FOR UPDATE", batch))
+
+
+async def _end_attempt(connection: "Connection", batch: str, n: int, decision: Again | Close | Void) -> bool:
+    """A void attempt must not have been claimed: the claim and this update exclude each other."""
+    outcome, cause = ("void", "infrastructure") if isinstance(decision, Void) else ("failed", decision.cause)
+    ended = await connection.fetchval(
+        """
+        UPDATE attempt SET ended = now(), outcome = $3, cause = $4, reason = $5
+        WHERE batch_id = $1 AND n = $2 AND ended IS NULL AND ($3 <> 'void' OR claimed_by IS NULL) RETURNING true
+        """,
+        batch,
+        n,
+        outcome,
+        cause,
+        decision.reason,
+    )
+    return bool(ended)
+
+
+def _open_attempt(row: "asyncpg.Record") -> OpenAttempt:
+    return OpenAttempt(
+        batch=row["batch_id"],
+        n=row["n"],
+        kind=row["kind"],
+        created=row["created"],
+        run_id=str(row["run_id"]) if row["run_id"] else None,
+        claimed=row["claimed_by"] is not None,
+        result=row["state"],
+        cause=row["cause"],
+        reason=row["reason"],
+        failures=json.loads(row["failures"]),
+    )
+
+
+def _ended_batch(row: "asyncpg.Record", files: Sequence["asyncpg.Record"]) -> EndedBatch:
+    report = (Report if row["state"] == "published" else Closed).model_validate_json(row["report"])
+    return EndedBatch(
+        id=row["id"],
+        n=row["n"],
+        lane=row["lane"],
+        manifest=Manifest.model_validate_json(row["manifest"]),
+        files=[ManifestFile(uri=file["uri"], version=file["version"], size=file["size"]) for file in files],
+        landed=row["landed"],
+        cut=row["cut"],
+        submitted=row["submitted"],
+        claimed=row["claimed"],
+        reported=row["reported"],
+        run_id=str(row["run_id"]) if row["run_id"] else None,
+        report=report,
+    )

@@ -1,0 +1,67 @@
+"""Connections, transactions, and which of PostgreSQL's errors pass by themselves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from router.errors import Transient
+from schemas.ledger.migrate import newest_revision
+
+if TYPE_CHECKING:  # asyncpg's classes are generic in its stubs only
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+
+COMMAND_SECONDS = 30
+PASSING = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, starting up, terminated
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,  # deadlocks and serialization
+    asyncpg.InterfaceError,  # the connection was closed under a statement
+    OSError,
+    TimeoutError,
+)
+
+
+class Database:
+    """A pool that connects when it is first needed, and again after every loss."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: Pool | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["Connection"]:
+        """A connection in a transaction.
+
+        Raises:
+            Transient: when PostgreSQL is away, or asks for a repetition.
+        """
+        try:
+            if self._pool is None:
+                self._pool = await asyncpg.create_pool(
+                    self._url, min_size=0, max_size=8, timeout=5, command_timeout=COMMAND_SECONDS
+                )
+            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+                yield connection
+        except PASSING as error:
+            raise Transient(f"PostgreSQL: {type(error).__name__}: {error}") from error
+
+    async def check(self) -> None:
+        """The ledger is there, in the revision this code needs; Transient says what to do else."""
+        try:
+            async with self.transaction() as connection:
+                found = await connection.fetchval("SELECT version_num FROM alembic_version")
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidCatalogNameError) as error:
+            raise Transient(f"PostgreSQL: {error}; run `autoloader deploy` to make the ledger's tables") from error
+        if found != newest_revision():
+            raise Transient(
+                f"the ledger is at revision {found}, needed is {newest_revision()}; run `autoloader deploy`"
+            )
+
+    async def close(self) -> None:
+        """Close what is open, without waiting for a lost server."""
+        if self._pool is not None:
+            self._pool.terminate()

@@ -1,0 +1,49 @@
+"""The lease: who schedules and who publishes, by the database's clock."""
+
+from datetime import timedelta
+
+from router.adapters.postgres.database import Connection, Database
+from router.ports import LeaseLost
+
+TERM = timedelta(seconds=10)
+
+
+class PostgresLease:
+    """The lease as one router sees it; `holder` names the router."""
+
+    def __init__(self, database: Database, holder: str) -> None:
+        self._database = database
+        self._holder = holder
+
+    async def hold(self, role: str) -> int | None:
+        """Take it when it is free or expired, keep it when it is ours. A new holder has a new epoch."""
+        async with self._database.transaction() as connection:
+            epoch: int | None = await connection.fetchval(
+                """
+                INSERT INTO lease AS l VALUES ($1, $2, 1, now() + $3)
+                ON CONFLICT (role) DO UPDATE SET holder = $2, expires = now() + $3,
+                    epoch = CASE WHEN l.holder = $2 AND l.expires > now() THEN l.epoch ELSE l.epoch + 1 END
+                WHERE l.holder = $2 OR l.expires <= now()
+                RETURNING epoch
+                """,
+                role,
+                self._holder,
+                TERM,
+            )
+        return epoch
+
+    async def release(self) -> None:
+        """Let the next router take over at once."""
+        async with self._database.transaction() as connection:
+            await connection.execute("UPDATE lease SET expires = now() WHERE holder = $1", self._holder)
+
+    async def check(self, connection: "Connection", role: str, epoch: int) -> None:
+        """In the transaction of a write: it is still ours, and stays so until the commit."""
+        held = await connection.fetchval(
+            "SELECT true FROM lease WHERE role = $1 AND holder = $2 AND epoch = $3 FOR SHARE",
+            role,
+            self._holder,
+            epoch,
+        )
+        if not held:
+            raise LeaseLost(f"the lease for {role} has gone to another router")

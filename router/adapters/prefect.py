@@ -1,0 +1,101 @@
+"""Prefect's REST API: runs are created with their attempt's key, and asked for their state.
+
+Only what the router computed itself goes into a run: Prefect resolves templates in job variables and evaluates
+`__prefect_kind` in parameters, so nothing of an event may stand there.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import httpx
+
+from router.errors import Transient
+from router.ports import Submission
+from router.rules.recovery import RunPhase, RunState
+from schemas.config import Lane
+
+FILTER_LIMIT = 200
+REQUEST_SECONDS = 10
+PHASES: Mapping[str, RunPhase] = {
+    "SCHEDULED": "scheduled",
+    "PENDING": "pending",
+    "RUNNING": "running",
+    "PAUSED": "running",
+    "CANCELLING": "running",
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "CRASHED": "crashed",
+    "CANCELLED": "cancelled",
+}
+
+
+class PrefectRuns:
+    """See `ports.Runs`. `api_url` as in `PREFECT_API_URL`; `ui_url` is where people look at runs."""
+
+    def __init__(self, api_url: str, ui_url: str, headers: Mapping[str, str]) -> None:
+        self._http = httpx.AsyncClient(base_url=api_url.rstrip("/"), headers=dict(headers), timeout=REQUEST_SECONDS)
+        self._ui_url = ui_url.rstrip("/")
+        self._deployments: dict[Lane, str] = {}
+
+    async def submit(self, submission: Submission) -> str:
+        """A repetition answers with the run that was created first."""
+        deployment = await self._deployment(submission.lane)
+        created = await self._ask(
+            "POST",
+            f"/deployments/{deployment}/create_flow_run",
+            {
+                "name": f"{submission.source_id}-{submission.batch}-{submission.n}",
+                "parameters": {"batch": submission.batch, "attempt": submission.n},
+                "idempotency_key": submission.key,
+                "job_variables": dict(submission.job_variables),
+                "tags": ["autoloader", f"source:{submission.source_id}", f"lane:{submission.lane}"],
+                "state": {"type": "SCHEDULED"},
+            },
+        )
+        return str(created["id"])
+
+    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+        """Asked for 200 at a time, Prefect's limit."""
+        states = dict.fromkeys(run_ids, RunState("gone"))
+        for start in range(0, len(run_ids), FILTER_LIMIT):
+            part = list(run_ids[start : start + FILTER_LIMIT])
+            wanted = {"flow_runs": {"id": {"any_": part}}, "limit": FILTER_LIMIT}
+            for run in await self._ask("POST", "/flow_runs/filter", wanted):
+                state = run.get("state") or {"type": "SCHEDULED"}
+                states[run["id"]] = RunState(PHASES[state["type"]], state.get("message") or "")
+        return states
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """By force: a run that never started would stay in Cancelling for ever."""
+        state = {"type": "CANCELLED", "name": "Cancelled", "message": reason}
+        await self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    async def check(self) -> None:
+        """Every lane's deployment is there; Transient says which one is not."""
+        for lane in ("default", "high-memory", "priority"):
+            await self._deployment(lane)
+
+    def url(self, run_id: str) -> str:
+        """The run's page."""
+        return f"{self._ui_url}/runs/flow-run/{run_id}"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _deployment(self, lane: Lane) -> str:
+        if lane not in self._deployments:
+            self._deployments[lane] = (await self._ask("GET", f"/deployments/name/ingest/{lane}"))["id"]
+        return self._deployments[lane]
+
+    async def _ask(self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None) -> Any:
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise Transient(f"Prefect: {type(error).__name__} at {path}: {error}") from error
+        if response.status_code == httpx.codes.NOT_FOUND:
+            self._deployments.clear()
+            raise Transient(f"Prefect knows nothing at {path}; run `autoloader deploy`")
+        if response.is_error:
+            raise Transient(f"Prefect: {response.status_code} at {path}: {response.text[:300]}")
+        return response.json() if response.content else None

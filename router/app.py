@@ -1,0 +1,159 @@
+"""The router as a process: parts, stages, one loop that drives them, and its end. Reads top to bottom as its life."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+from router.adapters.clock import SystemClock
+from router.adapters.http import Server, application
+from router.adapters.kafka import KafkaPublisher, KafkaSource
+from router.adapters.metrics import Metrics
+from router.adapters.postgres.arrivals import PostgresArrivals
+from router.adapters.postgres.attempts import PostgresAttempts
+from router.adapters.postgres.batches import PostgresBatches
+from router.adapters.postgres.database import Database
+from router.adapters.postgres.lease import PostgresLease
+from router.adapters.postgres.outbox import PostgresOutbox
+from router.adapters.prefect import PrefectRuns
+from router.adapters.storage import ObjectStore
+from router.errors import Transient
+from router.ports import Clock
+from router.rules.matching import Matcher
+from router.settings import Settings
+from router.stages.discovery import DiscoveryStage
+from router.stages.intake import IntakeStage
+from router.stages.publication import PublicationStage
+from router.stages.scheduling import SchedulingStage
+from router.stages.settlement import SettlementStage
+from router.step import Stage, Step
+from schemas.config import Config
+
+ARRIVALS_GROUP = "autoloader-arrivals"
+IDLE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 10.0
+STUCK_SECONDS = 120.0
+
+log = structlog.get_logger()
+
+
+class Progress:
+    """When each stage last came to the end of a step, and what troubles it."""
+
+    def __init__(self, names: Sequence[str], metrics: Metrics, clock: Clock) -> None:
+        self._last = dict.fromkeys(names, time.monotonic())
+        self._trouble: dict[str, str] = dict.fromkeys(names, "has not come to the end of a step yet")
+        self._metrics = metrics
+        self._clock = clock
+
+    def stepped(self, stage: str, step: Step | Transient, seconds: float) -> None:
+        """Record a step: trouble is logged when it begins and when it ends, not while it lasts."""
+        before, trouble = self._trouble.get(stage), str(step) if isinstance(step, Transient) else ""
+        self._last[stage] = time.monotonic()
+        self._trouble[stage] = trouble
+        self._metrics.stepped(stage, seconds, self._clock.now(), in_trouble=bool(trouble))
+        if trouble and trouble != before:
+            log.warning("stage_troubled", stage=stage, trouble=trouble)
+        if isinstance(step, Step):
+            if before and not trouble:
+                log.info("stage_ready", stage=stage)
+            for fact in step.facts:
+                self._metrics.happened(stage, fact)
+                log.info(fact.name, stage=stage, count=fact.count, **fact.keys)
+
+    def stuck(self) -> Mapping[str, str]:
+        """Stages whose step does not come to an end: a consumer may hang alive."""
+        now = time.monotonic()
+        ages = {name: now - last for name, last in self._last.items()}
+        return {name: f"no progress for {age:.0f} s" for name, age in ages.items() if age > STUCK_SECONDS}
+
+    def not_ready(self) -> Mapping[str, str]:
+        """Stages in trouble, with their trouble."""
+        return {name: trouble for name, trouble in self._trouble.items() if trouble}
+
+
+async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, progress: Progress) -> None:
+    """Step a stage for ever: again at once while there is more, else when another stage did something, or a second on.
+
+    Trouble outside pauses the stage, longer each time; a bug ends the process.
+    """
+    pause, wake = IDLE_SECONDS, wakes[stage.name]
+    while True:
+        wake.clear()
+        begun = time.monotonic()
+        try:
+            step: Step | Transient = await stage.step(clock.now())
+        except Transient as trouble:
+            step = trouble
+        progress.stepped(stage.name, step, time.monotonic() - begun)
+        if isinstance(step, Transient):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            continue
+        pause = IDLE_SECONDS
+        if step.facts:
+            for other in wakes.values():
+                other.set()
+        if not step.more:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
+
+
+async def run(settings: Settings, config: Config) -> None:
+    """From start to SIGTERM or SIGINT."""
+    clock, metrics = SystemClock(), Metrics()
+    database = Database(settings.database_url)
+    lease = PostgresLease(database, settings.holder)
+    runs = PrefectRuns(settings.prefect_api_url, settings.prefect_ui_url, settings.prefect_headers)
+    source = KafkaSource(settings.kafka_bootstrap_servers, ARRIVALS_GROUP, sorted(config.arrival_topics))
+    publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
+
+    arrivals = PostgresArrivals(database)
+    settlement = SettlementStage(PostgresAttempts(database), runs, config.start_deadline)
+    stages: list[Stage] = [
+        IntakeStage(source, arrivals, Matcher(config), config.arrival_topics),
+        DiscoveryStage(ObjectStore(), arrivals),
+        SchedulingStage(config, PostgresBatches(database, lease), runs, clock),
+        settlement,
+        PublicationStage(PostgresOutbox(database, lease), publisher),
+    ]
+    wakes = {stage.name: asyncio.Event() for stage in stages}
+    progress = Progress(list(wakes), metrics, clock)
+
+    def hint(run_id: str) -> None:
+        settlement.hint(run_id)
+        wakes[settlement.name].set()
+
+    app = application(
+        secret=settings.webhook_secret,
+        hint=hint,
+        stuck=progress.stuck,
+        not_ready=progress.not_ready,
+        exposition=metrics.exposition,
+    )
+    server = Server(app, settings.http_host, settings.http_port)
+
+    log.info("router_started", holder=settings.holder, sources=len(config.sources), port=settings.http_port)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(server.run(), name="http")]
+            tasks += [group.create_task(drive(stage, wakes, clock, progress), name=stage.name) for stage in stages]
+            _cancel_on_signal(tasks)
+    finally:
+        await source.close()
+        await publisher.close()
+        await runs.close()
+        with suppress(Transient):
+            await lease.release()
+        await database.close()
+        log.info("router_stopped")
+
+
+def _cancel_on_signal(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """A step cut short is done again by whoever comes next: that is what the ledger is for."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])

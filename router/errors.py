@@ -1,0 +1,37 @@
+"""The two kinds of expected trouble. Anything else is a bug and ends the process.
+
+Exception
+├── Transient   the world is away for now: the same call may succeed later
+└── Rejected    the input is wrong: it goes to the dead letters with this reason
+"""
+
+from typing import Literal
+
+Reason = Literal[
+    "null-value",
+    "too-large",
+    "not-json",
+    "schema-registry-framing",
+    "unknown-format",
+    "unsupported-version",
+    "unsupported-type",
+    "missing-field",
+    "bad-field",
+    "bad-uri",
+    "not-allowed",
+    "no-source",
+    "missing-object",
+]
+
+
+class Transient(Exception):
+    """A part we depend on did not answer, or not as it should: which one, and what it said."""
+
+
+class Rejected(Exception):
+    """An input that cannot be used: `reason` names the kind, `detail` says what, where and what to do."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: Reason = reason
+        self.detail = detail

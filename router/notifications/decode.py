@@ -1,0 +1,52 @@
+"""Which provider sent a record, by its shape; its arrivals, with the unusable ones as rejections beside the good."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from router.errors import Rejected
+from router.notifications import cloudevents, fields, s3
+from router.notifications.record import Arrival, Record
+
+MAX_RECORD_BYTES = 1024 * 1024
+
+
+def decode(record: Record) -> list[Arrival | Rejected]:
+    """Everything a record announces, in its order. Never raises: what is wrong is a value too.
+
+    An empty list is an event that announces nothing: a connection test, a tag, a folder marker.
+    """
+    try:
+        return list(_entries(record))
+    except Rejected as rejected:
+        return [rejected]
+
+
+def _entries(record: Record) -> Iterable[Arrival | Rejected]:
+    if record.value is None:
+        raise Rejected("null-value", "a record without a value announces nothing; write the event as its value")
+    if len(record.value) > MAX_RECORD_BYTES:
+        raise Rejected("too-large", f"{len(record.value)} bytes; at most {MAX_RECORD_BYTES} are read")
+    document = fields.json_object(record.value)
+    attributes = cloudevents.binary_attributes(record)
+    if attributes is not None:
+        return [cloudevents.arrival(attributes, document, record)]
+    if "specversion" in document:
+        return [cloudevents.arrival(document, fields.inner(document, "data"), record)]
+    if isinstance(document.get("Records"), list):
+        return _each(document["Records"], lambda entry: s3.arrival(entry, record))
+    if s3.is_test(document):
+        return []
+    raise Rejected("unknown-format", "neither a CloudEvent (specversion) nor an S3 notification (Records)")
+
+
+def _each(entries: list[Any], arrival: Callable[[Mapping[str, Any]], Arrival | None]) -> Iterator[Arrival | Rejected]:
+    for index, entry in enumerate(entries):
+        try:
+            if not isinstance(entry, dict):
+                raise Rejected("bad-field", f"{ascii(entry)[:100]} is not an object")
+            found = arrival(entry)
+        except Rejected as rejected:
+            yield Rejected(rejected.reason, f"Records[{index}]: {rejected.detail}")
+        else:
+            if found is not None and not found.uri.endswith("/"):
+                yield found

@@ -1,0 +1,68 @@
+"""S3 event notifications, as AWS, MinIO, Ceph and VersityGW send them.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import unquote_plus
+
+from router.errors import Rejected
+from router.notifications import fields
+from router.notifications.record import Arrival, Record
+
+MAJOR_VERSION = "2"
+
+Kind = Literal["landed", "removed"]
+
+
+def is_test(document: Mapping[str, Any]) -> bool:
+    """Whether AWS only tries the connection."""
+    return document.get("Event") == "s3:TestEvent"
+
+
+def arrival(entry: Mapping[str, Any], record: Record) -> Arrival | None:
+    """What one of `Records` announces; None for events that neither bring nor remove an object."""
+    version = fields.text(entry, "eventVersion")
+    if version.split(".")[0] != MAJOR_VERSION:
+        raise Rejected("unsupported-version", f"eventVersion {ascii(version)[:40]}; {MAJOR_VERSION}.x is known")
+    kind = _kind(fields.text(entry, "eventName").removeprefix("s3:"))
+    if kind is None:
+        return None
+    told = fields.inner(entry, "s3", "object")
+    bucket, key = fields.text(fields.inner(entry, "s3", "bucket"), "name"), fields.text(told, "key")
+    return Arrival(
+        kind=kind,
+        uri=f"s3://{bucket}/{key if _is_raw(entry) else _decoded(key)}",
+        # VersityGW says 0 for multipart uploads and copies: a size of 0 is asked for again, whoever says it
+        size=fields.size(told) or None,
+        version=fields.mark(told, "eTag"),
+        landed=fields.moment(entry, "eventTime", record.written),
+    )
+
+
+def _kind(event_name: str) -> Kind | None:
+    match event_name.partition(":")[0]:
+        case "ObjectCreated":
+            return "landed"
+        case "ObjectRemoved":
+            return "removed"
+        case _:
+            return None
+
+
+def _is_raw(entry: Mapping[str, Any]) -> bool:
+    """Ceph and VersityGW send keys as they are, AWS and MinIO form-encode them.
+
+    VersityGW calls itself aws:s3; its bucket ARN, with the key in it, gives it away.
+    """
+    if entry.get("eventSource") == "ceph:s3":
+        return True
+    return str(fields.inner(entry, "s3", "bucket").get("arn", "")).startswith("arn:aws:s3:::/")
+
+
+def _decoded(key: str) -> str:
+    try:
+        return unquote_plus(key, errors="strict")
+    except UnicodeDecodeError as error:
+        raise Rejected("bad-uri", f"key {ascii(key)[:200]} is not form-encoded UTF-8") from error

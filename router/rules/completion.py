@@ -1,0 +1,209 @@
+"""What is said when a batch has ended, and what when a record could not be used."""
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from router.errors import Rejected
+from router.notifications.record import Position, Record
+from schemas.completions import (
+    MAX_FILES_NAMED,
+    BatchCompletion,
+    BatchOutcome,
+    CloudEvent,
+    CompletedFile,
+    Counts,
+    DeadLetter,
+    Run,
+    SourceName,
+)
+from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from schemas.manifest import Manifest, ManifestFile
+from schemas.report import Closed, Report
+
+MAX_QUOTED_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingEvent:
+    """A message for the outbox; `value` is a CloudEvent in structured JSON."""
+
+    topic: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedBatch:
+    """Everything the ledger knows of a batch whose run has reported."""
+
+    id: str
+    n: int
+    lane: str
+    manifest: Manifest
+    files: Sequence[ManifestFile]
+    landed: datetime
+    cut: datetime
+    submitted: datetime | None
+    claimed: datetime | None
+    reported: datetime
+    run_id: str | None
+    report: Report | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a batch and each of its files end, and the event that says so."""
+
+    batch: str
+    n: int
+    outcome: BatchOutcome
+    reason: str | None
+    files: Sequence[CompletedFile]
+    event: OutgoingEvent
+
+
+def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settlement:
+    """The end of a batch."""
+    files = _files(batch)
+    outcome, reason = _outcome(batch.report, files)
+    data = BatchCompletion(
+        outcome=outcome,
+        reason=reason,
+        source=SourceName(id=batch.manifest.source_id, name=batch.manifest.source_name),
+        table=batch.manifest.table,
+        snapshot=batch.report.snapshot if isinstance(batch.report, Report) else None,
+        schema_changes=batch.report.schema_changes if isinstance(batch.report, Report) else (),
+        counts=_counts(batch, files),
+        files=tuple(sorted(files, key=lambda file: file.outcome == "loaded")[:MAX_FILES_NAMED]),
+        files_truncated=len(files) > MAX_FILES_NAMED,
+        run=Run(batch=batch.id, attempt=batch.n, lane=batch.lane, prefect_run=batch.run_id, url=run_url),
+        seconds=_seconds(batch),
+    )
+    event = CloudEvent(
+        id=f"{batch.id}/{batch.n}/{outcome}",
+        type=f"autoloader.batch.{outcome}.v1",
+        subject=batch.manifest.table,
+        time=now,
+        data=data,
+    )
+    return Settlement(
+        batch.id,
+        batch.n,
+        outcome,
+        reason,
+        files,
+        OutgoingEvent(COMPLETIONS_TOPIC, batch.manifest.table, _json(event)),
+    )
+
+
+def dead_letter(record: Record, index: int, rejected: Rejected) -> OutgoingEvent:
+    """The dead letter of a record, or of its `index`-th entry."""
+    value = record.value
+    quoted, encoding = (None, "utf-8") if value is None else _quoted(value)
+    data = DeadLetter(
+        reason=rejected.reason,
+        detail=rejected.detail,
+        topic=record.position.topic,
+        partition=record.position.partition,
+        offset=record.position.offset,
+        key=None if record.key is None else record.key[:256].decode(errors="replace"),
+        value=quoted,
+        value_encoding="base64" if encoding == "base64" else "utf-8",
+        value_bytes=None if value is None else len(value),
+    )
+    return _letter(record.position, str(index), record.written, data)
+
+
+def missing_object(position: Position, source_id: str, uri: str, landed: datetime) -> OutgoingEvent:
+    """The dead letter of an arrival whose object is not there."""
+    data = DeadLetter(
+        reason="missing-object",
+        detail=f"{uri} was announced, but is not there; it was removed, or the event names another storage",
+        topic=position.topic,
+        partition=position.partition,
+        offset=position.offset,
+        key=None,
+        value=None,
+        value_encoding="utf-8",
+        value_bytes=None,
+    )
+    return _letter(position, source_id, landed, data)
+
+
+def _letter(position: Position, entry: str, time: datetime, data: DeadLetter) -> OutgoingEvent:
+    place = f"{position.topic}/{position.partition}"
+    event = CloudEvent(
+        id=f"{place}/{position.offset}/{entry}",
+        type="autoloader.dead-letter.v1",
+        subject=data.reason,
+        time=time,
+        data=data,
+    )
+    return OutgoingEvent(DEAD_LETTERS_TOPIC, place, _json(event))
+
+
+def _quoted(value: bytes) -> tuple[str, str]:
+    part = value[:MAX_QUOTED_BYTES]
+    try:
+        return part.decode(), "utf-8"
+    except UnicodeDecodeError as error:
+        if len(part) < len(value) and error.start > len(part) - 4:
+            return part[: error.start].decode(), "utf-8"
+        return b64encode(part).decode(), "base64"
+
+
+def _files(batch: EndedBatch) -> list[CompletedFile]:
+    if isinstance(batch.report, Closed):
+        return [
+            CompletedFile(uri=file.uri, version=file.version, outcome="failed", reason=batch.report.reason)
+            for file in batch.files
+        ]
+    return [CompletedFile.model_validate(file.model_dump()) for file in batch.report.files]
+
+
+def _outcome(report: Report | Closed, files: Sequence[CompletedFile]) -> tuple[BatchOutcome, str | None]:
+    if isinstance(report, Closed):
+        return "failed", report.reason
+    not_loaded = [file for file in files if file.outcome != "loaded"]
+    if not not_loaded:
+        return "loaded", None
+    kinds = Counter(file.outcome for file in not_loaded)
+    words = ", ".join(f"{count} of {len(files)} files {outcome}" for outcome, count in kinds.items())
+    reason = next((f": {file.reason}" for file in not_loaded if file.reason), "")
+    return ("partly-loaded" if len(not_loaded) < len(files) else "nothing-loaded"), words + reason
+
+
+def _counts(batch: EndedBatch, files: Sequence[CompletedFile]) -> Counts:
+    loaded = sum(file.outcome == "loaded" for file in files)
+    return Counts(
+        files_loaded=loaded,
+        files_not_loaded=len(files) - loaded,
+        rows=batch.report.rows if isinstance(batch.report, Report) else 0,
+        bytes=sum(file.size for file in batch.files),
+    )
+
+
+def _seconds(batch: EndedBatch) -> dict[str, float]:
+    spans = {
+        "landed_to_cut": (batch.landed, batch.cut),
+        "cut_to_submit": (batch.cut, batch.submitted),
+        "submit_to_start": (batch.submitted, batch.claimed),
+        "load": (batch.claimed, batch.reported),
+        "landed_to_queryable": (batch.landed, _committed(batch)),
+    }
+    seconds = {name: round((end - start).total_seconds(), 3) for name, (start, end) in spans.items() if start and end}
+    own = batch.report.seconds if isinstance(batch.report, Report) else {}
+    return seconds | {f"flow_{step}": value for step, value in own.items()}
+
+
+def _committed(batch: EndedBatch) -> datetime | None:
+    if isinstance(batch.report, Report) and batch.report.snapshot is not None:
+        return batch.report.snapshot.committed_at
+    return None
+
+
+def _json(event: CloudEvent) -> str:
+    return event.model_dump_json(by_alias=True)

@@ -1,0 +1,143 @@
+"""What becomes of an attempt, by one table: its result in the ledger first, its run in Prefect second.
+
+| result    | run                          | decision                                              |
+|-----------|------------------------------|-------------------------------------------------------|
+| published | any                          | Loaded                                                |
+| closed    | any                          | Closed                                                |
+| other     | none yet, scheduled, pending | Wait; unclaimed for longer than the deadline: Void    |
+| other     | running                      | Wait                                                  |
+| other     | cancelled                    | Close                                                 |
+| other     | completed, failed, crashed,  | Again after a pause, counted by cause; too often: Close |
+|           | or gone from Prefect         |                                                       |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Literal, assert_never
+
+from schemas.manifest import AttemptKind
+from schemas.report import Cause
+
+RunPhase = Literal["scheduled", "pending", "running", "completed", "failed", "crashed", "cancelled", "gone"]
+
+MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "out-of-memory": 2, "wrong-data": 1}
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=10)
+# A run is looked for this long before Prefect's not knowing it counts: its API answers from a replica at times.
+GONE_AFTER = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A flow run as Prefect tells it."""
+
+    phase: RunPhase
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause."""
+
+    batch: str
+    n: int
+    kind: AttemptKind
+    created: datetime
+    run_id: str | None
+    claimed: bool
+    result: Literal["staged", "published", "closed"] | None
+    cause: Cause | None
+    reason: str | None
+    failures: Mapping[Cause, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The batch is in the table; its report tells how each file ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The batch is not in the table and never will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """This attempt failed; the next one is due then."""
+
+    cause: Cause
+    reason: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """Nobody claimed this attempt in time: once void it cannot be claimed any more, and the next one is due."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """This attempt failed, and no other will load the batch: the next attempt closes it."""
+
+    cause: Cause
+    reason: str
+
+
+Decision = Wait | Loaded | Closed | Again | Void | Close
+
+
+def decide(attempt: OpenAttempt, run: RunState | None, *, now: datetime, start_deadline: timedelta) -> Decision:
+    """What becomes of an attempt. `run` is None when Prefect was not asked or the run is not created yet."""
+    if attempt.result == "published":
+        return Loaded()
+    if attempt.result == "closed":
+        return Closed()
+    if run is None:
+        return Wait()
+    match run.phase:
+        case "scheduled" | "pending":
+            if attempt.claimed or now - attempt.created < start_deadline:
+                return Wait()
+            return Void(f"no worker began it within {start_deadline}")
+        case "running":
+            return Wait()
+        case "gone" if now - attempt.created < GONE_AFTER:
+            return Wait()
+        case "cancelled" if attempt.kind == "load":
+            return Close("crash", run.message or "cancelled in Prefect")
+        case "completed" | "failed" | "crashed" | "gone" | "cancelled":
+            return _failed(attempt, run, now)
+        case _:
+            assert_never(run.phase)
+
+
+def _failed(attempt: OpenAttempt, run: RunState, now: datetime) -> Decision:
+    cause = _cause(attempt)
+    reason = attempt.reason or f"the run {run.phase}: {run.message or 'without a message'}"
+    tries = attempt.failures.get(cause, 0) + 1
+    if attempt.kind == "load" and tries >= MAX_TRIES.get(cause, tries + 1):
+        return Close(cause, f"{reason} ({tries} times)" if tries > 1 else reason)
+    return Again(cause, reason, now + pause(attempt.batch, attempt.n, tries))
+
+
+def _cause(attempt: OpenAttempt) -> Cause:
+    """The run's own word; else a crash, or, when it never began, the infrastructure that did not start it."""
+    if attempt.cause is not None:
+        return attempt.cause
+    return "crash" if attempt.claimed else "infrastructure"
+
+
+def pause(batch: str, n: int, tries: int) -> timedelta:
+    """The wait before the next attempt: doubled each time up to a cap, spread by a hash of batch and attempt."""
+    spread = 1 + blake2b(f"{batch}/{n}".encode(), digest_size=1).digest()[0] / 1024
+    doubled: timedelta = FIRST_PAUSE * 2 ** min(tries - 1, 16)
+    return min(doubled, LONGEST_PAUSE) * spread

@@ -1,0 +1,1 @@
+"""What router, flows and producers agree on: config, events, completions, manifests, reports, the ledger."""

@@ -1,0 +1,248 @@
+"""The configuration file, `autoloader.yaml`: its model, and how it is read.
+
+`${NAME}` in the file is replaced from the environment. Sizes are written `2GiB`, durations `10s`, `15m`, `1h`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError, field_validator, model_validator
+
+from schemas.base import Strict
+from schemas.uris import UriError, checked_uri
+
+ARRIVALS_TOPIC = "ingestion.file-arrivals"
+COMPLETIONS_TOPIC = "ingestion.completions"
+DEAD_LETTERS_TOPIC = "ingestion.dead-letters"
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: what, where, and what to write instead."""
+
+
+def _duration(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value.strip())
+    if found is None:
+        raise ValueError(f"{value!r} is not a duration; write a number with ms, s, m, h or d, such as 10s")
+    seconds = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    return timedelta(seconds=float(found[1]) * seconds)
+
+
+def _prefix(value: str) -> str:
+    try:
+        checked_uri(value)
+    except UriError as error:
+        raise ValueError(f"{error}; write e.g. s3://landing/orders/") from error
+    return value if value.endswith("/") else value + "/"
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Prefix = Annotated[str, Field(min_length=1)]
+Lane = Literal["default", "high-memory", "priority"]
+LANES: tuple[Lane, ...] = ("default", "high-memory", "priority")
+
+
+class Csv(Strict):
+    """CSV with a header line in every file."""
+
+    header: Literal[True] = True
+    delimiter: str = Field(",", min_length=1, max_length=2)
+    null: str = ""
+
+
+class Json(Strict):
+    """JSON lines: one object a line."""
+
+
+class Parquet(Strict):
+    """Apache Parquet."""
+
+
+class Format(Strict):
+    """Exactly one file format with its options."""
+
+    csv: Csv | None = None
+    json_lines: Json | None = Field(None, alias="json")
+    parquet: Parquet | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_may_be_left_out(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {value: {}}
+        if isinstance(value, Mapping):
+            return {
+                key: {} if options is None and key in {"csv", "json", "parquet"} else options
+                for key, options in value.items()
+            }
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(options is not None for options in (self.csv, self.json_lines, self.parquet)) != 1:
+            raise ValueError("name exactly one format: csv, json or parquet")
+        return self
+
+
+class From(Strict):
+    """Where a source's files land: a prefix, and a glob below it (`*` within a folder, `**` across)."""
+
+    path: Prefix
+    match: str = "**"
+
+    _path = field_validator("path")(_prefix)
+
+
+class Into(Strict):
+    """The table the files are loaded into, made at the first load."""
+
+    table: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){2,}$")
+    mode: Literal["append"] = "append"
+    partition: tuple[Annotated[str, Field(pattern=r"^\w+(\((\d+,\s*)?\w+\))?$")], ...] = ()
+
+
+class Columns(Strict):
+    """What is known of the columns beforehand: their SQL types, used when the table is made."""
+
+    hints: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z][\w ]*(\(\d+(,\s*\d+)?\))?$")]] = {}
+
+
+class BatchLimits(Strict):
+    """When a batch is cut: at this many files or this many bytes, whichever comes first."""
+
+    max_files: int = Field(1000, ge=1, le=10_000)
+    max_bytes: ByteSize = Field(ByteSize(2 * 1024**3), gt=0)
+
+
+class SourceConfig(Strict):
+    """One source: files that land below a prefix, loaded into one table.
+
+    `id` is the identity of everything recorded of it: rename the source freely, never its id.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    from_: From = Field(alias="from")
+    format: Format
+    columns: Columns = Field(Columns(), alias="schema")
+    into: Into
+    batch: BatchLimits = BatchLimits()
+
+
+class Pool(Strict):
+    """The Prefect work pool behind a lane."""
+
+    type: Literal["process", "kubernetes"] = "process"
+
+
+class LaneConfig(Strict):
+    """How many runs of a lane may be in flight (its workers times the slots of each), and where they run."""
+
+    pool: Pool = Pool()
+    workers: int = Field(1, ge=1)
+    slots_per_worker: int = Field(2, ge=1)
+
+    @property
+    def slots(self) -> int:
+        """Runs in flight at most."""
+        return self.workers * self.slots_per_worker
+
+
+class Lanes(Strict):
+    """The three lanes; what is left out has these defaults."""
+
+    default: LaneConfig = LaneConfig()
+    high_memory: LaneConfig = Field(LaneConfig(pool=Pool(type="kubernetes")), alias="high-memory")
+    priority: LaneConfig = LaneConfig()
+
+    def of(self, lane: Lane) -> LaneConfig:
+        """The settings of one lane."""
+        lanes: dict[Lane, LaneConfig] = {
+            "default": self.default,
+            "high-memory": self.high_memory,
+            "priority": self.priority,
+        }
+        return lanes[lane]
+
+
+class TopicConfig(Strict):
+    """A topic of storage notifications; what matches no source is counted, or dead-lettered."""
+
+    unmatched: Literal["count", "dead-letter"] = "count"
+
+
+class Config(Strict):
+    """The whole of `autoloader.yaml`."""
+
+    version: Literal[1]
+    allow: tuple[Prefix, ...] = Field(min_length=1)
+    topics: dict[str, TopicConfig] = {}
+    lanes: Lanes = Lanes()
+    start_deadline: Duration = timedelta(minutes=15)
+    sources: dict[str, SourceConfig] = Field(min_length=1)
+
+    @field_validator("allow")
+    @classmethod
+    def _prefixes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_prefix(prefix) for prefix in value)
+
+    @model_validator(mode="after")
+    def _sources_fit(self) -> Self:
+        ids = [source.id for source in self.sources.values()]
+        for name, source in self.sources.items():
+            if ids.count(source.id) > 1:
+                raise ValueError(f"sources.{name}.id: {source.id!r} is used twice; every source needs an id of its own")
+            if not any(source.from_.path.startswith(prefix) for prefix in self.allow):
+                raise ValueError(
+                    f"sources.{name}.from.path: {source.from_.path} is outside `allow`; add its prefix there"
+                )
+        return self
+
+    @property
+    def arrival_topics(self) -> dict[str, TopicConfig]:
+        """Every topic that announces files: our own, and those of the storage systems."""
+        return {ARRIVALS_TOPIC: TopicConfig(unmatched="dead-letter"), **self.topics}
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read, fill in and check the file.
+
+    Raises:
+        ConfigError: with one line for each thing that is wrong.
+    """
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; set AUTOLOADER_CONFIG to the file's path") from error
+    return parse_config(text, environ, name=str(path))
+
+
+def parse_config(text: str, environ: Mapping[str, str], *, name: str = "autoloader.yaml") -> Config:
+    """The same, of a text at hand."""
+    try:
+        return Config.model_validate(yaml.safe_load(_filled_in(text, environ, name)))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not YAML: {error}") from error
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{name}: {line}" for line in _lines(error))) from error
+
+
+def _filled_in(text: str, environ: Mapping[str, str], name: str) -> str:
+    def value(found: re.Match[str]) -> str:
+        if found[1] not in environ:
+            raise ConfigError(f"{name}: ${{{found[1]}}} is not set in the environment; set it or write the value")
+        return environ[found[1]]
+
+    return re.sub(r"\$\{(\w+)\}", value, text)
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(map(str, found['loc'])) or 'the file'}: {found['msg'].removeprefix('Value error, ')}"
+        for found in error.errors()
+    ]

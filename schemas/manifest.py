@@ -1,0 +1,30 @@
+"""What a run is told: the batch as it was cut. Its files stand beside it in the ledger, table `file`."""
+
+from typing import Literal
+
+from schemas.base import Wire
+from schemas.config import Columns, Format
+
+AttemptKind = Literal["load", "close"]
+
+
+class Manifest(Wire):
+    """One batch, fixed when it is cut, so that a later change of the config does not change it.
+
+    Stored as `batch.manifest`.
+    """
+
+    source_id: str
+    source_name: str
+    table: str
+    format: Format
+    columns: Columns = Columns()
+    partition: tuple[str, ...] = ()
+
+
+class ManifestFile(Wire):
+    """A file of the batch: `uri` as in `schemas.uris`, its version mark, its size in bytes."""
+
+    uri: str
+    version: str
+    size: int
