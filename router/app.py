@@ -143,6 +143,7 @@ async def run(settings: Settings, config: Config) -> None:
             tasks += [group.create_task(drive(stage, wakes, clock, progress), name=stage.name) for stage in stages]
             _cancel_on_signal(tasks)
     finally:
+        server.close()
         await source.close()
         await publisher.close()
         await runs.close()

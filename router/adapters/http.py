@@ -68,12 +68,17 @@ class Server:
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
         self._socket = _bound(host, port)
+        self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
 
     async def run(self) -> None:
         """Until cancelled. `serve` would take the process's signals, which are the app's."""
         await self._server._serve([self._socket])
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -1,0 +1,75 @@
+"""Prefect's webhook comes in, health goes out."""
+
+from collections.abc import Mapping
+
+import httpx
+import pytest
+
+from router.adapters.http import MAX_BODY_BYTES, PortTaken, Server, application
+
+RUN = "6f2c0000-0000-4000-8000-000000000000"
+
+
+def client(hints: list[str], trouble: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+    troubles = trouble or {}
+    app = application(
+        secret="s3cret",
+        hint=hints.append,
+        stuck=lambda: troubles,
+        not_ready=lambda: troubles,
+        exposition=lambda: b"up 1",
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router")
+
+
+async def test_a_webhook_with_the_secret_is_a_hint() -> None:
+    hints: list[str] = []
+
+    answer = await client(hints).post(
+        "/webhooks/prefect", json={"flow_run_id": RUN}, headers={"X-Autoloader-Secret": "s3cret"}
+    )
+
+    assert (answer.status_code, hints) == (202, [RUN])
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", "ü"])
+async def test_a_forged_webhook_changes_nothing(secret: str) -> None:
+    hints: list[str] = []
+
+    answer = await client(hints).post(
+        "/webhooks/prefect", json={"flow_run_id": RUN}, headers={b"X-Autoloader-Secret": secret.encode()}
+    )
+
+    assert (answer.status_code, hints) == (403, [])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"{}", b'{"flow_run_id": 5}', b'{"flow_run_id": "x"}', b" " * MAX_BODY_BYTES * 2]
+)
+async def test_a_webhook_without_a_run_id_is_refused(body: bytes) -> None:
+    hints: list[str] = []
+
+    answer = await client(hints).post("/webhooks/prefect", content=body, headers={"X-Autoloader-Secret": "s3cret"})
+
+    assert (answer.status_code, hints) == (400, [])
+
+
+async def test_health_names_what_is_wrong() -> None:
+    well, ill = client([]), client([], {"intake": "Kafka: away"})
+
+    assert [(await well.get(path)).status_code for path in ("/livez", "/readyz")] == [200, 200]
+    assert (await ill.get("/livez")).status_code == 503
+    assert (await ill.get("/readyz")).json() == {"ok": False, "trouble": {"intake": "Kafka: away"}}
+
+
+async def test_metrics_are_text() -> None:
+    assert (await client([]).get("/metrics")).text == "up 1"
+
+
+def test_a_taken_port_is_one_clear_line() -> None:
+    app = application(secret="s", hint=print, stuck=dict, not_ready=dict, exposition=bytes)
+    first = Server(app, "127.0.0.1", 0)
+
+    with pytest.raises(PortTaken, match="set AUTOLOADER_HTTP_PORT"):
+        Server(app, "127.0.0.1", first.port)
+    first.close()

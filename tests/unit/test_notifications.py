@@ -1,0 +1,204 @@
+"""Bytes and headers → arrivals, by example and by property."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.errors import Rejected
+from router.notifications.decode import MAX_RECORD_BYTES, decode
+from router.notifications.record import Arrival, Position, Record
+from schemas.events import FileData, FileEvent
+
+WRITTEN = datetime(2026, 11, 24, 12, tzinfo=UTC)
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def record(value: object, headers: tuple[tuple[str, bytes], ...] = ()) -> Record:
+    raw = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
+    return Record(Position("t", 0, 7), None, raw, headers, WRITTEN)
+
+
+def sample(name: str) -> Record:
+    return record((SAMPLES / name).read_bytes())
+
+
+def only_arrival(found: list[Arrival | Rejected]) -> Arrival:
+    assert len(found) == 1
+    assert isinstance(found[0], Arrival), found[0]
+    return found[0]
+
+
+def only_rejection(found: list[Arrival | Rejected]) -> Rejected:
+    assert len(found) == 1
+    assert isinstance(found[0], Rejected), found[0]
+    return found[0]
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    base = FileEvent(
+        id="1",
+        source="/s",
+        type="autoloader.file.landed.v1",
+        time=WRITTEN,
+        data=FileData(uri="s3://b/k", size=3, etag="e"),
+    )
+    document: dict[str, Any] = json.loads(base.to_json())
+    return document | changes
+
+
+def test_our_own_event_tells_uri_size_version_and_time() -> None:
+    arrival = only_arrival(decode(record(event())))
+
+    assert arrival == Arrival("landed", "s3://b/k", 3, "e", WRITTEN)
+
+
+def test_what_our_own_event_leaves_out_is_not_known() -> None:
+    arrival = only_arrival(decode(record(event(data={"uri": "s3://b/k"}))))
+
+    assert (arrival.size, arrival.version) == (None, None)
+
+
+def test_a_binary_cloudevent_has_its_attributes_in_headers() -> None:
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"1"),
+        ("ce_source", b"/s"),
+        ("ce_type", b"autoloader.file.removed.v1"),
+    )
+
+    arrival = only_arrival(decode(record({"uri": "s3://b/k"}, headers)))
+
+    assert (arrival.kind, arrival.uri, arrival.landed) == ("removed", "s3://b/k", WRITTEN)
+
+
+def test_aws_form_encodes_keys() -> None:
+    arrival = only_arrival(decode(sample("aws_url_encoded_key.json")))
+
+    assert (arrival.uri, arrival.size) == ("s3://sourcebucket/Happy Face.jpg", 1024)
+
+
+def test_aws_tells_size_and_etag() -> None:
+    arrival = only_arrival(decode(sample("aws_put.json")))
+
+    assert arrival.uri == "s3://mybucket/HappyFace.jpg"
+    assert (arrival.size, arrival.version) == (1024, "d41d8cd98f00b204e9800998ecf8427e")
+
+
+def test_minio_prefixes_its_event_names() -> None:
+    arrival = only_arrival(decode(sample("minio_put.json")))
+
+    assert (arrival.kind, arrival.uri, arrival.size) == ("landed", "s3://images/myphoto.jpg", 6474)
+    assert arrival.version == "430f89010c77aa34fc8760696da62d08-1"
+
+
+def test_versitygw_sends_keys_raw_and_etags_in_quotes() -> None:
+    arrival = only_arrival(decode(sample("versitygw_put.json")))
+
+    assert (arrival.uri, arrival.size) == ("s3://landing/in/2026/a file+ü%.json", 7)
+    assert arrival.version == "bb6cb5c68df4652941caf652a366f2d8"
+
+
+def test_a_size_of_zero_is_not_believed() -> None:
+    arrival = only_arrival(decode(sample("versitygw_multipart.json")))
+
+    assert arrival.size is None
+    assert arrival.version == "4ea04cd9743ac553ef4249f1851251fd-2"
+
+
+def test_deletes_are_removals() -> None:
+    assert only_arrival(decode(sample("aws_delete.json"))).kind == "removed"
+    assert only_arrival(decode(sample("versitygw_delete.json"))).uri == "s3://landing/in/2026/a file+ü%.json"
+
+
+def test_a_connection_test_announces_nothing() -> None:
+    assert decode(sample("aws_test_event.json")) == []
+
+
+def test_tags_and_folder_markers_announce_nothing() -> None:
+    tagged = json.loads((SAMPLES / "aws_put.json").read_bytes())
+    tagged["Records"][0]["eventName"] = "ObjectTagging:Put"
+    folder = json.loads((SAMPLES / "aws_put.json").read_bytes())
+    folder["Records"][0]["s3"]["object"]["key"] = "in/"
+
+    assert decode(record(tagged)) == []
+    assert decode(record(folder)) == []
+
+
+def test_one_bad_entry_does_not_cost_its_neighbours() -> None:
+    document = json.loads((SAMPLES / "aws_put.json").read_bytes())
+    document["Records"] = [document["Records"][0], {"eventVersion": "2.1"}, "text"]
+
+    good, bad, worse = decode(record(document))
+
+    assert isinstance(good, Arrival)
+    assert isinstance(bad, Rejected)
+    assert (bad.reason, bad.detail) == ("missing-field", "Records[1]: eventName: a non-empty string is needed")
+    assert isinstance(worse, Rejected)
+    assert worse.reason == "bad-field"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "null-value"),
+        (b"", "not-json"),
+        (b"{", "not-json"),
+        (b"\xff\xfe", "not-json"),
+        (b"\x00\x00\x00\x00\x01{}", "schema-registry-framing"),
+        (b'{"a":"' + b"x" * MAX_RECORD_BYTES + b'"}', "too-large"),
+        ([], "unknown-format"),
+        ({}, "unknown-format"),
+        (event(specversion="0.3"), "unsupported-version"),
+        (event(type="com.example.other"), "unsupported-type"),
+        (event(id=""), "bad-field"),
+        (event(data={}), "missing-field"),
+        (event(data={"uri": 5}), "bad-field"),
+        (event(data={"uri": "s3://b/k", "size": -1}), "bad-field"),
+        (event(data={"uri": "s3://b/k", "size": True}), "bad-field"),
+        (event(data={"uri": "s3://b/k", "etag": "a\x00"}), "bad-field"),
+        (event(time="yesterday"), "bad-field"),
+    ],
+)
+def test_bad_input_has_a_named_reason(value: object, reason: str) -> None:
+    rejected = only_rejection(decode(record(value)))
+
+    assert rejected.reason == reason
+    assert rejected.detail
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.binary() | st.none())
+def test_no_bytes_stop_the_decoder(value: bytes | None) -> None:
+    assert isinstance(decode(record(value)), list)
+
+
+@given(st.dictionaries(st.sampled_from(["Records", "specversion", "data", "type", "id", "source", "time"]), JSON))
+def test_no_document_stops_the_decoder(document: dict[str, Any]) -> None:
+    assert isinstance(decode(record(document)), list)
+
+
+@given(st.sampled_from(["eventVersion", "eventName", "eventTime", "eventSource", "s3"]), JSON)
+def test_no_entry_of_an_s3_notification_stops_the_decoder(field: str, value: object) -> None:
+    document = json.loads((SAMPLES / "aws_put.json").read_bytes())
+    document["Records"][0][field] = value
+
+    assert isinstance(decode(record(document)), list)
+
+
+@given(st.sampled_from(["bucket", "object"]), st.sampled_from(["name", "key", "size", "eTag", "arn"]), JSON)
+def test_no_field_of_an_s3_object_stops_the_decoder(where: str, field: str, value: object) -> None:
+    document = json.loads((SAMPLES / "aws_put.json").read_bytes())
+    document["Records"][0]["s3"][where][field] = value
+
+    assert isinstance(decode(record(document)), list)
