@@ -1,0 +1,131 @@
+"""`autoloader demo`: three real files become rows in Iceberg and completion events on Kafka, on real parts."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from aiokafka import AIOKafkaConsumer
+from rich.console import Console
+from rich.table import Table
+
+from cli import environment
+from cli.land import announce, put
+from cli.stack import local_stack
+from dev.nycflights import ROWS, write_files
+from schemas.config import COMPLETIONS_TOPIC, Config
+
+WAIT_SECONDS = 240
+SPANS = ("landed_to_cut", "cut_to_submit", "submit_to_start", "load", "landed_to_queryable")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A file of the demo: the rows its table should have and has, and its completion event (None: none came)."""
+
+    source: str
+    uri: str
+    expected_rows: int
+    rows_in_table: int
+    completion: Mapping[str, Any] | None
+
+    @property
+    def right(self) -> bool:
+        """Loaded once, and said so."""
+        said = self.completion is not None and self.completion["data"]["outcome"] == "loaded"
+        return said and self.rows_in_table == self.expected_rows
+
+
+def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False) -> None:
+    """Start the local stack, land three files, read the tables back and compare. Exit code 1: not as expected."""
+    begun = time.monotonic()
+    stack = local_stack()
+    stack.up()
+    try:
+        environ = {**stack.settings()}
+        ready = time.monotonic()
+        outcomes = asyncio.run(_land_and_wait(environ, environment.config(environ)))
+        done = time.monotonic()
+    finally:
+        if not keep:
+            stack.down()
+    _show(outcomes)
+    seconds = {"stack_ready": round(ready - begun, 1), "files_to_rows": round(done - ready, 1)}
+    report = {"right": all(o.right for o in outcomes), "seconds": seconds, "files": [asdict(o) for o in outcomes]}
+    path = environment.home() / "demo-report.json"
+    path.write_text(json.dumps(report, indent=2))
+    print(f"stack ready after {seconds['stack_ready']} s, files loaded {seconds['files_to_rows']} s later; {path}")
+    print("demo: every row is there, once" if report["right"] else "demo: NOT as expected, see above")
+    raise typer.Exit(not report["right"])
+
+
+async def _land_and_wait(environ: Mapping[str, str], config: Config) -> Sequence[Outcome]:
+    """Land the files in a folder of this run's own, so that a second demo is new work."""
+    run = f"{datetime.now(UTC):run-%Y%m%d-%H%M%S}"
+    files = await asyncio.to_thread(write_files, environment.home() / "demo-files")
+    landed = {source: put(config, source, [file], run)[0] for source, file in files.items()}
+    async with _completions(environ["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
+        await announce(environ["KAFKA_BOOTSTRAP_SERVERS"], list(landed.values()))
+        print(f"landed and announced: {', '.join(landed.values())}")
+        events = await _events_of(consumer, set(landed.values()))
+    rows = await asyncio.to_thread(_rows_in_tables, environ["SPARK_CONNECT_URL"], config, landed)
+    return [Outcome(source, uri, ROWS[source], rows[source], events.get(uri)) for source, uri in landed.items()]
+
+
+@asynccontextmanager
+async def _completions(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(COMPLETIONS_TOPIC, bootstrap_servers=bootstrap_servers, auto_offset_reset="latest")
+    await consumer.start()
+    try:
+        await consumer.seek_to_end()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _events_of(consumer: AIOKafkaConsumer, uris: set[str]) -> dict[str, Mapping[str, Any]]:
+    """The completion event of each file, as far as they come in time."""
+    events: dict[str, Mapping[str, Any]] = {}
+    begun = time.monotonic()
+    with Console().status("waiting for completion events") as status:
+        while len(events) < len(uris) and time.monotonic() - begun < WAIT_SECONDS:
+            status.update(f"{len(events)} of {len(uris)} completion events after {time.monotonic() - begun:.0f} s")
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for record in records:
+                    event = json.loads(record.value)
+                    events |= {file["uri"]: event for file in event["data"]["files"] if file["uri"] in uris}
+    return events
+
+
+def _rows_in_tables(connect_url: str, config: Config, landed: Mapping[str, str]) -> dict[str, int]:
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - a second to import, for this command alone
+
+    spark = SparkSession.builder.remote(connect_url).create()
+    try:
+        tables = {source: spark.table(config.sources[source].into.table) for source in landed}
+        return {
+            source: tables[source].where(tables[source]["_file_uri"] == uri).count() for source, uri in landed.items()
+        }
+    finally:
+        spark.stop()
+
+
+def _show(outcomes: Sequence[Outcome]) -> None:
+    console = Console()
+    for outcome in outcomes:
+        if outcome.completion is not None:
+            console.print_json(data=outcome.completion)
+    table = Table("file", "rows expected", "in the table", "outcome", *SPANS, title="where the time went, in seconds")
+    for outcome in outcomes:
+        data = outcome.completion["data"] if outcome.completion else {"outcome": "no completion event", "seconds": {}}
+        spans = [str(data["seconds"].get(span, "-")) for span in SPANS]
+        table.add_row(
+            Path(outcome.uri).name, str(outcome.expected_rows), str(outcome.rows_in_table), data["outcome"], *spans
+        )
+    console.print(table)
