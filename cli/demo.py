@@ -18,7 +18,6 @@ from rich.table import Table
 from cli import environment
 from cli.land import announce, put
 from cli.stack import local_stack
-from dev.nycflights import ROWS, write_files
 from schemas.config import COMPLETIONS_TOPIC, Config
 
 WAIT_SECONDS = 240
@@ -67,19 +66,22 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack r
 
 async def _land_and_wait(environ: Mapping[str, str], config: Config) -> Sequence[Outcome]:
     """Land the files in a folder of this run's own, so that a second demo is new work."""
+    from dev.nycflights import ROWS, write_files  # noqa: PLC0415 - pyarrow, for this command alone
+
     run = f"{datetime.now(UTC):run-%Y%m%d-%H%M%S}"
     files = await asyncio.to_thread(write_files, environment.home() / "demo-files")
     landed = {source: put(config, source, [file], run)[0] for source, file in files.items()}
-    async with _completions(environ["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
+    async with completions(environ["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
         await announce(environ["KAFKA_BOOTSTRAP_SERVERS"], list(landed.values()))
         print(f"landed and announced: {', '.join(landed.values())}")
-        events = await _events_of(consumer, set(landed.values()))
+        events = await events_of(consumer, set(landed.values()))
     rows = await asyncio.to_thread(_rows_in_tables, environ["SPARK_CONNECT_URL"], config, landed)
     return [Outcome(source, uri, ROWS[source], rows[source], events.get(uri)) for source, uri in landed.items()]
 
 
 @asynccontextmanager
-async def _completions(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def completions(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of the completion events from now on."""
     consumer = AIOKafkaConsumer(COMPLETIONS_TOPIC, bootstrap_servers=bootstrap_servers, auto_offset_reset="latest")
     await consumer.start()
     try:
@@ -89,7 +91,7 @@ async def _completions(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer
         await consumer.stop()
 
 
-async def _events_of(consumer: AIOKafkaConsumer, uris: set[str]) -> dict[str, Mapping[str, Any]]:
+async def events_of(consumer: AIOKafkaConsumer, uris: set[str]) -> dict[str, Mapping[str, Any]]:
     """The completion event of each file, as far as they come in time."""
     events: dict[str, Mapping[str, Any]] = {}
     begun = time.monotonic()
@@ -123,9 +125,8 @@ def _show(outcomes: Sequence[Outcome]) -> None:
             console.print_json(data=outcome.completion)
     table = Table("file", "rows expected", "in the table", "outcome", *SPANS, title="where the time went, in seconds")
     for outcome in outcomes:
-        data = outcome.completion["data"] if outcome.completion else {"outcome": "no completion event", "seconds": {}}
-        spans = [str(data["seconds"].get(span, "-")) for span in SPANS]
-        table.add_row(
-            Path(outcome.uri).name, str(outcome.expected_rows), str(outcome.rows_in_table), data["outcome"], *spans
-        )
+        data: Mapping[str, Any] = outcome.completion["data"] if outcome.completion else {}
+        said = data.get("outcome", "no completion event")
+        spans = [str(data.get("seconds", {}).get(span, "-")) for span in SPANS]
+        table.add_row(Path(outcome.uri).name, str(outcome.expected_rows), str(outcome.rows_in_table), said, *spans)
     console.print(table)

@@ -4,12 +4,12 @@ import asyncio
 
 from cli import environment
 from router.settings import read_settings
-from schemas.ledger.migrate import upgrade
 
 
 def deploy() -> None:
     """Bring the ledger's tables, and Prefect's pools, queues, deployments and webhook up to date. Safe to repeat."""
-    from flows import deploy as prefect  # noqa: PLC0415 - Prefect takes two seconds to import; no other command needs it
+    from flows import deploy as prefect  # noqa: PLC0415 - Prefect and alembic take three seconds to import,
+    from schemas.ledger.migrate import upgrade  # noqa: PLC0415 - and no other command needs them
 
     environ = environment.environment()
     settings = read_settings(environ)

@@ -6,10 +6,10 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import typer
-from dev.stack import StackError
 
 from cli import demo, deploy, doctor, explain, land, router, stack, status
 from cli.land import LandError
+from dev.stack import StackError
 from router.adapters.http import PortTaken
 from router.errors import Transient
 from router.settings import SettingsError

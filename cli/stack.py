@@ -4,9 +4,9 @@ import os
 from typing import Annotated
 
 import typer
-from dev.stack import Stack
 
 from cli import environment
+from dev.stack import Stack
 
 
 def local_stack() -> Stack:

@@ -53,7 +53,7 @@ class Csv(Strict):
 
     header: Literal[True] = True
     delimiter: str = Field(",", min_length=1, max_length=2)
-    null: str = ""
+    null_value: str = ""
 
 
 class Json(Strict):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -21,8 +20,3 @@ def alembic_config(database_url: str) -> Config:
 def upgrade(database_url: str) -> None:
     """Run what is missing, under an advisory lock."""
     command.upgrade(alembic_config(database_url), "head")
-
-
-def newest_revision() -> str | None:
-    """The revision this code needs."""
-    return ScriptDirectory.from_config(alembic_config("")).get_current_head()

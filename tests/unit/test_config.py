@@ -4,8 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
 from schemas.config import ConfigError, load_config, parse_config
+from schemas.ledger.migrate import alembic_config
+from schemas.ledger.revision import newest_revision
 from schemas.manifest import Manifest
 
 GOOD = """
@@ -92,3 +95,9 @@ def test_a_manifest_survives_the_ledger() -> None:
     )
 
     assert Manifest.model_validate_json(manifest.model_dump_json(by_alias=True, exclude_unset=True)) == manifest
+
+
+def test_the_newest_revision_is_alembic_s_head() -> None:
+    head = ScriptDirectory.from_config(alembic_config("")).get_current_head()
+
+    assert newest_revision() == head

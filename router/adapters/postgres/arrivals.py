@@ -99,7 +99,7 @@ def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[da
     ]
 
 
-async def _insert_files(connection: "Connection", rows: Sequence[Announced], sizes: Sequence[int]) -> int:
+async def _insert_files(connection: Connection, rows: Sequence[Announced], sizes: Sequence[int]) -> int:
     """New files, and those that had gone and have landed again; known ones are left alone."""
     if not rows:
         return 0
@@ -125,7 +125,7 @@ async def _insert_files(connection: "Connection", rows: Sequence[Announced], siz
     return _count(inserted) + _count(again)
 
 
-async def _insert_arrivals(connection: "Connection", rows: Sequence[Announced]) -> int:
+async def _insert_arrivals(connection: Connection, rows: Sequence[Announced]) -> int:
     if not rows:
         return 0
     return _count(
@@ -136,7 +136,7 @@ async def _insert_arrivals(connection: "Connection", rows: Sequence[Announced]) 
     )
 
 
-async def _insert_ended(connection: "Connection", rows: Sequence[Announced], outcome: str) -> None:
+async def _insert_ended(connection: Connection, rows: Sequence[Announced], outcome: str) -> None:
     if rows:
         await connection.execute(
             f"""
@@ -149,7 +149,7 @@ async def _insert_ended(connection: "Connection", rows: Sequence[Announced], out
         )
 
 
-async def _remove(connection: "Connection", rows: Sequence[Announced]) -> int:
+async def _remove(connection: Connection, rows: Sequence[Announced]) -> int:
     """A removal cancels a load that has not begun, and what is not measured yet."""
     if not rows:
         return 0
@@ -170,7 +170,7 @@ async def _remove(connection: "Connection", rows: Sequence[Announced]) -> int:
     )
 
 
-async def _delete_arrivals(connection: "Connection", rows: Sequence[Announced]) -> None:
+async def _delete_arrivals(connection: Connection, rows: Sequence[Announced]) -> None:
     await connection.execute(
         "DELETE FROM arrival a USING unnest($1::text[], $2::bytea[], $3::text[]) AS m (source_id, object, version) "
         "WHERE (a.source_id, a.object, a.version) = (m.source_id, m.object, m.version)",
@@ -178,7 +178,7 @@ async def _delete_arrivals(connection: "Connection", rows: Sequence[Announced]) 
     )
 
 
-async def _put_off(connection: "Connection", troubled: Sequence[Measurement]) -> None:
+async def _put_off(connection: Connection, troubled: Sequence[Measurement]) -> None:
     if troubled:
         await connection.execute(
             """

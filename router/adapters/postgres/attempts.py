@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
+
+import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.outbox import put
@@ -10,9 +12,6 @@ from router.rules.completion import EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
 from schemas.manifest import Manifest, ManifestFile
 from schemas.report import Closed, Report
-
-if TYPE_CHECKING:
-    import asyncpg
 
 
 class PostgresAttempts:
@@ -111,11 +110,11 @@ class PostgresAttempts:
         return True
 
 
-async def _lock_open(connection: "Connection", batch: str) -> bool:
+async def _lock_open(connection: Connection, batch: str) -> bool:
     return bool(await connection.fetchval("SELECT true FROM batch WHERE id = $1 AND ended IS NULL FOR UPDATE", batch))
 
 
-async def _end_attempt(connection: "Connection", batch: str, n: int, decision: Again | Close | Void) -> bool:
+async def _end_attempt(connection: Connection, batch: str, n: int, decision: Again | Close | Void) -> bool:
     """A void attempt must not have been claimed: the claim and this update exclude each other."""
     outcome, cause = ("void", "infrastructure") if isinstance(decision, Void) else ("failed", decision.cause)
     ended = await connection.fetchval(
@@ -132,7 +131,7 @@ async def _end_attempt(connection: "Connection", batch: str, n: int, decision: A
     return bool(ended)
 
 
-def _open_attempt(row: "asyncpg.Record") -> OpenAttempt:
+def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
     return OpenAttempt(
         batch=row["batch_id"],
         n=row["n"],
@@ -147,7 +146,7 @@ def _open_attempt(row: "asyncpg.Record") -> OpenAttempt:
     )
 
 
-def _ended_batch(row: "asyncpg.Record", files: Sequence["asyncpg.Record"]) -> EndedBatch:
+def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record]) -> EndedBatch:
     report = (Report if row["state"] == "published" else Closed).model_validate_json(row["report"])
     return EndedBatch(
         id=row["id"],

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.lease import PostgresLease
@@ -10,9 +11,6 @@ from router.ports import DueBatch, NewBatch, Submission
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
-
-if TYPE_CHECKING:
-    import asyncpg
 
 ROLE = "scheduling"
 
@@ -142,7 +140,7 @@ class PostgresBatches:
             )
 
 
-async def _begin(connection: "Connection", due: DueBatch, epoch: int) -> Submission | None:
+async def _begin(connection: Connection, due: DueBatch, epoch: int) -> Submission | None:
     row = await connection.fetchrow(
         """
         INSERT INTO attempt AS a (batch_id, n, kind, lane, epoch)
@@ -160,6 +158,6 @@ async def _begin(connection: "Connection", due: DueBatch, epoch: int) -> Submiss
     return _submission(row) if row is not None else None
 
 
-def _submission(row: "asyncpg.Record") -> Submission:
+def _submission(row: asyncpg.Record) -> Submission:
     variables = json.loads(row["job_variables"])
     return Submission(row["batch_id"], row["n"], row["lane"], row["source_id"], row["kind"], variables)

@@ -2,16 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import asyncpg
 
 from router.errors import Transient
-from schemas.ledger.migrate import newest_revision
+from schemas.ledger.revision import newest_revision
 
-if TYPE_CHECKING:  # asyncpg's classes are generic in its stubs only
-    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-    Pool = asyncpg.Pool[asyncpg.Record]
+# quoted: asyncpg's classes are generic in its stubs only
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 COMMAND_SECONDS = 30
 PASSING = (
@@ -33,7 +33,7 @@ class Database:
         self._pool: Pool | None = None
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator["Connection"]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction.
 
         Raises:

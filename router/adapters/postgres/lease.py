@@ -37,7 +37,7 @@ class PostgresLease:
         async with self._database.transaction() as connection:
             await connection.execute("UPDATE lease SET expires = now() WHERE holder = $1", self._holder)
 
-    async def check(self, connection: "Connection", role: str, epoch: int) -> None:
+    async def check(self, connection: Connection, role: str, epoch: int) -> None:
         """In the transaction of a write: it is still ours, and stays so until the commit."""
         held = await connection.fetchval(
             "SELECT true FROM lease WHERE role = $1 AND holder = $2 AND epoch = $3 FOR SHARE",

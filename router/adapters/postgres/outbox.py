@@ -30,7 +30,7 @@ class PostgresOutbox:
             await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
 
 
-async def put(connection: "Connection", events: Sequence[OutgoingEvent]) -> None:
+async def put(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
     """Write events in the transaction of what they tell of."""
     if events:
         await connection.execute(

@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+
+import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
 from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, Surroundings
 from router.rules.identity import object_key
 from schemas.manifest import Manifest
-
-if TYPE_CHECKING:
-    import asyncpg
 
 COUNTED_AT_MOST = 100_000
 
@@ -87,7 +85,7 @@ class PostgresReading:
         return Surroundings(in_flight, bool(alive))
 
 
-async def _batch(connection: "Connection", batch_id: str) -> KnownBatch | None:
+async def _batch(connection: Connection, batch_id: str) -> KnownBatch | None:
     row = await connection.fetchrow("SELECT * FROM batch WHERE id = $1", batch_id)
     if row is None:
         return None
@@ -107,7 +105,7 @@ async def _batch(connection: "Connection", batch_id: str) -> KnownBatch | None:
     )
 
 
-def _attempt(row: "asyncpg.Record") -> KnownAttempt:
+def _attempt(row: asyncpg.Record) -> KnownAttempt:
     return KnownAttempt(
         n=row["n"],
         kind=row["kind"],
@@ -122,7 +120,7 @@ def _attempt(row: "asyncpg.Record") -> KnownAttempt:
     )
 
 
-def _file(row: "asyncpg.Record", batch: KnownBatch | None) -> KnownFile:
+def _file(row: asyncpg.Record, batch: KnownBatch | None) -> KnownFile:
     return KnownFile(
         source_id=row["source_id"],
         uri=row["uri"],
@@ -139,7 +137,7 @@ def _file(row: "asyncpg.Record", batch: KnownBatch | None) -> KnownFile:
     )
 
 
-def _arrival(row: "asyncpg.Record") -> KnownFile:
+def _arrival(row: asyncpg.Record) -> KnownFile:
     return KnownFile(
         source_id=row["source_id"],
         uri=row["uri"],
@@ -156,5 +154,5 @@ def _arrival(row: "asyncpg.Record") -> KnownFile:
     )
 
 
-def _position(row: "asyncpg.Record") -> str | None:
+def _position(row: asyncpg.Record) -> str | None:
     return f"{row['topic']}/{row['partition']}/{row['offset']}" if row["topic"] else None
