@@ -1,0 +1,151 @@
+"""What a producer of events and a reader of tables see of a running stack."""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from psycopg.rows import dict_row
+from pyspark.sql import SparkSession
+
+from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from schemas.events import FileData, FileEvent
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 120
+
+
+def eventually(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
+    """The first answer that is not None or False; a failure that says what was waited for."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.2)  # between two looks at a condition
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Site:
+    """A stack under test, by its settings."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.landing = Path(settings["AUTOLOADER_HOME"]) / "landing"
+        self._spark: SparkSession | None = None
+
+    def write(self, source: str, name: str, text: str | bytes, *, modified: float | None = None) -> str:
+        """A file in the source's landing place; its URI."""
+        path = self.landing / source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        if modified is not None:
+            os.utime(path, (modified, modified))
+        return f"file://{path}"
+
+    def announce(self, *uris: str, times: int = 1) -> None:
+        """Events of ours for files that landed now."""
+        self.send([_event(uri) for uri in uris for _ in range(times)])
+
+    def send(self, values: Sequence[bytes | None], topic: str = ARRIVALS_TOPIC) -> None:
+        """Records as they are."""
+
+        async def sent() -> None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.settings["KAFKA_BOOTSTRAP_SERVERS"], max_request_size=8 * 1024 * 1024
+            )
+            await producer.start()
+            try:
+                for value in values:
+                    await producer.send_and_wait(topic, value, key=b"test")
+            finally:
+                await producer.stop()
+
+        asyncio.run(sent())
+
+    def completions(self, uri: str) -> list[Mapping[str, Any]]:
+        """The completion events so far that name a file, without repetitions."""
+        named = [
+            event
+            for event in self.events(COMPLETIONS_TOPIC)
+            if any(file["uri"] == uri for file in event["data"]["files"])
+        ]
+        return list({event["id"]: event for event in named}.values())
+
+    def completion(self, uri: str, *, nth: int = 1, seconds: float = PATIENCE_SECONDS) -> Mapping[str, Any]:
+        """The data of the file's n-th completion event, waited for."""
+
+        def look() -> Mapping[str, Any] | None:
+            found = self.completions(uri)
+            return found[nth - 1] if len(found) >= nth else None
+
+        data: Mapping[str, Any] = eventually(look, f"completion {nth} of {uri}", seconds)["data"]
+        return data
+
+    def dead_letters(self) -> list[Mapping[str, Any]]:
+        """The data of every dead letter so far."""
+        return [event["data"] for event in self.events(DEAD_LETTERS_TOPIC)]
+
+    def events(self, topic: str) -> list[dict[str, Any]]:
+        """Everything on a topic of ours, up to now."""
+        return asyncio.run(_whole_topic(self.settings["KAFKA_BOOTSTRAP_SERVERS"], topic))
+
+    def rows(self, table: str, uri: str) -> int:
+        """How many rows of a file the table has."""
+        if self._spark is None:
+            self._spark = SparkSession.builder.remote(self.settings["SPARK_CONNECT_URL"]).create()
+        frame = self._spark.table(table)
+        return frame.where(frame["_file_uri"] == uri).count()
+
+    def forget_spark(self) -> None:
+        """After the server was restarted: an old session is of no use."""
+        self._spark = None
+
+    def ledger(self, query: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of the ledger."""
+        with psycopg.connect(self.settings["DATABASE_URL"], row_factory=dict_row) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def file(self, uri: str) -> dict[str, Any] | None:
+        """The newest version of a file in the ledger."""
+        return next(iter(self.ledger("SELECT * FROM file WHERE uri = %s ORDER BY accepted DESC", uri)), None)
+
+
+def _event(uri: str) -> bytes:
+    event = FileEvent(
+        id=str(uuid4()),
+        source="/tests",
+        type="autoloader.file.landed.v1",
+        time=datetime.now(UTC),
+        data=FileData(uri=uri),
+    )
+    return event.to_json().encode()
+
+
+async def _whole_topic(bootstrap_servers: str, topic: str) -> list[dict[str, Any]]:
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        found = []
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            batches = await consumer.getmany(timeout_ms=500)
+            found += [json.loads(record.value) for records in batches.values() for record in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+def csv(rows: int, **columns: object) -> str:
+    """A CSV of equal rows."""
+    header = ",".join(columns)
+    line = ",".join(str(value) for value in columns.values())
+    return "\n".join([header, *[line] * rows]) + "\n"

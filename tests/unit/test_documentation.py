@@ -1,0 +1,79 @@
+"""Documentation that fails a test when it lies."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.main import app
+from router.notifications.decode import decode
+from router.notifications.record import Arrival, Position, Record
+from schemas.completions import BatchCompletion
+from schemas.config import parse_config
+from tests.unit.test_notifications import WRITTEN
+
+README = Path("README.md").read_text()
+SETTINGS = Path("docs/settings.md").read_text()
+ROOMS = ("router", "flows", "cli", "schemas")
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 120
+
+
+def test_the_event_of_the_readme_is_understood() -> None:
+    record = Record(Position("t", 0, 0), None, code_blocks("json")[0].encode(), (), WRITTEN)
+
+    (arrival,) = decode(record)
+
+    assert isinstance(arrival, Arrival)
+    assert arrival.uri == "s3://landing/orders/2026/11/24/part-0001.csv"
+
+
+def test_the_completion_of_the_readme_names_only_what_there_is() -> None:
+    data = json.loads(code_blocks("json")[1])["data"]
+
+    assert set(data) <= set(BatchCompletion.model_fields)
+
+
+def test_the_configuration_of_the_readme_is_read() -> None:
+    assert parse_config(code_blocks("yaml")[0], {}).sources["orders"].id == "orders-v1"
+
+
+@pytest.mark.parametrize(
+    "command", [command.callback.__name__ for command in app.registered_commands if command.callback]
+)
+def test_every_command_stands_in_the_readme(command: str) -> None:
+    assert re.search(rf"`(autoloader )?{command}\b", README)
+
+
+def test_every_setting_is_documented() -> None:
+    read = {
+        name
+        for room in ROOMS
+        for path in Path(room).rglob("*.py")
+        for name in re.findall(r'"((?:AUTOLOADER|PREFECT|SPARK|KAFKA|DATABASE)_[A-Z_]+)"', path.read_text())
+    }
+
+    assert read
+    assert {name for name in read if f"`{name}`" not in SETTINGS} == set()
+
+
+def test_every_metric_is_documented() -> None:
+    named = re.findall(r'"(autoloader_\w+)"', Path("router/adapters/metrics.py").read_text())
+    documented = Path("docs/metrics.md").read_text()
+
+    assert named
+    assert [name for name in named if f"`{name}`" not in documented] == []
+
+
+def test_every_file_the_architecture_names_is_there() -> None:
+    named = re.findall(r"`((?:router|flows|schemas|tests|docs)/[\w/.]+)`", Path("ARCHITECTURE.md").read_text())
+
+    assert named
+    assert [path for path in named if not Path(path).exists()] == []
