@@ -21,7 +21,13 @@ from cli.stack import local_stack
 from schemas.config import COMPLETIONS_TOPIC, Config
 
 WAIT_SECONDS = 240
-SPANS = ("landed_to_cut", "cut_to_submit", "submit_to_start", "load", "landed_to_queryable")
+SPANS = {
+    "landed_to_cut": "landed → in a batch",
+    "cut_to_submit": "→ run created in Prefect",
+    "submit_to_start": "→ begun by a worker",
+    "load": "→ loaded and reported",
+    "landed_to_queryable": "landed → rows can be read",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,17 @@ class Outcome:
     @property
     def right(self) -> bool:
         """Loaded once, and said so."""
-        said = self.completion is not None and self.completion["data"]["outcome"] == "loaded"
-        return said and self.rows_in_table == self.expected_rows
+        return self.said == "loaded" and self.rows_in_table == self.expected_rows
+
+    @property
+    def said(self) -> str:
+        """The outcome in the completion event."""
+        return str(self.completion["data"]["outcome"]) if self.completion else "none came"
+
+    def seconds(self, span: str) -> str:
+        """A span of the completion event, for the eye."""
+        found = self.completion["data"]["seconds"].get(span) if self.completion else None
+        return "-" if found is None else f"{found:.1f}"
 
 
 def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False) -> None:
@@ -122,11 +137,11 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     console = Console()
     for outcome in outcomes:
         if outcome.completion is not None:
-            console.print_json(data=outcome.completion)
-    table = Table("file", "rows expected", "in the table", "outcome", *SPANS, title="where the time went, in seconds")
-    for outcome in outcomes:
-        data: Mapping[str, Any] = outcome.completion["data"] if outcome.completion else {}
-        said = data.get("outcome", "no completion event")
-        spans = [str(data.get("seconds", {}).get(span, "-")) for span in SPANS]
-        table.add_row(Path(outcome.uri).name, str(outcome.expected_rows), str(outcome.rows_in_table), said, *spans)
+            print(json.dumps(outcome.completion))
+    table = Table("", *(Path(outcome.uri).name for outcome in outcomes))
+    table.add_row("rows expected", *(str(outcome.expected_rows) for outcome in outcomes))
+    table.add_row("rows in the table", *(str(outcome.rows_in_table) for outcome in outcomes))
+    table.add_row("completion event", *(outcome.said for outcome in outcomes), end_section=True)
+    for span, meaning in SPANS.items():
+        table.add_row(f"{meaning}, s", *(outcome.seconds(span) for outcome in outcomes))
     console.print(table)

@@ -1,6 +1,26 @@
-"""Settings of the whole suite."""
+"""Settings of the whole suite, and the one stack of real parts that all its tests share."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from dev.stack import Stack
+
+PROJECT = Path(__file__).resolve().parents[1]
 
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """All parts, real ones, in a data folder of this session; started when the first test asks for it."""
+    environ = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ}
+    home, config = tmp_path_factory.mktemp("site"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
+    stack = Stack(home, config, progress=print, environ=environ)
+    stack.up()
+    yield stack
+    stack.down()

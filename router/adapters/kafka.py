@@ -1,6 +1,8 @@
 """Kafka by aiokafka: a consumer group's records, and a publisher that waits for all replicas."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,12 @@ from router.errors import Transient
 from router.notifications.record import Position, Record
 from router.rules.completion import OutgoingEvent
 
+KAFKA_TROUBLE = (KafkaError, OSError, TimeoutError)
 POLL_MS = 500
+IDLE_POLLS = 20
+CHECK_SECONDS = 10
+ACKNOWLEDGE_SECONDS = 10
+STOP_SECONDS = 5
 RECORDS_A_POLL = 2000
 # More than any record the broker takes by default: a bigger one is still fetched, alone.
 FETCH_BYTES = 8 * 1024 * 1024
@@ -27,13 +34,17 @@ class KafkaSource:
         self._topics = topics
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[TopicPartition, int] = {}
+        self._idle_polls = 0
 
     async def poll(self) -> Sequence[Record]:
         """Up to 2,000 records, or none after half a second."""
         try:
             consumer = self._consumer or await self._start()
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_A_POLL)
-        except (KafkaError, OSError, TimeoutError) as error:
+            self._idle_polls = 0 if found else self._idle_polls + 1
+            if self._idle_polls == IDLE_POLLS:
+                await self._check(consumer)
+        except KAFKA_TROUBLE as error:
             await self.close()
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
         for partition, records in found.items():
@@ -52,15 +63,16 @@ class KafkaSource:
                 await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
             return
-        except (KafkaError, OSError, TimeoutError) as error:
+        except KAFKA_TROUBLE as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         """Leave the group. What was polled and not committed is read again."""
         consumer, self._consumer = self._consumer, None
         self._next.clear()
+        self._idle_polls = 0
         if consumer is not None:
-            await consumer.stop()
+            await _stopped(consumer)
 
     async def _start(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
@@ -74,40 +86,66 @@ class KafkaSource:
         )
         try:
             await consumer.start()
-        except (KafkaError, OSError, TimeoutError):
-            await consumer.stop()
+        except BaseException:
+            await _stopped(consumer)
             raise
         self._consumer = consumer
         return consumer
 
+    async def _check(self, consumer: AIOKafkaConsumer) -> None:
+        """A silent consumer: is the broker there, and is there really nothing?
+
+        aiokafka says nothing of a broker that is away, and may hang alive (aiokafka#1154).
+        """
+        self._idle_polls = 0
+        ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), CHECK_SECONDS)
+        for partition, end in ends.items():
+            position = await asyncio.wait_for(consumer.position(partition), CHECK_SECONDS)
+            if position < end:
+                raise TimeoutError(f"{partition.topic}/{partition.partition} has {end - position} records, none came")
+
 
 class KafkaPublisher:
-    """See `ports.Publisher`. acks=all, idempotent."""
+    """See `ports.Publisher`. acks=all, idempotent.
+
+    The producer of aiokafka tries for ever, and cannot be stopped while it does: what is under way when the patience
+    ends stays under way, and is waited for before anything else is sent.
+    """
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
         self._producer: AIOKafkaProducer | None = None
+        self._under_way: tuple[Sequence[OutgoingEvent], Sequence[asyncio.Future[Any]]] = ((), ())
 
     async def publish(self, events: Sequence[OutgoingEvent]) -> None:
-        """Send all, then wait for all."""
+        """Send all, then wait for all; the same events once more only wait."""
         try:
             producer = self._producer or await self._start()
-            headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
-            sent = [
-                await producer.send(event.topic, event.value.encode(), key=event.key.encode(), headers=headers)
-                for event in events
-            ]
-            for acknowledged in sent:
-                await acknowledged
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self.close()
+            if self._under_way[0] != events:
+                await self._acknowledged()
+                sent = [await asyncio.wait_for(_send(producer, event), ACKNOWLEDGE_SECONDS) for event in events]
+                self._under_way = (events, sent)
+            await self._acknowledged()
+        except KAFKA_TROUBLE as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
 
     async def close(self) -> None:
         """Give up what is not acknowledged: it is in the outbox still."""
         producer, self._producer = self._producer, None
+        self._under_way = ((), ())
         if producer is not None:
-            await producer.stop()
+            await _stopped(producer)
+
+    async def _acknowledged(self) -> None:
+        """All that is under way has been acknowledged; an event that was refused is sent again next time."""
+        _, futures = self._under_way
+        if futures:
+            _, pending = await asyncio.wait(futures, timeout=ACKNOWLEDGE_SECONDS)
+            if pending:
+                raise TimeoutError(f"{len(pending)} events are not acknowledged")
+        self._under_way = ((), ())
+        for future in futures:
+            future.result()
 
     async def _start(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -115,11 +153,25 @@ class KafkaPublisher:
         )
         try:
             await producer.start()
-        except (KafkaError, OSError, TimeoutError):
-            await producer.stop()
+        except BaseException:
+            await _stopped(producer)
             raise
         self._producer = producer
         return producer
+
+
+async def _send(producer: AIOKafkaProducer, event: OutgoingEvent) -> "asyncio.Future[Any]":
+    headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+    sent: asyncio.Future[Any] = await producer.send(
+        event.topic, event.value.encode(), key=event.key.encode(), headers=headers
+    )
+    return sent
+
+
+async def _stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Stop it, but wait only so long for a broker that may be away."""
+    with suppress(KafkaError, OSError, TimeoutError):
+        await asyncio.wait_for(client.stop(), STOP_SECONDS)
 
 
 def _record(record: "ConsumerRecord[Any, Any]") -> Record:

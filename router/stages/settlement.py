@@ -3,12 +3,13 @@
 A webhook only says where to look first. The sweep looks at every open attempt.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from router.ports import AttemptLedger, Runs
 from router.rules.completion import settle
-from router.rules.recovery import Again, Close, Closed, Decision, Loaded, OpenAttempt, Void, Wait, decide
+from router.rules.recovery import Again, Close, Closed, Decision, Loaded, OpenAttempt, RunState, Void, Wait, decide
 from router.step import Fact, Keys, Step
 
 SWEEP_EVERY = timedelta(seconds=15)
@@ -33,23 +34,31 @@ class SettlementStage:
             self._hints.add(run_id)
 
     async def step(self, now: datetime) -> Step:
-        """Settle what the hints name, or everything when the sweep is due."""
-        hints, self._hints = self._hints, set()
-        if self._next_sweep is None or now >= self._next_sweep:
-            attempts = await self._ledger.open_attempts()
-            self._next_sweep = now + SWEEP_EVERY
-        elif hints:
-            attempts = await self._ledger.open_attempts(sorted(hints))
-        else:
+        """Settle what the hints name, or everything when the sweep is due; what has reported first, without Prefect."""
+        hints = set(self._hints)
+        sweeping = self._next_sweep is None or now >= self._next_sweep
+        if not sweeping and not hints:
             return Step()
-        run_ids = [attempt.run_id for attempt in attempts if attempt.run_id and attempt.result in {None, "staged"}]
-        states = await self._runs.states(run_ids) if run_ids else {}
+        attempts = await self._ledger.open_attempts(None if sweeping else sorted(hints))
+        reported = [attempt for attempt in attempts if attempt.result in {"published", "closed"}]
+        facts = await self._settle_all(reported, {}, now)
+        if not facts:
+            run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
+            states = await self._runs.states(run_ids) if run_ids else {}
+            facts = await self._settle_all(attempts, states, now)
+            self._hints -= hints
+            self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
+        return Step(tuple(facts), more=bool(facts))
+
+    async def _settle_all(
+        self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState], now: datetime
+    ) -> list[Fact]:
         facts: list[Fact] = []
         for attempt in attempts:
             run = states.get(attempt.run_id) if attempt.run_id else None
             decision = decide(attempt, run, now=now, start_deadline=self._start_deadline)
             facts += await self._apply(decision, attempt, now)
-        return Step(tuple(facts))
+        return facts
 
     async def _apply(self, decision: Decision, attempt: OpenAttempt, now: datetime) -> list[Fact]:
         match decision:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -30,6 +31,13 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = PATIENC
             return found
         time.sleep(0.2)  # between two looks at a condition
     raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
 
 
 class Site:

@@ -1,0 +1,60 @@
+"""Prefect's server on PostgreSQL, and the variables that keep its programs away from the user's own Prefect."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+
+from dev import postgres
+from dev.parts import Service
+from dev.ports import LOOPBACK, answers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dev.home import Home
+
+
+def service(home: Home, ports: Mapping[str, int]) -> Service:
+    port = ports["prefect"]
+    return Service(
+        name="prefect",
+        needs=("postgres",),
+        command=lambda: [
+            *(sys.executable, "-m", "prefect", "server", "start"),
+            *("--host", LOOPBACK, "--port", str(port)),
+        ],
+        environment={
+            "PREFECT_API_DATABASE_CONNECTION_URL": postgres.url(
+                home, ports["postgres"], "prefect", scheme="postgresql+asyncpg"
+            ),
+            "PREFECT_SERVER_API_HOST": LOOPBACK,
+            "PREFECT_SERVER_API_PORT": str(port),  # or its pages call the default port
+        },
+        ready=lambda: answers(port) and _is_healthy(port),
+        start_seconds=120,  # the first start makes the tables
+    )
+
+
+def api_url(ports: Mapping[str, int]) -> str:
+    return f"http://{LOOPBACK}:{ports['prefect']}/api"
+
+
+def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+    """For every program that talks to this server."""
+    return {
+        "PREFECT_API_URL": api_url(ports),
+        "PREFECT_HOME": str(home.prefect),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        answer = httpx.get(f"http://{LOOPBACK}:{port}/api/health", timeout=2, trust_env=False)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.OK

@@ -1,0 +1,214 @@
+"""The Spark Connect server, and the configuration which an embedded session shares with it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dev import jars, postgres
+from dev.class_data import ClassData, class_data
+from dev.errors import StackError
+from dev.home import write_private
+from dev.parts import Service
+from dev.ports import LOOPBACK, answers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dev.home import Home
+    from dev.parts import RunOnce
+
+CATALOG = "lake"
+DEFAULT_MEMORY = "2g"
+RECORDER = "spark-recorder"
+
+_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+_LOGGING = """rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
+"""
+# The first query costs seconds, and so does the first look into the catalog: nobody's load should pay that.
+_WARM_UP = f"""
+import sys
+from pyspark.sql.connect.session import SparkSession
+session = SparkSession.builder.remote(sys.argv[1]).create()
+session.sql("SELECT 1").collect()
+session.sql("SHOW NAMESPACES IN {CATALOG}").collect()
+session.stop()
+"""
+
+
+def service(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> Service:
+    """The server, with its first query answered."""
+    port, url = ports["spark-connect"], connect_url(ports)
+
+    def prepare(_: RunOnce) -> None:
+        write_configuration(home, ports, environ)
+
+    return Service(
+        name="spark-connect",
+        needs=("postgres", jars.step_name(jars.SPARK)),
+        prepare=prepare,
+        command=lambda: _server(home, port, _class_data(home, environ).use()),
+        environment=_server_environment(home, ports),
+        ready=lambda: answers(port),
+        complete=lambda run_once: run_once([sys.executable, "-c", _WARM_UP, url]),
+        start_seconds=120,
+        stop_seconds=20,
+    )
+
+
+def recorder(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], port: int) -> Service:
+    """A server on `port` whose only purpose is to write the class data archive when it is stopped.
+
+    It runs at the lowest priority and beside the real one, which is never slowed down by recording (that
+    doubles its start).
+    """
+    archive = _class_data(home, environ)
+
+    def complete(run_once: RunOnce) -> None:
+        run_once(["nice", "-n", "19", sys.executable, "-c", _WARM_UP, f"sc://{LOOPBACK}:{port}"])
+        archive.note_ready()
+
+    return Service(
+        name=RECORDER,
+        needs=(),
+        command=lambda: ["nice", "-n", "19", *_server(home, port, archive.record())],
+        environment=_server_environment(home, ports),
+        ready=lambda: answers(port),
+        complete=complete,
+        start_seconds=600,
+        stop_seconds=600,
+    )
+
+
+def has_class_data(home: Home, environ: Mapping[str, str]) -> bool:
+    return _class_data(home, environ).exists()
+
+
+def keep_class_data(home: Home, environ: Mapping[str, str]) -> None:
+    _class_data(home, environ).keep()
+
+
+def connect_url(ports: Mapping[str, int]) -> str:
+    return f"sc://{LOOPBACK}:{ports['spark-connect']}"
+
+
+def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+    """For programs that use the server, or open a session of their own on the same catalog."""
+    return {
+        "SPARK_CONNECT_URL": connect_url(ports),
+        "SPARK_CONF_DIR": str(home.spark_conf),
+        "SPARK_LOCAL_IP": LOOPBACK,
+        "PYSPARK_PYTHON": sys.executable,
+    }
+
+
+def spark_home() -> Path:
+    """The Spark inside the installed pyspark."""
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise StackError("spark-connect: pyspark is not installed here: run `pip install -e .` in the project.")
+    return Path(spec.origin).parent
+
+
+def write_configuration(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> None:
+    """`spark-defaults.conf` (private: it holds the catalog's password) and the logging beside it."""
+    (home.spark_conf / "log4j2.properties").write_text(_LOGGING)
+    write_private(home.spark_conf / "spark-defaults.conf", render(defaults(home, ports, environ)))
+
+
+def _server(home: Home, port: int, flags: list[str]) -> list[str]:
+    defaults_file = home.spark_conf / "spark-defaults.conf"
+    more = (f"-Dlog4j2.configurationFile={home.spark_conf / 'log4j2.properties'}", *flags)
+    options = [_java_options(home), *(f'"{option}"' for option in more)]
+    return [
+        str(spark_home() / "bin" / "spark-submit"),
+        *("--class", _SERVER, "--properties-file", str(defaults_file)),
+        *("--conf", f"spark.connect.grpc.binding.port={port}"),
+        *("--driver-java-options", " ".join(options)),
+        "spark-internal",
+    ]
+
+
+def _server_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+    # The configuration folder becomes part of the class path, where only an empty folder may stand for class
+    # data sharing to work. So the server gets its configuration by its arguments.
+    return {**client_settings(home, ports), "SPARK_HOME": str(spark_home()), "SPARK_CONF_DIR": str(home.no_conf)}
+
+
+def _class_data(home: Home, environ: Mapping[str, str]) -> ClassData:
+    # In the order in which the folder lists them, as Java will find them.
+    class_path = [*jars.SPARK.class_path(home.jars), str(home.no_conf), *os.listdir(spark_home() / "jars")]  # noqa: PTH208
+    return class_data(home, "spark", class_path, environ)
+
+
+def _java_options(home: Home) -> str:
+    return f'-XX:+UseSerialGC "-Dderby.system.home={home.spark / "derby"}"'
+
+
+def render(settings: Mapping[str, str]) -> str:
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
+
+
+def defaults(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
+    """What a session needs to know: where it may listen, what it may read, and the catalog."""
+    return {**_session(home, ports, environ), **_catalog(home, ports), **_storage(environ)}
+
+
+def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "spark.master": "local[*]",
+        "spark.driver.memory": environ.get("AUTOLOADER_SPARK_MEMORY", DEFAULT_MEMORY),
+        # On the class path and not in spark.jars: nothing is copied, and embedded sessions start faster too.
+        "spark.driver.extraClassPath": os.pathsep.join(jars.SPARK.class_path(home.jars)),
+        "spark.driver.extraJavaOptions": _java_options(home),
+        "spark.driver.host": LOOPBACK,
+        "spark.driver.bindAddress": LOOPBACK,
+        "spark.connect.grpc.binding.address": LOOPBACK,
+        "spark.connect.grpc.binding.port": str(ports["spark-connect"]),
+        "spark.ui.enabled": "false",
+        "spark.local.dir": str(home.spark / "local"),
+        "spark.sql.warehouse.dir": _local_uri(home.spark / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Many small files: list them here and not in a job, and read several in one task.
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "5000",
+        "spark.sql.files.openCostInBytes": "131072",
+    }
+
+
+def _local_uri(folder: Path) -> str:
+    # Not as_uri(): Hadoop takes a path as it is written, and "%20" would be part of the folder's name.
+    return f"file://{folder}"
+
+
+def _catalog(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+    catalog = f"spark.sql.catalog.{CATALOG}"
+    return {
+        "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+        catalog: "org.apache.iceberg.spark.SparkCatalog",
+        f"{catalog}.type": "jdbc",
+        f"{catalog}.uri": f"jdbc:postgresql://{LOOPBACK}:{ports['postgres']}/iceberg",
+        f"{catalog}.jdbc.user": postgres.USER,
+        f"{catalog}.jdbc.password": home.database_password(),
+        f"{catalog}.jdbc.schema-version": "V1",
+        f"{catalog}.warehouse": _local_uri(home.warehouse),
+        f"{catalog}.cache-enabled": "false",  # else the commits of other sessions are not seen
+    }
+
+
+def _storage(environ: Mapping[str, str]) -> dict[str, str]:
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    reading = {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}
+    if endpoint is None:
+        return reading
+    return {**reading, "spark.hadoop.fs.s3a.endpoint": endpoint, "spark.hadoop.fs.s3a.path.style.access": "true"}

@@ -1,0 +1,110 @@
+"""How a batch is closed, so that it can never load any more; and how a batch that is in the table already is adopted.
+
+Closing publishes an empty snapshot under the batch's id. If the catalog refuses it, the batch is in the table: closing
+then ends in adoption. Where no snapshot can be published the ledger's fence closes alone, if nothing was staged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, get_args
+
+from flows.loading import history, publish, tables
+from flows.loading.errors import Rejected, named_errors
+from flows.loading.frames import empty
+from flows.loading.tables import Table
+from schemas.report import Cause, Closed, FileReport, Report, Snapshot
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from flows.loading.history import History, Snap
+    from flows.loading.ledger import Claimed, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What it takes to end a batch: the session, the ledger, and the claim under which this is done."""
+
+    session: SparkSession
+    ledger: Ledger
+    claimed: Claimed
+
+    def close(self, closed: Closed) -> Report | Closed:
+        """Close it, or find that it is loaded; either stands in the ledger afterwards.
+
+        Raises:
+            Infrastructure: only the table could tell, and it does not answer.
+        """
+        try:
+            table = Table.named(self.claimed.manifest.table)
+            there = tables.exists(self.session, table)
+        except Rejected:
+            return self._by_fence(closed, table_is_gone=False)
+        if not there:
+            return self._by_fence(closed, table_is_gone=True)
+        try:
+            return self._by_snapshot(table, closed)
+        except Rejected:
+            return self._by_fence(closed, table_is_gone=False)
+
+    def found(self, table: Table, now: History, snap: Snap) -> Report | Closed:
+        """The batch has a snapshot in the table: what it is, recorded."""
+        known = self.ledger.report_of(self.claimed.batch, snap.source)
+        if known is None and (now.closed_by(snap) is not None or not snap.rows):
+            return self._record_closed(self._closed_before(now, snap))
+        return self.record(known or self._counted(table), snap)
+
+    def record(self, report: Report, snap: Snap | None) -> Report:
+        """Published: with the snapshot, unless no file was left to load."""
+        if snap is not None and any(file.outcome == "loaded" for file in report.files):
+            held = Snapshot(id=str(snap.id), operation=snap.operation, committed_at=snap.committed_at)
+            report = report.model_copy(update={"snapshot": held})
+        self.ledger.publish(self.claimed, report)
+        return report
+
+    def _by_fence(self, closed: Closed, *, table_is_gone: bool) -> Closed:
+        self.ledger.closed_by_fence(self.claimed, closed, table_is_gone=table_is_gone)
+        return closed
+
+    def _by_snapshot(self, table: Table, closed: Closed) -> Report | Closed:
+        tables.fit_for_loading(self.session, table)
+        began = history.read(self.session, table)
+        if snap := began.published(self.claimed.batch):
+            return self.found(table, began, snap)
+        nothing = empty(self.session, tables.columns(self.session, table))
+        staged = publish.stage(self.session, table, nothing, self.claimed.batch, closing=closed)
+        self.ledger.check(self.claimed)
+        published = publish.publish(self.session, table, staged, self.claimed.batch, began.head)
+        if published.by_another:
+            return self.found(table, history.read(self.session, table), published.snap)
+        return self._record_closed(closed)
+
+    def _record_closed(self, closed: Closed) -> Closed:
+        self.ledger.closed(self.claimed, closed)
+        return closed
+
+    def _closed_before(self, now: History, snap: Snap) -> Closed:
+        if (before := self.ledger.closed_before(self.claimed.batch)) is not None:
+            return before
+        cause, reason = now.closed_by(snap) or ("crash", self.claimed.closing or "an earlier attempt closed it")
+        known: tuple[Cause, ...] = get_args(Cause)
+        return Closed(cause=next((word for word in known if word == cause), "crash"), reason=reason)
+
+    def _counted(self, table: Table) -> Report:
+        """What the table says, when the ledger has lost what was staged (restored from a backup)."""
+        with named_errors():
+            of_batch = self.session.table(table.name).where(f"_batch_id = '{self.claimed.batch}'")
+            rows = {row[0]: row[1] for row in of_batch.groupBy("_file_uri").count().collect()}
+        files = tuple(
+            FileReport(uri=file.uri, version=file.version, outcome="loaded", rows=rows[file.uri])
+            if file.uri in rows
+            else FileReport(
+                uri=file.uri,
+                version=file.version,
+                outcome="quarantined",
+                reason="the batch is in the table without rows of this file, and the ledger has lost why",
+            )
+            for file in self.claimed.files
+        )
+        return Report(files=files, rows=sum(rows.values()))

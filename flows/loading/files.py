@@ -1,0 +1,34 @@
+"""The files of a batch while it is loaded: those left, and how the others ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.report import FileReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from schemas.manifest import ManifestFile
+    from schemas.report import FileOutcome
+
+
+class Files:
+    """Every file is in exactly one of `left` and `ended`, by URI."""
+
+    def __init__(self, files: Iterable[ManifestFile]) -> None:
+        self.left: dict[str, ManifestFile] = {file.uri: file for file in files}
+        self.ended: dict[str, FileReport] = {}
+
+    def end(self, uri: str, outcome: FileOutcome, reason: str | None = None) -> None:
+        """This one is not loaded."""
+        file = self.left.pop(uri)
+        self.ended[uri] = FileReport(uri=uri, version=file.version, outcome=outcome, reason=reason)
+
+    def reports(self, rows: Mapping[str, int]) -> tuple[FileReport, ...]:
+        """How all of them ended, if what is left is loaded with these rows."""
+        loaded = {
+            uri: FileReport(uri=uri, version=file.version, outcome="loaded", rows=rows.get(uri, 0))
+            for uri, file in self.left.items()
+        }
+        return tuple(report for _, report in sorted({**loaded, **self.ended}.items()))

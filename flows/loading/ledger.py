@@ -1,0 +1,206 @@
+"""The ledger as a run sees it: claim the attempt, pass the fence, say how it ended.
+
+One short connection a call, so that a long load holds none. A database that does not answer is `Infrastructure`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from flows.loading.errors import Infrastructure, NotWanted
+from schemas.manifest import AttemptKind, Manifest, ManifestFile
+from schemas.report import Cause, Closed, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An attempt that is ours alone.
+
+    `rivals` are the earlier claims on the batch, (attempt, run), newest first: what they began may still go on.
+    `again` says that this very run claimed before: its first process died, or still lives.
+    """
+
+    batch: str
+    attempt: int
+    run_id: str
+    kind: AttemptKind
+    manifest: Manifest
+    files: tuple[ManifestFile, ...]
+    closing: str | None = None
+    rivals: tuple[tuple[int, str], ...] = ()
+    again: bool = False
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger behind `url` (as in `DATABASE_URL`)."""
+
+    url: str
+
+    def claim(self, batch: str, attempt: int, run_id: str) -> Claimed | None:
+        """Take the attempt for this run, or None when nobody wants it any more."""
+        with self._transaction() as connection:
+            row = connection.execute(_CLAIM, {"batch": batch, "n": attempt, "run": run_id}).fetchone()
+            if row is None:
+                return None
+            files = connection.execute(_FILES, {"batch": batch}).fetchall()
+            rivals = connection.execute(_RIVALS, {"batch": batch, "n": attempt}).fetchall()
+            settled = connection.execute(_SETTLED, {"batch": batch, "n": attempt}).fetchone()
+        kind, manifest, closing, again = row
+        return Claimed(
+            batch=batch,
+            attempt=attempt,
+            run_id=run_id,
+            kind=kind,
+            manifest=Manifest.model_validate(manifest),
+            files=tuple(ManifestFile(uri=uri, version=version, size=size) for uri, version, size in files),
+            closing=closing,
+            rivals=tuple((n, run) for n, run in rivals),
+            again=again,
+            settled=settled is not None,
+        )
+
+    def stage(self, claimed: Claimed, snapshot_id: int | None, report: Report) -> None:
+        """The fence: record the staged snapshot, after which it may be published.
+
+        Under the lock with which the router ends and closes batches: without this row nothing can be published later.
+
+        Raises:
+            NotWanted: the batch has ended or is being closed, or the attempt is not ours any more.
+        """
+        with self._transaction() as connection:
+            self._pass_fence(connection, claimed)
+            connection.execute(
+                _STAGE, {**_key(claimed), "snapshot": snapshot_id, "report": Jsonb(report.model_dump(mode="json"))}
+            )
+
+    def check(self, claimed: Claimed) -> None:
+        """The fence without a row, before an empty snapshot is published. Raises NotWanted like `stage`."""
+        with self._transaction() as connection:
+            self._pass_fence(connection, claimed)
+
+    def publish(self, claimed: Claimed, report: Report) -> None:
+        """The batch is in the table, by whichever attempt."""
+        with self._transaction() as connection:
+            connection.execute(_END, {**_key(claimed), "state": "published", "report": _json(report)})
+
+    def closed(self, claimed: Claimed, closed: Closed) -> None:
+        """An empty snapshot stands under the batch's id: it can never load."""
+        with self._transaction() as connection:
+            connection.execute(_END, {**_key(claimed), "state": "closed", "report": _json(closed)})
+
+    def closed_by_fence(self, claimed: Claimed, closed: Closed, *, table_is_gone: bool) -> None:
+        """Close without a snapshot: what was not staged before this row cannot be published after it.
+
+        Raises:
+            NotWanted: the attempt is not ours any more.
+            Infrastructure: something is staged in a table that exists, so only the table could tell.
+        """
+        with self._transaction() as connection:
+            self._pass_fence(connection, claimed)
+            if not table_is_gone and connection.execute(_ANY_STAGED, {"batch": claimed.batch}).fetchone():
+                raise Infrastructure(
+                    f"{claimed.manifest.table} cannot be written, and an attempt has staged a snapshot in it: whether "
+                    f"the batch is loaded can be told only when it can be written again ({closed.reason})"
+                )
+            connection.execute(_END, {**_key(claimed), "state": "closed", "report": _json(closed)})
+
+    def failed(self, claimed: Claimed, cause: Cause, reason: str) -> None:
+        """The run's own word on why it fails."""
+        with self._transaction() as connection:
+            connection.execute(_FAILED, {**_key(claimed), "cause": cause, "reason": reason})
+
+    def report_of(self, batch: str, snapshot_id: int) -> Report | None:
+        """What an earlier attempt staged as this snapshot."""
+        with self._transaction() as connection:
+            row = connection.execute(_REPORT, {"batch": batch, "snapshot": snapshot_id}).fetchone()
+        return None if row is None else Report.model_validate(row[0])
+
+    def closed_before(self, batch: str) -> Closed | None:
+        """How an earlier attempt closed the batch."""
+        with self._transaction() as connection:
+            row = connection.execute(_CLOSED, {"batch": batch}).fetchone()
+        return None if row is None else Closed.model_validate(row[0])
+
+    @staticmethod
+    def _pass_fence(connection: psycopg.Connection[tuple[Any, ...]], claimed: Claimed) -> None:
+        connection.execute("SELECT FROM batch WHERE id = %(batch)s FOR UPDATE", _key(claimed))
+        if connection.execute(_FENCE, _key(claimed)).fetchone() is None:
+            raise NotWanted(f"attempt {claimed.attempt} of {claimed.batch} is over: nothing is published")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        try:
+            with psycopg.connect(self.url, connect_timeout=CONNECT_SECONDS) as connection:
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise Infrastructure(f"the ledger does not answer: {error}") from error
+
+
+def _key(claimed: Claimed) -> dict[str, Any]:
+    return {"batch": claimed.batch, "n": claimed.attempt, "run": claimed.run_id}
+
+
+def _json(value: Report | Closed) -> Jsonb:
+    return Jsonb(value.model_dump(mode="json"))
+
+
+# Compare and set. A time of claim that is not this transaction's was set by an earlier claim of the same run.
+_CLAIM = """
+UPDATE attempt SET claimed_by = %(run)s, claimed = coalesce(attempt.claimed, now())
+FROM batch
+WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s
+  AND batch.id = attempt.batch_id
+  AND (attempt.claimed_by IS NULL OR attempt.claimed_by = %(run)s)
+  AND attempt.ended IS NULL AND batch.ended IS NULL
+  AND (attempt.kind = 'close' OR batch.closing IS NULL)
+  AND attempt.n = (SELECT max(newest.n) FROM attempt AS newest WHERE newest.batch_id = %(batch)s)
+RETURNING attempt.kind, batch.manifest, batch.closing, attempt.claimed <> now()
+"""
+_FILES = "SELECT uri, version, size FROM file WHERE batch_id = %(batch)s ORDER BY uri"
+_RIVALS = """
+SELECT n, claimed_by FROM attempt
+WHERE batch_id = %(batch)s AND n < %(n)s AND claimed_by IS NOT NULL
+ORDER BY n DESC
+"""
+_SETTLED = "SELECT FROM result WHERE batch_id = %(batch)s AND n = %(n)s AND state <> 'staged'"
+_FENCE = """
+SELECT attempt.n FROM attempt JOIN batch ON batch.id = attempt.batch_id
+WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s AND attempt.claimed_by = %(run)s
+  AND attempt.ended IS NULL AND batch.ended IS NULL
+  AND (attempt.kind = 'close' OR batch.closing IS NULL)
+  AND NOT EXISTS (SELECT FROM result WHERE result.batch_id = %(batch)s AND result.state = 'closed')
+"""
+_STAGE = """
+INSERT INTO result (batch_id, n, state, snapshot_id, report)
+VALUES (%(batch)s, %(n)s, 'staged', %(snapshot)s, %(report)s)
+ON CONFLICT (batch_id, n) DO UPDATE
+SET snapshot_id = excluded.snapshot_id, report = excluded.report, staged = now() WHERE result.state = 'staged'
+"""
+_END = """
+INSERT INTO result (batch_id, n, state, report, ended) VALUES (%(batch)s, %(n)s, %(state)s, %(report)s, now())
+ON CONFLICT (batch_id, n) DO UPDATE
+SET state = excluded.state, report = excluded.report, ended = now() WHERE result.state = 'staged'
+"""
+_ANY_STAGED = "SELECT FROM result WHERE batch_id = %(batch)s AND state = 'staged' AND snapshot_id IS NOT NULL LIMIT 1"
+_FAILED = """
+UPDATE attempt SET cause = %(cause)s, reason = %(reason)s
+WHERE batch_id = %(batch)s AND n = %(n)s AND claimed_by = %(run)s AND ended IS NULL
+"""
+_REPORT = """
+SELECT report FROM result
+WHERE batch_id = %(batch)s AND snapshot_id = %(snapshot)s AND state IN ('staged', 'published')
+ORDER BY n DESC LIMIT 1
+"""
+_CLOSED = "SELECT report FROM result WHERE batch_id = %(batch)s AND state = 'closed' ORDER BY n LIMIT 1"

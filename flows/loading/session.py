@@ -1,0 +1,109 @@
+"""A Spark session of one load alone: `spark.wap.id` is session configuration, and a shared session loses batches.
+
+With `SPARK_CONNECT_URL` on a Spark Connect server, otherwise embedded (configured by `spark-defaults.conf` in
+`SPARK_CONF_DIR`). The catalog is part of Spark's configuration.
+
+On a Connect server a load goes on after its client is killed. So a session's id follows from the claim, and whoever
+claims the batch next closes that session: what runs there is interrupted, and whatever still lives there gets
+SESSION_CLOSED. The id of a closed session cannot be used again, and two clients in one session could publish without a
+wap id. So a run that claims twice works under a random id the second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from flows.loading.errors import Infrastructure, named_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pyspark.sql import SparkSession
+
+    from flows.loading.ledger import Claimed
+
+PREFLIGHT_SECONDS = 3
+_RETRIES = 2  # pyspark's own default goes on for ten minutes
+_DEFAULT_PORT = 15002
+
+
+@contextmanager
+def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSession]:
+    """The session of this claim, closed at the end; the sessions of its rivals are closed at the beginning.
+
+    Raises:
+        Infrastructure: no Connect server answers.
+    """
+    url = environ.get("SPARK_CONNECT_URL")
+    session = _embedded() if not url else _connected(url, own_id(claimed))
+    try:
+        if url:
+            _close_rivals(url, claimed)
+        yield session
+    finally:
+        if url:
+            session.stop()
+
+
+def own_id(claimed: Claimed) -> UUID:
+    """The id of the session of this claim."""
+    return uuid4() if claimed.again else _session_id(claimed.batch, claimed.attempt, claimed.run_id)
+
+
+def _session_id(batch: str, attempt: int, run_id: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"autoloader/{batch}/{attempt}/{run_id}")
+
+
+def _embedded() -> SparkSession:
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
+
+    with named_errors():
+        return SparkSession.builder.appName("autoloader").getOrCreate().newSession()
+
+
+def _connected(url: str, session_id: UUID) -> SparkSession:
+    _preflight(url)
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
+
+    # pyspark prints each error with its whole stack; ours say it in a line.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+    with named_errors():
+        session: SparkSession = SparkSession.builder.remote(with_parameters(url, session_id)).create()
+        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])  # type: ignore[operator]  # untyped
+        session.conf.set("spark.sql.caseSensitive", "false")  # the first call: does the server take us?
+    return session
+
+
+def with_parameters(url: str, session_id: UUID) -> str:
+    """The Connect URL with our session id; one user for all, because a session belongs to its user."""
+    base, _, given = url.partition("/;")
+    parameters = [part for part in given.split(";") if part]
+    if not any(part.startswith("user_id=") for part in parameters):
+        parameters.append("user_id=autoloader")
+    return f"{base.rstrip('/')}/;{';'.join([*parameters, f'session_id={session_id}'])}"
+
+
+def _preflight(url: str) -> None:
+    at = urlsplit(url.partition("/;")[0])
+    try:
+        socket.create_connection((at.hostname or "", at.port or _DEFAULT_PORT), PREFLIGHT_SECONDS).close()
+    except OSError as error:
+        raise Infrastructure(f"no Spark Connect server answers at {at.netloc}: {error}") from error
+
+
+def _close_rivals(url: str, claimed: Claimed) -> None:
+    rivals = list(claimed.rivals)
+    if claimed.again:
+        rivals.append((claimed.attempt, claimed.run_id))
+    for attempt, run_id in rivals:
+        with suppress(Exception):  # closed long ago, or a server that has forgotten it: both are what we want
+            rival = _connected(url, _session_id(claimed.batch, attempt, run_id))
+            rival.interruptAll()
+            rival.stop()

@@ -1,0 +1,146 @@
+"""The table a batch is loaded into: looked at, made when missing, fitted with our columns.
+
+Our columns: `_file_uri` (exactly as the ledger spells it), `_batch_id`, `_loaded_at`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flows.loading.errors import LoadError, Outrun, Rejected, named_errors
+from flows.loading.types import ddl, quoted
+from schemas.report import SchemaChange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructField, StructType
+
+OURS = {"_file_uri": "string", "_batch_id": "string", "_loaded_at": "timestamp"}
+_NAME = re.compile(
+    r"(?P<catalog>[a-z_]\w*)\.(?P<within>(?P<namespace>[a-z_]\w*(\.[a-z_]\w*)*)\.[a-z_]\w*)", re.ASCII | re.IGNORECASE
+)
+_PARTITION = re.compile(r"\w+(\((\d+,\s*)?\w+\))?", re.ASCII)
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A full name, of word characters only because it stands in SQL text; `within` is the name inside the catalog."""
+
+    name: str
+    catalog: str
+    namespace: str
+    within: str
+
+    @classmethod
+    def named(cls, name: str) -> Table:
+        """Raises Rejected when it is not `catalog.namespace.table`."""
+        found = _NAME.fullmatch(name)
+        if found is None:
+            raise Rejected(f"{name[:100]!a} is not a table's name; write catalog.namespace.table")
+        return cls(name, found["catalog"], found["namespace"], found["within"])
+
+
+def exists(session: SparkSession, table: Table) -> bool:
+    """Whether there is such a table. Raises Rejected when its catalog is not configured, or the name is a view's."""
+    with named_errors():
+        if session.conf.get(f"spark.sql.catalog.{table.catalog}", None) is None:
+            raise Rejected(
+                f"{table.name}: no catalog {table.catalog!r}; set spark.sql.catalog.{table.catalog} for Spark"
+            )
+        if session.catalog.tableExists(table.name):
+            return True
+        if _is_view(session, table):
+            raise Rejected(f"{table.name} is a view; name another table, or drop the view")
+        return False
+
+
+def columns(session: SparkSession, table: Table) -> StructType:
+    """All its columns, ours too."""
+    with named_errors():
+        return session.table(table.name).schema
+
+
+def fit_for_loading(session: SparkSession, table: Table) -> tuple[SchemaChange, ...]:
+    """Make an existing table stage writes, and give it our columns.
+
+    Raises:
+        Rejected: it is not an Iceberg table.
+    """
+    with named_errors():
+        properties = {row[0]: row[1] for row in session.sql(f"SHOW TBLPROPERTIES {table.name}").collect()}
+    if not properties.get("format", "").startswith("iceberg/"):
+        raise Rejected(f"{table.name} is not an Iceberg table; name another table")
+    if properties.get("write.wap.enabled") != "true":
+        _alter(session, table, "SET TBLPROPERTIES ('write.wap.enabled' = 'true')")
+    return _with_our_columns(session, table)
+
+
+def create(
+    session: SparkSession, table: Table, fields: Sequence[StructField], partition: Iterable[str]
+) -> tuple[SchemaChange, ...]:
+    """Make the table with these columns and ours; fine if another load made it first.
+
+    Raises:
+        Rejected: the catalog refuses it: a partition by an unknown column, no permission.
+    """
+    transforms = list(partition)
+    if wrong := [text for text in transforms if not _PARTITION.fullmatch(text)]:
+        raise Rejected(f"{table.name}: cannot partition by {wrong[0]!r}; write a column or e.g. days(ordered_at)")
+    listed = [f"{quoted(field.name)} {ddl(field.dataType)}" for field in fields]
+    listed += [f"{name} {kind}" for name, kind in OURS.items()]
+    by = f" PARTITIONED BY ({', '.join(transforms)})" if transforms else ""
+    try:
+        with named_errors():
+            session.sql(f"CREATE NAMESPACE IF NOT EXISTS {table.catalog}.{table.namespace}").collect()
+            session.sql(
+                f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(listed)}) USING iceberg{by} "
+                "TBLPROPERTIES ('format-version' = '2', 'write.wap.enabled' = 'true')"
+            ).collect()
+    except LoadError as error:
+        if exists(session, table):
+            return ()  # another load made it in between
+        if isinstance(error, Rejected):
+            raise Rejected(f"{table.name} cannot be made: {error}") from error
+        raise
+    return tuple(SchemaChange(op="create", column=field.name, type=ddl(field.dataType)) for field in fields)
+
+
+def _is_view(session: SparkSession, table: Table) -> bool:
+    if not session.catalog.databaseExists(f"{table.catalog}.{table.namespace}"):
+        return False
+    views = session.sql(f"SHOW VIEWS IN {table.catalog}.{table.namespace}").collect()
+    return table.within.rpartition(".")[2] in {row["viewName"] for row in views}
+
+
+def _with_our_columns(session: SparkSession, table: Table) -> tuple[SchemaChange, ...]:
+    missing = _missing(session, table)
+    if missing:
+        try:
+            _alter(session, table, f"ADD COLUMNS ({', '.join(f'{name} {kind}' for name, kind in missing.items())})")
+        except Rejected:
+            if _missing(session, table):
+                raise
+            return ()  # another load added them in between
+    return tuple(SchemaChange(op="add", column=name, type=kind) for name, kind in missing.items())
+
+
+def _missing(session: SparkSession, table: Table) -> dict[str, str]:
+    there = {field.name.lower() for field in columns(session, table).fields}
+    return {name: kind for name, kind in OURS.items() if name not in there}
+
+
+def _alter(session: SparkSession, table: Table, change: str) -> None:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            with named_errors():
+                session.sql(f"ALTER TABLE {table.name} {change}").collect()
+        except Outrun:
+            if not tries_left:
+                raise
+        else:
+            return

@@ -1,0 +1,187 @@
+"""Values for tests, each by a small function with defaults: a test names only what it is about."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from router.notifications.record import Position, Record
+from router.ports import Announced, Intake, NewBatch
+from router.rules.completion import OutgoingEvent, Settlement
+from router.rules.identity import Identity, object_key
+from router.rules.recovery import OpenAttempt
+from router.rules.scheduling import WaitingFile
+from schemas.completions import CompletedFile
+from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, Config, Format, Lane, parse_config
+from schemas.events import FileData, FileEvent
+from schemas.manifest import Manifest
+from schemas.report import Closed, FileOutcome, FileReport, Report, Snapshot
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ORDERS = "orders-v1"
+A_CSV = "s3://landing/orders/a.csv"
+
+CONFIG_TEXT = """
+version: 1
+allow: ["s3://landing/"]
+topics: {storage.events: {}}
+sources:
+  orders:
+    id: orders-v1
+    from: {path: "s3://landing/orders/", match: "**/*.csv"}
+    format: {csv: {}}
+    into: {table: lake.sales.orders}
+    batch: {max_files: 3}
+  audit:
+    id: audit-v1
+    from: {path: "s3://landing/", match: "**/*.csv"}
+    format: {csv: {}}
+    into: {table: lake.sales.audit}
+"""
+
+
+def after(seconds: float) -> datetime:
+    """So long after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+def config(text: str = CONFIG_TEXT) -> Config:
+    return parse_config(text, {})
+
+
+def position(offset: int = 0, *, topic: str = ARRIVALS_TOPIC, partition: int = 0) -> Position:
+    return Position(topic, partition, offset)
+
+
+def record(value: bytes | None, at: Position | None = None, *, written: datetime = NOON) -> Record:
+    return Record(at or position(), None, value, (), written)
+
+
+def file_event(
+    uri: str = A_CSV, *, removed: bool = False, size: int | None = 10, etag: str | None = "v1", at: datetime = NOON
+) -> bytes:
+    """Our own event as its record's value."""
+    event = FileEvent(
+        id="event",
+        source="/tests",
+        type="autoloader.file.removed.v1" if removed else "autoloader.file.landed.v1",
+        time=at,
+        data=FileData(uri=uri, size=size, etag=etag),
+    )
+    return event.to_json().encode()
+
+
+def s3_notification(
+    uri: str = A_CSV, *, removed: bool = False, size: int = 10, etag: str = "v1", at: datetime = NOON
+) -> bytes:
+    """What a storage system says of an object; removals tell neither size nor eTag."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    told: dict[str, Any] = {"key": key} if removed else {"key": key, "size": size, "eTag": f'"{etag}"'}
+    entry = {
+        "eventVersion": "2.1",
+        "eventSource": "ceph:s3",
+        "eventName": "ObjectRemoved:Delete" if removed else "ObjectCreated:Put",
+        "eventTime": at.isoformat(),
+        "s3": {"bucket": {"name": bucket}, "object": told},
+    }
+    return json.dumps({"Records": [entry]}).encode()
+
+
+def identity(uri: str = A_CSV, version: str = "v1", source_id: str = ORDERS) -> Identity:
+    return Identity(source_id, object_key(uri), version)
+
+
+def announced(
+    uri: str = A_CSV,
+    version: str = "v1",
+    *,
+    source_id: str = ORDERS,
+    size: int | None = 10,
+    landed: datetime = NOON,
+    offset: int = 0,
+) -> Announced:
+    return Announced(identity(uri, version, source_id), uri, size, landed, position(offset))
+
+
+def unmeasured(uri: str = A_CSV, version: str = "", *, landed: datetime = NOON, offset: int = 0) -> Announced:
+    return announced(uri, version, size=None, landed=landed, offset=offset)
+
+
+def intake(
+    files: Sequence[Announced] = (),
+    *,
+    unmeasured: Sequence[Announced] = (),
+    removed: Sequence[Announced] = (),
+    letters: Sequence[OutgoingEvent] = (),
+) -> Intake:
+    return Intake(files, unmeasured, removed, letters)
+
+
+def letter(value: str = "{}") -> OutgoingEvent:
+    return OutgoingEvent(DEAD_LETTERS_TOPIC, "ingestion.file-arrivals/0", value)
+
+
+def manifest(source_id: str = ORDERS) -> Manifest:
+    name = source_id.partition("-")[0]
+    return Manifest(
+        source_id=source_id, source_name=name, table=f"lake.sales.{name}", format=Format.model_validate("csv")
+    )
+
+
+def new_batch(
+    files: Sequence[WaitingFile], batch: str = "b-1", *, lane: Lane = "default", source_id: str = ORDERS
+) -> NewBatch:
+    return NewBatch(batch, lane, manifest(source_id), files)
+
+
+def waiting_file(
+    uri: str = A_CSV, version: str = "v1", *, size: int = 10, landed: datetime = NOON, source_id: str = ORDERS
+) -> WaitingFile:
+    return WaitingFile(identity(uri, version, source_id), size, landed)
+
+
+def file_report(
+    uri: str = A_CSV, version: str = "v1", outcome: FileOutcome = "loaded", *, rows: int = 5, reason: str | None = None
+) -> FileReport:
+    return FileReport(uri=uri, version=version, outcome=outcome, rows=rows if outcome == "loaded" else 0, reason=reason)
+
+
+def report(files: Sequence[FileReport] | None = None, *, snapshot_id: int = 1) -> Report:
+    files = [file_report()] if files is None else files
+    return Report(files=tuple(files), rows=sum(file.rows for file in files), snapshot=Snapshot(id=str(snapshot_id)))
+
+
+def closed(reason: str = "wrong data") -> Closed:
+    return Closed(cause="wrong-data", reason=reason)
+
+
+def open_attempt(**changes: Any) -> OpenAttempt:
+    """A submitted attempt to load that nobody has begun yet."""
+    values: Mapping[str, Any] = {
+        "batch": "b-1",
+        "n": 1,
+        "kind": "load",
+        "created": NOON,
+        "run_id": "run-1",
+        "claimed": False,
+        "result": None,
+        "cause": None,
+        "reason": None,
+        "failures": {},
+    }
+    return OpenAttempt(**{**values, **changes})
+
+
+def settlement(
+    files: Sequence[CompletedFile] | None = None, batch: str = "b-1", n: int = 1, *, value: str = "{}"
+) -> Settlement:
+    """By default one loaded file."""
+    if files is None:
+        files = [completed_file()]
+    event = OutgoingEvent(COMPLETIONS_TOPIC, "lake.sales.orders", value)
+    outcome = "failed" if any(file.outcome == "failed" for file in files) else "loaded"
+    return Settlement(batch, n, "failed" if outcome == "failed" else "loaded", None, files, event)
+
+
+def completed_file(uri: str = A_CSV, version: str = "v1", **changes: Any) -> CompletedFile:
+    return CompletedFile(**{"uri": uri, "version": version, "outcome": "loaded", "rows": 5, **changes})

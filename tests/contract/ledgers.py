@@ -1,0 +1,233 @@
+"""The ledger under test, in memory or in PostgreSQL, and what a test sees and does of it besides the ports.
+
+A run's side (`claim`, `stage`, `publish`, `close`, `give_up`) is the flow's own ledger.
+"""
+
+from asyncio import to_thread
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from flows.loading import errors as flow_errors
+from flows.loading import ledger as flow_ledger
+from router.adapters.postgres.arrivals import PostgresArrivals
+from router.adapters.postgres.attempts import PostgresAttempts
+from router.adapters.postgres.batches import PostgresBatches
+from router.adapters.postgres.database import Database
+from router.adapters.postgres.lease import PostgresLease
+from router.adapters.postgres.outbox import PostgresOutbox
+from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger
+from schemas.report import Cause, Closed, Report
+from tests.builders import NOON, closed
+from tests.fakes.arrivals import FakeArrivals
+from tests.fakes.attempts import FakeAttempts
+from tests.fakes.batches import FakeBatches
+from tests.fakes.clock import FakeClock
+from tests.fakes.database import FakeDatabase
+from tests.fakes.lease import FakeLease
+from tests.fakes.outbox import FakeOutbox
+from tests.fakes.results import Claimed, FakeResults, NotWanted
+
+TABLES = "arrival, file, batch, attempt, result, outbox, lease"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """What stands in `file` of one identity."""
+
+    source_id: str
+    uri: str
+    version: str
+    size: int
+    landed: datetime
+    round: int
+    batch_id: str | None
+    outcome: str | None
+    rows: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBatch:
+    """What stands in `batch` of one id."""
+
+    closing: str | None
+    outcome: str | None
+    reason: str | None
+
+
+class ReleasableLease(Protocol):
+    """A router's lease, which it gives back when it stops."""
+
+    async def release(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """What one router asks of the ledger under its own lease."""
+
+    batches: BatchLedger
+    outbox: OutboxLedger
+    lease: ReleasableLease
+
+
+class Ledger(Protocol):
+    """One of the two."""
+
+    @property
+    def arrivals(self) -> ArrivalLedger: ...
+    @property
+    def attempts(self) -> AttemptLedger: ...
+
+    def router(self, holder: str) -> Router: ...
+    async def pass_time(self, seconds: float) -> None: ...
+    async def now(self) -> datetime: ...
+    async def files(self) -> Sequence[SeenFile]: ...
+    async def batch(self, batch: str) -> SeenBatch | None: ...
+    async def claim(self, batch: str, n: int, run: str) -> bool: ...
+    async def stage(self, batch: str, n: int, report: Report) -> bool: ...
+    async def publish(self, batch: str, n: int, report: Report) -> None: ...
+    async def close(self, batch: str, n: int, report: Closed) -> None: ...
+    async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None: ...
+
+
+class FakeLedger:
+    """In memory."""
+
+    def __init__(self) -> None:
+        self._clock = FakeClock(NOON)
+        self._database = FakeDatabase(self._clock)
+        self._results = FakeResults(self._database)
+        self._claims: dict[tuple[str, int], Claimed] = {}
+        self.arrivals = FakeArrivals(self._database)
+        self.attempts = FakeAttempts(self._database)
+
+    def router(self, holder: str) -> Router:
+        lease = FakeLease(self._database, holder)
+        return Router(FakeBatches(self._database, lease), FakeOutbox(self._database, lease), lease)
+
+    async def pass_time(self, seconds: float) -> None:
+        self._clock.pass_time(timedelta(seconds=seconds))
+
+    async def now(self) -> datetime:
+        return self._clock.now()
+
+    async def files(self) -> Sequence[SeenFile]:
+        return [
+            SeenFile(
+                key.source_id,
+                row.uri,
+                key.version,
+                row.size,
+                row.landed,
+                row.round,
+                row.batch_id,
+                row.outcome,
+                row.rows,
+                row.reason,
+            )
+            for key, row in sorted(self._database.files.items(), key=lambda item: (item[1].uri, item[0]))
+        ]
+
+    async def batch(self, batch: str) -> SeenBatch | None:
+        row = self._database.batches.get(batch)
+        return None if row is None else SeenBatch(row.closing, row.outcome, row.reason)
+
+    async def claim(self, batch: str, n: int, run: str) -> bool:
+        claimed = await self._results.claim(batch, n, run)
+        if claimed is not None:
+            self._claims[batch, n] = claimed
+        return claimed is not None
+
+    async def stage(self, batch: str, n: int, report: Report) -> bool:
+        try:
+            await self._results.stage(self._claims[batch, n], 1, report)
+        except NotWanted:
+            return False
+        return True
+
+    async def publish(self, batch: str, n: int, report: Report) -> None:
+        await self._results.publish(self._claims[batch, n], report)
+
+    async def close(self, batch: str, n: int, report: Closed) -> None:
+        await self._results.closed(self._claims[batch, n], report)
+
+    async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
+        await self._results.failed(self._claims[batch, n], cause, reason)
+
+
+class RealLedger:
+    """In PostgreSQL. Time passes by moving what stands in the tables back."""
+
+    def __init__(self, database: Database, url: str) -> None:
+        self._database = database
+        self._run = flow_ledger.Ledger(url)
+        self._claims: dict[tuple[str, int], flow_ledger.Claimed] = {}
+        self.arrivals = PostgresArrivals(database)
+        self.attempts = PostgresAttempts(database)
+
+    def router(self, holder: str) -> Router:
+        lease = PostgresLease(self._database, holder)
+        return Router(PostgresBatches(self._database, lease), PostgresOutbox(self._database, lease), lease)
+
+    async def pass_time(self, seconds: float) -> None:
+        span = timedelta(seconds=seconds)
+        await self._execute("UPDATE arrival SET due = due - $1::interval", span)
+        await self._execute("UPDATE batch SET due = due - $1::interval", span)
+        await self._execute("UPDATE lease SET expires = expires - $1::interval", span)
+        await self._execute("UPDATE file SET accepted = accepted - $1::interval", span)
+
+    async def now(self) -> datetime:
+        async with self._database.transaction() as connection:
+            now: datetime = await connection.fetchval("SELECT now()")
+        return now
+
+    async def files(self) -> Sequence[SeenFile]:
+        columns = "source_id, uri, version, size, landed, round, batch_id, outcome, rows, reason"
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                f"SELECT {columns} FROM file ORDER BY uri, source_id, object, version"  # noqa: S608 - constants
+            )
+        return [SeenFile(**dict(row)) for row in rows]
+
+    async def batch(self, batch: str) -> SeenBatch | None:
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow("SELECT closing, outcome, reason FROM batch WHERE id = $1", batch)
+        return None if row is None else SeenBatch(**dict(row))
+
+    async def claim(self, batch: str, n: int, run: str) -> bool:
+        claimed = await to_thread(self._run.claim, batch, n, run)
+        if claimed is not None:
+            self._claims[batch, n] = claimed
+        return claimed is not None
+
+    async def stage(self, batch: str, n: int, report: Report) -> bool:
+        try:
+            await to_thread(self._run.stage, self._claims[batch, n], 1, report)
+        except flow_errors.NotWanted:
+            return False
+        return True
+
+    async def publish(self, batch: str, n: int, report: Report) -> None:
+        await to_thread(self._run.publish, self._claims[batch, n], report)
+
+    async def close(self, batch: str, n: int, report: Closed) -> None:
+        await to_thread(self._run.closed, self._claims[batch, n], report)
+
+    async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
+        await to_thread(self._run.failed, self._claims[batch, n], cause, reason)
+
+    async def empty(self) -> None:
+        """Nothing of an earlier test."""
+        await self._execute(f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE")
+
+    async def _execute(self, query: str, *arguments: object) -> str:
+        async with self._database.transaction() as connection:
+            return await connection.execute(query, *arguments)
+
+
+async def end_of_close(ledger: Ledger, batch: str, n: int, run: str) -> None:
+    """A run claims and closes its batch."""
+    assert await ledger.claim(batch, n, run)
+    await ledger.close(batch, n, closed())

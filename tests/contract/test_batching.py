@@ -1,0 +1,234 @@
+"""What waits, and how it becomes a batch with its attempts."""
+
+from router.rules.recovery import Again, Close
+from tests.builders import A_CSV, NOON, after, announced, intake, new_batch, settlement, waiting_file
+from tests.contract.ledgers import Ledger
+from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, lands, next_attempt, schedules
+
+B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
+
+
+async def test_only_sources_with_waiting_files_have_a_backlog(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    await lands(ledger, source_id="audit-v1")
+    batches, _ = await schedules(ledger)
+
+    backlogs = await batches.backlogs(["audit-v1", "orders-v1", "other-v1"])
+
+    assert [backlog.source_id for backlog in backlogs] == ["audit-v1"]
+
+
+async def test_a_backlog_is_as_old_as_its_oldest_file(ledger: Ledger) -> None:
+    await lands(ledger, A_CSV)
+    oldest = await ledger.now()
+    await ledger.pass_time(60)
+    await lands(ledger, B_CSV)
+    batches, _ = await schedules(ledger)
+
+    [backlog] = await batches.backlogs(["orders-v1"])
+
+    assert 59 < ((await ledger.now()) - backlog.oldest).total_seconds() < 90
+    assert backlog.oldest <= oldest
+
+
+async def test_what_waits_longest_comes_first(ledger: Ledger) -> None:
+    for uri in (C_CSV, A_CSV, B_CSV):
+        await lands(ledger, uri)
+        await ledger.pass_time(1)
+    batches, _ = await schedules(ledger)
+
+    waiting = await batches.waiting("orders-v1", 2)
+
+    assert [file.identity.object for file in waiting] == [
+        waiting_file(C_CSV).identity.object,
+        waiting_file(A_CSV).identity.object,
+    ]
+
+
+async def test_what_came_together_waits_in_the_order_of_its_keys(ledger: Ledger) -> None:
+    await lands(ledger, A_CSV, B_CSV, C_CSV)
+    batches, _ = await schedules(ledger)
+
+    waiting = await batches.waiting("orders-v1", 10)
+
+    assert waiting == sorted(map(waiting_file, (A_CSV, B_CSV, C_CSV)), key=lambda file: file.identity)
+
+
+async def test_a_cut_takes_the_files_and_makes_the_first_attempt(ledger: Ledger) -> None:
+    submission = await is_cut(ledger, [A_CSV, B_CSV])
+
+    assert (submission.batch, submission.n, submission.kind) == ("b-1", 1, "load")
+    assert (submission.source_id, submission.lane) == ("orders-v1", "default")
+    assert submission.job_variables == {}
+    assert [file.batch_id for file in await ledger.files()] == ["b-1", "b-1"]
+
+
+async def test_files_in_a_batch_wait_no_longer(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    batches, _ = await schedules(ledger)
+
+    assert await batches.waiting("orders-v1", 10) == []
+    assert await batches.backlogs(["orders-v1"]) == []
+
+
+async def test_a_cut_takes_only_files_that_still_wait(ledger: Ledger) -> None:
+    await lands(ledger, A_CSV, B_CSV)
+    batches, epoch = await schedules(ledger)
+    waiting = await batches.waiting("orders-v1", 10)
+    await ledger.arrivals.record(intake(removed=[announced(A_CSV, "", landed=after(1))]))
+
+    await batches.cut(new_batch(waiting), epoch)
+
+    assert [(file.uri, file.batch_id) for file in await ledger.files()] == [(A_CSV, None), (B_CSV, "b-1")]
+
+
+async def test_there_is_no_batch_without_files(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    batches, epoch = await schedules(ledger)
+
+    again = await batches.cut(new_batch([waiting_file()], "b-2"), epoch)
+
+    assert again is None
+    assert await ledger.batch("b-2") is None
+
+
+async def test_a_source_is_busy_in_its_lane_while_its_batch_is_open(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    batches, _ = await schedules(ledger)
+
+    before = await batches.busy_sources("default")
+    elsewhere = await batches.busy_sources("priority")
+    await ledger.attempts.settle(settlement())
+
+    assert before == {"orders-v1"}
+    assert elsewhere == frozenset()
+    assert await batches.busy_sources("default") == frozenset()
+
+
+async def test_open_attempts_take_the_slots_of_their_lane(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    await is_cut(ledger, batch="b-2", lane="priority", source_id="audit-v1")
+    batches, _ = await schedules(ledger)
+
+    before = [await batches.in_flight(lane) for lane in ("default", "high-memory", "priority")]
+    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", NOON))
+
+    assert before == [1, 0, 1]
+    assert await batches.in_flight("default") == 0
+
+
+async def test_an_attempt_without_a_run_is_to_be_submitted(ledger: Ledger) -> None:
+    submission = await is_cut(ledger)
+    batches, _ = await schedules(ledger)
+
+    assert await batches.unsubmitted(10) == [submission]
+
+
+async def test_a_submitted_attempt_is_not_submitted_again(ledger: Ledger) -> None:
+    await is_submitted(ledger)
+    batches, _ = await schedules(ledger)
+
+    assert await batches.unsubmitted(10) == []
+    assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
+
+
+async def test_the_first_run_of_an_attempt_counts(ledger: Ledger) -> None:
+    submission = await is_submitted(ledger)
+    batches, _ = await schedules(ledger)
+
+    await batches.submitted(submission, OTHER_RUN)
+
+    assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
+
+
+async def test_an_ended_attempt_is_not_submitted(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    batches, _ = await schedules(ledger)
+
+    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", NOON))
+
+    assert await batches.unsubmitted(10) == []
+
+
+async def test_not_more_is_submitted_than_asked_for(ledger: Ledger) -> None:
+    first = await is_cut(ledger)
+    await ledger.pass_time(1)
+    await is_cut(ledger, batch="b-2", source_id="audit-v1")
+    batches, _ = await schedules(ledger)
+
+    assert await batches.unsubmitted(1) == [first]
+
+
+async def test_a_batch_with_an_open_attempt_is_not_due(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    await ledger.pass_time(3600)
+    batches, _ = await schedules(ledger)
+
+    assert await batches.due_batches(10) == []
+
+
+async def test_a_batch_is_due_when_the_pause_after_its_failure_is_over(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    pause_over = (await ledger.now()).timestamp() + 30
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON.fromtimestamp(pause_over, NOON.tzinfo)))
+    batches, _ = await schedules(ledger)
+
+    too_early = await batches.due_batches(10)
+    await ledger.pass_time(31)
+    [due] = await batches.due_batches(10)
+
+    assert too_early == []
+    assert (due.id, due.n, due.lane, due.kind) == ("b-1", 2, "default", "load")
+
+
+async def test_a_batch_that_is_closing_is_due_at_once_to_be_closed(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+    batches, _ = await schedules(ledger)
+
+    [due] = await batches.due_batches(10)
+
+    assert (due.id, due.n, due.kind) == ("b-1", 2, "close")
+
+
+async def test_a_closing_batch_is_never_loaded_again(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+
+    await next_attempt(ledger)
+    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "the catalog is away", NOON))
+    third = await next_attempt(ledger)
+
+    assert (third.n, third.kind) == (3, "close")
+
+
+async def test_an_ended_batch_is_not_due(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.attempts.settle(settlement())
+    batches, _ = await schedules(ledger)
+
+    assert await batches.due_batches(10) == []
+
+
+async def test_an_attempt_is_made_once(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    batches, epoch = await schedules(ledger)
+    [due] = await batches.due_batches(10)
+
+    first = await batches.attempt(due, epoch)
+    second = await batches.attempt(due, epoch)
+
+    assert first is not None
+    assert (first.n, first.kind, first.source_id) == (2, "load", "orders-v1")
+    assert second is None
+
+
+async def test_an_ended_batch_has_no_further_attempt(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    batches, epoch = await schedules(ledger)
+    [due] = await batches.due_batches(10)
+    await ledger.attempts.settle(settlement())
+
+    assert await batches.attempt(due, epoch) is None

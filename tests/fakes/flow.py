@@ -1,0 +1,125 @@
+"""The flow: claim → read → stage under the fence → publish → result. Every `await` is a place to be killed at."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from router.errors import Transient
+from router.ports import Store
+from schemas.manifest import ManifestFile
+from schemas.report import Cause, Closed, FileOutcome, FileReport, Report, Snapshot
+from tests.fakes.results import Claimed, FakeResults, NotWanted
+from tests.fakes.table import DuplicatePublish, FakeRow, FakeTable
+
+CORRUPT = "corrupt"  # versions that begin so cannot be read: such a file is quarantined
+POISON = "poison"  # and these make the whole load fail
+
+
+class Failure(Exception):
+    """What ends a run as failed, with its cause."""
+
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause: Cause = cause
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run works with."""
+
+    results: FakeResults
+    table: FakeTable
+    store: Store
+
+
+async def run_flow(parts: Parts, batch: str, n: int, run_id: str) -> None:
+    """One flow run.
+
+    Raises:
+        Failure: the run has failed, and told the ledger why if it could.
+    """
+    try:
+        claimed = await parts.results.claim(batch, n, run_id)
+    except Transient as trouble:
+        raise Failure("infrastructure", str(trouble)) from trouble
+    if claimed is None:
+        return
+    try:
+        await _run(parts, claimed)
+    except NotWanted:
+        return
+    except Transient as trouble:
+        await _tell(parts, claimed, Failure("infrastructure", str(trouble)))
+    except Failure as failure:
+        await _tell(parts, claimed, failure)
+
+
+async def _run(parts: Parts, claimed: Claimed) -> None:
+    if await _adopted(parts, claimed):
+        return
+    try:
+        await (_load if claimed.kind == "load" else _close)(parts, claimed)
+    except DuplicatePublish:
+        await _adopted(parts, claimed)
+
+
+async def _load(parts: Parts, claimed: Claimed) -> None:
+    """Also a batch without a file left publishes its (empty) snapshot: else a zombie's could still be published."""
+    while True:
+        before = await _versions(parts.store, claimed)
+        files = [_read(file, before[file.uri]) for file in claimed.files]
+        rows = [FakeRow(claimed.manifest.table, file.uri, file.version) for file in files if file.outcome == "loaded"]
+        snapshot_id = await parts.table.stage(claimed.batch, tuple(rows))
+        report = Report(files=tuple(files), rows=len(rows), snapshot=Snapshot(id=str(snapshot_id)))
+        await parts.results.stage(claimed, snapshot_id, report)
+        if await _versions(parts.store, claimed) == before:
+            break
+    await parts.table.publish(snapshot_id)
+    await parts.results.publish(claimed, report)
+
+
+async def _close(parts: Parts, claimed: Claimed) -> None:
+    """Once the tombstone is published the batch can never be loaded."""
+    await parts.table.publish(await parts.table.stage(claimed.batch, (), tombstone=True))
+    await parts.results.closed(claimed, _closed(claimed))
+
+
+async def _adopted(parts: Parts, claimed: Claimed) -> bool:
+    """Report what is published under the batch's id already, whoever published it; False when nothing is."""
+    found = await parts.table.history(claimed.batch)
+    if found is None:
+        return False
+    if found.tombstone:
+        await parts.results.closed(claimed, _closed(claimed))
+        return True
+    report = await parts.results.report_of(claimed.batch, found.id)
+    assert report is not None, f"{claimed.batch}: published without having passed the fence"
+    await parts.results.publish(claimed, report)
+    return True
+
+
+async def _versions(store: Store, claimed: Claimed) -> dict[str, str | None]:
+    """What lies in the storage now, by URI; None when nothing does."""
+    found = {file.uri: await store.measure(file.uri) for file in claimed.files}
+    return {uri: None if measured is None else measured.version for uri, measured in found.items()}
+
+
+def _read(file: ManifestFile, found: str | None) -> FileReport:
+    if found == file.version and found.startswith(POISON):
+        raise Failure("wrong-data", f"{file.uri} holds a value that fits no column")
+    if found == file.version:
+        outcome: FileOutcome = "quarantined" if found.startswith(CORRUPT) else "loaded"
+    else:
+        outcome = "missing" if found is None else "superseded"
+    return FileReport(uri=file.uri, version=file.version, outcome=outcome, rows=int(outcome == "loaded"))
+
+
+def _closed(claimed: Claimed) -> Closed:
+    return Closed(cause="crash", reason=claimed.closing or "it was closed before")
+
+
+async def _tell(parts: Parts, claimed: Claimed, failure: Failure) -> NoReturn:
+    with suppress(Transient):
+        await parts.results.failed(claimed, failure.cause, failure.reason)
+    raise failure

@@ -1,0 +1,71 @@
+"""Prefect, as `adapters.prefect` speaks with it: runs by idempotency key, and webhooks that may be lost."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+from router.errors import Transient
+from router.ports import Submission
+from router.rules.recovery import RunPhase, RunState
+
+LIVING: frozenset[RunPhase] = frozenset({"scheduled", "pending", "running"})
+
+
+@dataclass(slots=True)
+class FakeRun:
+    """A flow run and its state."""
+
+    submission: Submission
+    state: RunState
+
+
+class FakeRuns:
+    """See `ports.Runs`. `loses_answers`: the run is created, and the caller is told that it may not be."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.loses_answers = False
+        self.loses_webhooks = False
+        self.webhooks: list[Callable[[str], None]] = []
+        self.runs: dict[str, FakeRun] = {}
+
+    async def submit(self, submission: Submission) -> str:
+        self._ask()
+        run_id = str(uuid5(NAMESPACE_URL, submission.key))
+        self.runs.setdefault(run_id, FakeRun(submission, RunState("scheduled")))
+        if self.loses_answers:
+            raise Transient("Prefect: the answer was lost")
+        return run_id
+
+    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+        self._ask()
+        return {run_id: self.runs[run_id].state if run_id in self.runs else RunState("gone") for run_id in run_ids}
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        self._ask()
+        if run_id in self.runs:
+            self.becomes(run_id, "cancelled", reason)
+
+    def url(self, run_id: str) -> str:
+        return f"http://prefect/runs/flow-run/{run_id}"
+
+    def becomes(self, run_id: str, phase: RunPhase, message: str = "") -> None:
+        """A worker, a person or Prefect itself changes a run's state. What has ended stays as it ended."""
+        run = self.runs.get(run_id)
+        if run is None or run.state.phase not in LIVING:
+            return
+        run.state = RunState(phase, message)
+        if phase not in LIVING and not self.loses_webhooks:
+            for webhook in self.webhooks:
+                webhook(run_id)
+
+    def forget(self, run_id: str) -> None:
+        """Somebody deletes it."""
+        self.runs.pop(run_id, None)
+
+    def in_phase(self, *phases: RunPhase) -> list[str]:
+        return [run_id for run_id, run in self.runs.items() if run.state.phase in phases]
+
+    def _ask(self) -> None:
+        if self.away:
+            raise Transient("Prefect: away")

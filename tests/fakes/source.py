@@ -1,0 +1,95 @@
+"""A consumer group's records, as `adapters.kafka` reads them: a log a partition, with committed offsets."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from router.errors import Transient
+from router.notifications.record import Position, Record
+
+Partition = tuple[str, int]
+
+
+class FakeBroker:
+    """The logs of one group's topics, and which member reads which partition. `away` makes everything Transient."""
+
+    def __init__(self, partitions: Sequence[Partition]) -> None:
+        self.away = False
+        self.logs: dict[Partition, list[Record]] = {partition: [] for partition in partitions}
+        self.committed: dict[Partition, int] = defaultdict(int)
+        self._members: list[FakeSource] = []
+
+    def append(self, partition: Partition, value: bytes | None, written: datetime) -> Record:
+        log = self.logs[partition]
+        record = Record(Position(*partition, len(log)), None, value, (), written)
+        log.append(record)
+        return record
+
+    def join(self, member: "FakeSource") -> None:
+        """A member has come; a member that leaves, or is killed, is put out by `leave`."""
+        self._members.append(member)
+        self.rebalance()
+
+    def leave(self, member: "FakeSource") -> None:
+        member.position.clear()
+        if member in self._members:
+            self._members.remove(member)
+            self.rebalance()
+
+    def rebalance(self) -> None:
+        """Deal the partitions anew, others to others each time. What is uncommitted is read again."""
+        self._members = [*self._members[1:], *self._members[:1]]
+        for member in self._members:
+            member.position.clear()
+        for turn, partition in enumerate(sorted(self.logs)):
+            if self._members:
+                owner = self._members[turn % len(self._members)]
+                owner.position[partition] = self.committed[partition]
+
+    def committed_records(self) -> Iterator[Record]:
+        for partition, log in self.logs.items():
+            yield from log[: self.committed[partition]]
+
+    @property
+    def lag(self) -> int:
+        return sum(len(log) - self.committed[partition] for partition, log in self.logs.items())
+
+
+class FakeSource:
+    """See `ports.Source`. What was polled last and not committed is read again."""
+
+    def __init__(self, broker: FakeBroker, *, records_a_poll: int = 2000) -> None:
+        self._broker = broker
+        self._records_a_poll = records_a_poll
+        self._joined = False
+        self._next: dict[Partition, int] = {}
+        self.position: dict[Partition, int] = {}
+
+    async def poll(self) -> Sequence[Record]:
+        if self._next:
+            await self.close()
+        if self._broker.away:
+            await self.close()
+            raise Transient("Kafka: away")
+        if not self._joined:
+            self._broker.join(self)
+            self._joined = True
+        found: list[Record] = []
+        for partition, start in self.position.items():
+            records = self._broker.logs[partition][start : start + self._records_a_poll - len(found)]
+            if records:
+                self._next[partition] = self.position[partition] = start + len(records)
+                found += records
+        return found
+
+    async def commit(self) -> None:
+        offsets = {partition: offset for partition, offset in self._next.items() if partition in self.position}
+        if self._broker.away:
+            raise Transient("Kafka: away")
+        self._broker.committed.update(offsets)
+        self._next.clear()
+
+    async def close(self) -> None:
+        self._joined = False
+        self._next.clear()
+        self._broker.leave(self)

@@ -1,0 +1,28 @@
+"""One load in a process of its own that waits after a step: `python -m … batch attempt step file`.
+
+It makes the file when it waits, and goes on when the file is gone.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from flows.loading.ledger import Ledger
+from flows.loading.load import load
+
+
+def main(batch: str, attempt: int, step: str, paused: Path) -> None:
+    def wait_after(done: str) -> None:
+        if done == step:
+            paused.touch()
+            while paused.exists():
+                time.sleep(0.02)
+
+    ledger = Ledger(os.environ["DATABASE_URL"])
+    load(batch, attempt, str(uuid4()), ledger=ledger, environ=os.environ, watch=wait_after)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))

@@ -1,0 +1,187 @@
+"""A ledger, a lake and a landing folder for the tests of the flow, without router and Prefect."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg.types.json import Jsonb
+from pyspark.sql import SparkSession
+
+from flows.loading import probe
+from flows.loading.ledger import Ledger
+from flows.loading.load import Ended, load
+from flows.loading.steps import Watch, unwatched
+from schemas.manifest import AttemptKind, Manifest
+from schemas.report import FileReport, Report
+
+CSV: Mapping[str, Any] = {"csv": {}}
+JSON: Mapping[str, Any] = {"json": {}}
+PARQUET: Mapping[str, Any] = {"parquet": {}}
+PATIENCE_SECONDS = 90
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The stack's settings, a folder to land files in, and a session to look into tables."""
+
+    settings: Mapping[str, str]
+    folder: Path
+    session: SparkSession
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.settings["DATABASE_URL"])
+
+    def land(self, name: str, content: str | bytes) -> Path:
+        path = self.folder / uuid4().hex / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def batch(
+        self,
+        table: str,
+        files: Sequence[Path],
+        format_: Mapping[str, Any] = CSV,
+        *,
+        hints: Mapping[str, str] | None = None,
+        partition: Sequence[str] = (),
+    ) -> str:
+        """A batch of these files as they are now, with a first attempt to load it."""
+        batch = f"b-{uuid4().hex[:12]}"
+        manifest = Manifest.model_validate(
+            {
+                "source_id": "orders-v1",
+                "source_name": "orders",
+                "table": table,
+                "format": format_,
+                "columns": {"hints": hints or {}},
+                "partition": partition,
+            }
+        )
+        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+            connection.execute(
+                "INSERT INTO batch (id, source_id, lane, files, bytes, landed, manifest)"
+                " VALUES (%s, 'orders-v1', 'default', %s, 0, now(), %s)",
+                (batch, len(files), Jsonb(manifest.model_dump(mode="json", by_alias=True, exclude_none=True))),
+            )
+            for file in files:
+                connection.execute(
+                    "INSERT INTO file (source_id, object, version, uri, size, landed, batch_id)"
+                    " VALUES (%s, %s, %s, %s, %s, now(), %s)",
+                    (batch, _key(file), probe.mark(uri(file)), uri(file), file.stat().st_size, batch),
+                )
+        self.attempt(batch, 1)
+        return batch
+
+    def attempt(self, batch: str, n: int, kind: AttemptKind = "load") -> None:
+        """The router's: one more attempt, the one before being over."""
+        self.execute(
+            "UPDATE attempt SET ended = now(), outcome = 'failed' WHERE batch_id = %s AND ended IS NULL", (batch,)
+        )
+        self.execute(
+            "INSERT INTO attempt (batch_id, n, kind, lane, epoch) VALUES (%s, %s, %s, 'default', 1)", (batch, n, kind)
+        )
+
+    def load(self, batch: str, n: int = 1, *, run_id: str | None = None, watch: Watch = unwatched) -> Ended:
+        run = run_id or str(uuid4())
+        return load(batch, n, run, ledger=self.ledger, environ=self.settings, watch=watch)
+
+    def published(self, batch: str, n: int = 1, *, watch: Watch = unwatched) -> Report:
+        ended = self.load(batch, n, watch=watch)
+        assert isinstance(ended, Report), ended
+        return ended
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+            connection.execute(statement.encode(), values)
+
+    def result(self, batch: str, n: int) -> tuple[str, dict[str, Any]] | None:
+        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+            found = connection.execute(
+                "SELECT state, report FROM result WHERE batch_id = %s AND n = %s", (batch, n)
+            ).fetchone()
+        return None if found is None else (found[0], found[1])
+
+    def attempt_of(self, batch: str, n: int) -> tuple[str | None, str | None]:
+        """Cause and reason in the run's own words."""
+        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+            found = connection.execute(
+                "SELECT cause, reason FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
+            ).fetchone()
+        assert found is not None
+        return found[0], found[1]
+
+    def rows(self, table: str, *columns: str, by: str | None = None) -> list[tuple[Any, ...]]:
+        """These columns (SQL expressions) of all rows, in the order of one of them."""
+        frame = self.session.table(table)
+        return [tuple(row) for row in (frame.orderBy(by) if by else frame).selectExpr(*columns).collect()]
+
+    def count(self, table: str, batch: str) -> int:
+        return self.session.table(table).where(f"_batch_id = '{batch}'").count()
+
+    def process(self, batch: str, n: int, step: str, environ: Mapping[str, str] | None = None) -> "PausedLoad":
+        """The same load in a process of its own, which waits after a step."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
+        return PausedLoad.start({**ours, **(environ or self.settings)}, batch, n, step, self.folder)
+
+
+@dataclass(frozen=True)
+class PausedLoad:
+    """A process that stands still after a step, until it is killed or told to go on."""
+
+    process: subprocess.Popen[bytes]
+    paused: Path
+
+    @classmethod
+    def start(cls, environ: Mapping[str, str], batch: str, n: int, step: str, folder: Path) -> "PausedLoad":
+        paused = folder / f"paused-{uuid4().hex}"
+        command = [sys.executable, "-m", "tests.integration.flow_process", batch, str(n), step, str(paused)]
+        begun = cls(subprocess.Popen(command, env=dict(environ), cwd=PROJECT), paused)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not paused.exists():
+            assert begun.process.poll() is None, f"it ended before {step}"
+            assert time.monotonic() < deadline, f"it did not come to {step}"
+            time.sleep(0.05)
+        return begun
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(PATIENCE_SECONDS)
+
+    def go_on(self) -> int:
+        """Let it run to its end; its exit code."""
+        self.paused.unlink()
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+def uri(file: Path) -> str:
+    return f"file://{file}"
+
+
+def outcomes(report: Report) -> dict[str, tuple[str, int]]:
+    """Outcome and rows by the file's name."""
+    return {file.uri.rpartition("/")[2]: (file.outcome, file.rows) for file in report.files}
+
+
+def reason(report: Report, name: str) -> str:
+    found: FileReport = next(file for file in report.files if file.uri.endswith(f"/{name}"))
+    return found.reason or ""
+
+
+def a_table() -> str:
+    return f"lake.flows.t{uuid4().hex[:8]}"
+
+
+def _key(file: Path) -> bytes:
+    return hashlib.sha256(uri(file).encode()).digest()[:16]

@@ -1,0 +1,238 @@
+"""Whatever is killed, raced or late: a batch's rows are in the table at most once, and the ledger says so."""
+
+from uuid import uuid4
+
+import pytest
+
+from flows.loading import history, publish, session, tables
+from flows.loading.errors import Infrastructure, NotWanted
+from flows.loading.frames import empty
+from flows.loading.ledger import Claimed
+from flows.loading.tables import Table
+from schemas.report import Closed, Report
+from tests.integration.flow_site import Lake, a_table, outcomes
+
+pytestmark = pytest.mark.integration
+
+A_ROW = "a\n1\n"
+
+
+def a_batch(lake: Lake, table: str) -> str:
+    return lake.batch(table, [lake.land("a.csv", A_ROW)])
+
+
+def claimed(lake: Lake, batch: str, n: int = 1) -> Claimed:
+    found = lake.ledger.claim(batch, n, str(uuid4()))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("step", ["stage", "record"])
+def test_a_load_killed_before_it_is_published_is_loaded_by_the_next_attempt(lake: Lake, step: str) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+    lake.process(batch, 1, step).kill()
+    lake.attempt(batch, 2)
+
+    report = lake.published(batch, 2)
+
+    assert outcomes(report) == {"a.csv": ("loaded", 1)}
+    assert lake.count(table, batch) == 1
+
+
+def test_a_load_killed_after_it_is_published_is_adopted_by_the_next_attempt(lake: Lake) -> None:
+    table = a_table()
+    batch = lake.batch(table, [lake.land("a.csv", A_ROW), lake.land("bad.csv.gz", b"")])
+    lake.process(batch, 1, "publish").kill()
+    staged = lake.result(batch, 1)
+    lake.attempt(batch, 2)
+
+    report = lake.published(batch, 2)
+
+    assert staged is not None
+    assert staged[0] == "staged"
+    assert report.model_dump(mode="json")["files"] == staged[1]["files"]
+    assert report.snapshot is not None
+    assert lake.count(table, batch) == 1
+
+
+def test_a_publication_whose_row_was_lost_is_counted_in_the_table(lake: Lake) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+    lake.published(batch)
+    lake.execute("DELETE FROM result WHERE batch_id = %s", (batch,))
+    lake.attempt(batch, 2)
+
+    report = lake.published(batch, 2)
+
+    assert outcomes(report) == {"a.csv": ("loaded", 1)}
+    assert lake.count(table, batch) == 1
+
+
+def test_an_embedded_load_that_is_late_finds_the_winner_and_reports_that(lake: Lake) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+    embedded = {name: value for name, value in lake.settings.items() if name != "SPARK_CONNECT_URL"}
+    late = lake.process(batch, 1, "record", embedded)
+    lake.attempt(batch, 2)
+    winner = lake.published(batch, 2)
+
+    assert late.go_on() == 0
+
+    assert lake.count(table, batch) == 1
+    assert winner.snapshot is not None
+    for n in (1, 2):
+        result = lake.result(batch, n)
+        assert result is not None
+        assert result[0] == "published"
+        assert result[1]["snapshot"]["id"] == winner.snapshot.id
+
+
+def test_the_next_attempt_closes_the_session_of_the_one_before(lake: Lake) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+    zombie = lake.process(batch, 1, "record")
+    lake.attempt(batch, 2)
+    lake.published(batch, 2)
+
+    assert zombie.go_on() != 0
+
+    assert lake.count(table, batch) == 1
+
+
+def test_a_run_that_claims_twice_goes_on_without_its_first_session(lake: Lake) -> None:
+    table, run_id = a_table(), str(uuid4())
+    batch = a_batch(lake, table)
+    lake.ledger.claim(batch, 1, run_id)
+
+    first = lake.load(batch, 1, run_id=run_id)
+    second = lake.load(batch, 1, run_id=run_id)
+
+    assert isinstance(first, Report)
+    assert second == "settled before"
+    assert lake.count(table, batch) == 1
+
+
+def test_what_nobody_wants_is_left_alone(lake: Lake) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+    lake.ledger.claim(batch, 1, str(uuid4()))
+
+    assert lake.load(batch, 1) == "not wanted"  # another run has it
+    lake.attempt(batch, 2)
+    lake.attempt(batch, 3)
+    assert lake.load(batch, 2) == "not wanted"  # not the newest
+    lake.execute("UPDATE batch SET closing = 'crashes' WHERE id = %s", (batch,))
+    assert lake.load(batch, 3) == "not wanted"  # being closed
+    assert lake.load("b-unknown", 1) == "not wanted"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE attempt SET ended = now(), outcome = 'void' WHERE batch_id = %s",
+        "UPDATE batch SET closing = 'crashes' WHERE id = %s",
+        "UPDATE batch SET ended = now(), outcome = 'failed' WHERE id = %s",
+    ],
+)
+def test_the_fence_stops_a_load_whose_batch_went_on_without_it(lake: Lake, statement: str) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+
+    def meanwhile(step: str) -> None:
+        if step == "audit":
+            lake.execute(statement, (batch,))
+
+    with pytest.raises(NotWanted):
+        lake.load(batch, watch=meanwhile)
+
+    assert lake.result(batch, 1) is None
+    assert lake.count(table, batch) == 0
+
+
+def test_closing_a_batch_whose_table_does_not_exist_needs_no_snapshot(lake: Lake) -> None:
+    batch = a_batch(lake, a_table())
+    lake.execute("UPDATE batch SET closing = '3 crashes' WHERE id = %s", (batch,))
+    lake.attempt(batch, 2, "close")
+
+    assert lake.load(batch, 2) == Closed(cause="crash", reason="3 crashes")
+
+
+def test_closing_a_batch_that_is_loaded_finds_that_it_is_loaded(lake: Lake) -> None:
+    table = a_table()
+    batch = a_batch(lake, table)
+    lake.process(batch, 1, "publish").kill()
+    lake.execute("UPDATE batch SET closing = '3 crashes' WHERE id = %s", (batch,))
+    lake.attempt(batch, 2, "close")
+
+    assert outcomes(lake.published(batch, 2)) == {"a.csv": ("loaded", 1)}
+
+
+def test_a_closed_batch_stays_closed_for_every_later_attempt(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    batch = a_batch(lake, table)
+    lake.process(batch, 1, "record").kill()
+    lake.execute("UPDATE batch SET closing = '3 crashes' WHERE id = %s", (batch,))
+    lake.attempt(batch, 2, "close")
+    closed = lake.load(batch, 2)
+    lake.execute("UPDATE batch SET closing = NULL WHERE id = %s", (batch,))
+    lake.attempt(batch, 3)
+
+    assert lake.load(batch, 3) == closed == Closed(cause="crash", reason="3 crashes")
+    assert lake.count(table, batch) == 0
+
+
+@pytest.mark.parametrize("overtaken", [False, True], ids=["fast-forward", "over another"])
+def test_the_catalog_refuses_a_staged_load_once_its_batch_is_closed(lake: Lake, overtaken: bool) -> None:
+    table = Table.named(a_table())
+    lake.published(a_batch(lake, table.name))
+    batch = a_batch(lake, table.name)
+
+    with session.opened(claimed(lake, batch), lake.settings) as opened:
+        columns = tables.columns(opened, table)
+        began = history.read(opened, table)
+        load = publish.stage(opened, table, empty(opened, columns), batch)
+        closing = publish.stage(opened, table, empty(opened, columns), batch, closing=Closed(cause="crash", reason="x"))
+        if overtaken:
+            lake.published(a_batch(lake, table.name))
+        publish.publish(opened, table, closing, batch, began.head)
+        late = publish.publish(opened, table, load, batch, began.head)
+        now = history.read(opened, table)
+
+    assert late.by_another
+    assert now.closed_by(late.snap) == ("crash", "x")
+    assert [snap.id for snap in now.ancestors() if batch in snap.batches] == [late.snap.id]
+
+
+def test_nothing_is_published_when_the_history_was_cut_off_meanwhile(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    first = lake.rows(f"{table}.snapshots", "snapshot_id")[0][0]
+    lake.published(a_batch(lake, table))
+    batch = a_batch(lake, table)
+
+    def roll_back(step: str) -> None:
+        if step == "record":
+            lake.session.sql(
+                f"CALL lake.system.rollback_to_snapshot('{table.removeprefix('lake.')}', {first})"
+            ).collect()
+
+    with pytest.raises(Infrastructure, match="history was cut off"):
+        lake.load(batch, watch=roll_back)
+
+    assert lake.attempt_of(batch, 1)[0] == "infrastructure"
+    assert lake.count(table, batch) == 0
+
+
+def test_a_server_that_is_away_is_said_to_be_infrastructure(lake: Lake) -> None:
+    batch = a_batch(lake, a_table())
+    away = Lake({**lake.settings, "SPARK_CONNECT_URL": "sc://127.0.0.1:9"}, lake.folder, lake.session)
+
+    with pytest.raises(Infrastructure, match=r"no Spark Connect server answers at 127\.0\.0\.1:9"):
+        away.load(batch)
+
+    cause, reason = lake.attempt_of(batch, 1)
+    assert cause == "infrastructure"
+    assert reason is not None
+    assert "Spark Connect" in reason

@@ -1,0 +1,125 @@
+"""S3 for real: a VersityGW server, its notifications on Kafka, and what obstore measures.
+
+It is built by Go, where there is one; the tests are skipped elsewhere.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from dev.stack import Stack
+from router.adapters.kafka import KafkaSource
+from router.adapters.storage import ObjectStore
+from router.errors import Transient
+from router.notifications.decode import decode
+from router.notifications.record import Arrival
+from router.ports import Measured
+from tests.e2e.site import eventually, free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")]
+
+VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+NAMES = ["plain.csv", "2026/a file+ü%.json", "2026/100%25 [x] {y} #?&=;.csv"]
+
+
+@pytest.fixture(scope="module")
+def s3(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a server with the bucket `landing`, which announces its objects on `storage.events`."""
+    tools = Path(".autoloader/tools").resolve()
+    if not (tools / "versitygw").exists():
+        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
+    root, port = tmp_path_factory.mktemp("s3"), free_port()
+    (root / "landing").mkdir()
+    (root.parent / "s3-metadata").mkdir(exist_ok=True)
+    kafka = stack.settings()["KAFKA_BOOTSTRAP_SERVERS"]
+    command = [str(tools / "versitygw"), "--port", f"127.0.0.1:{port}", "--access", "test", "--secret", "testtest"]
+    command += ["--health", "/health", "--event-kafka-url", kafka, "--event-kafka-topic", "storage.events"]
+    command += ["posix", "--sidecar", str(root.parent / "s3-metadata"), str(root)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+
+    def healthy() -> bool:
+        try:
+            return httpx.get(f"{endpoint}/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    eventually(healthy, "the S3 server answers")
+    yield endpoint
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> S3Store:
+    """The bucket, and the environment in which our own adapter finds it."""
+    environ = {"ENDPOINT_URL": s3, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
+    for name, value in {**environ, "ALLOW_HTTP": "true"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return S3Store("landing")
+
+
+@pytest.fixture
+async def source(stack: Stack, s3: str) -> AsyncIterator[KafkaSource]:
+    source = KafkaSource(stack.settings()["KAFKA_BOOTSTRAP_SERVERS"], f"test-{uuid4()}", ["storage.events"])
+    yield source
+    await source.close()
+
+
+async def arrivals(source: KafkaSource, uri: str, count: int) -> list[Arrival]:
+    found: list[Arrival] = []
+    for _ in range(60):
+        for record in await source.poll():
+            found += [entry for entry in decode(record) if isinstance(entry, Arrival) and entry.uri == uri]
+        if len(found) >= count:
+            break
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_put_is_announced_as_it_is_measured(bucket: S3Store, source: KafkaSource, name: str) -> None:
+    uri = f"s3://landing/{uuid4()}/{name}"
+    obstore.put(bucket, uri.removeprefix("s3://landing/"), b"a,b\n1,2\n")
+
+    (arrival,) = await arrivals(source, uri, 1)
+    measured = await ObjectStore().measure(uri)
+
+    assert measured == Measured(str(arrival.version), 8)
+    assert (arrival.kind, arrival.size) == ("landed", 8)
+
+
+async def test_a_multipart_upload_is_announced_without_its_size(bucket: S3Store, source: KafkaSource) -> None:
+    uri = f"s3://landing/{uuid4()}/big.bin"
+    obstore.put(bucket, uri.removeprefix("s3://landing/"), b"x" * 6 * 1024 * 1024, use_multipart=True)
+
+    (arrival,) = await arrivals(source, uri, 1)
+    measured = await ObjectStore().measure(uri)
+
+    assert measured == Measured(str(arrival.version), 6 * 1024 * 1024)
+    assert arrival.size is None
+
+
+async def test_a_delete_is_a_removal(bucket: S3Store, source: KafkaSource) -> None:
+    uri = f"s3://landing/{uuid4()}/gone.csv"
+    obstore.put(bucket, uri.removeprefix("s3://landing/"), b"x")
+    obstore.delete(bucket, uri.removeprefix("s3://landing/"))
+
+    landed, removed = await arrivals(source, uri, 2)
+
+    assert (landed.kind, removed.kind) == ("landed", "removed")
+    assert await ObjectStore().measure(uri) is None
+
+
+async def test_a_storage_that_is_away_is_transient(bucket: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+
+    with pytest.raises(Transient, match="storage: s3://landing/x"):
+        await ObjectStore().measure("s3://landing/x")

@@ -1,0 +1,127 @@
+"""The promises of the design, as sentences about a world; what is found broken is told in words."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from router.errors import Rejected
+from router.notifications.decode import decode
+from router.notifications.record import Arrival, Record
+from router.rules.identity import Identity, object_key
+from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from tests.simulation.world import World
+
+FOR_GOOD = {"loaded", "quarantined", "failed"}
+
+
+def broken_promises(world: World) -> Iterator[str]:
+    """All of them, when everything has come to its end."""
+    for promise in (no_loss, one_effective_load, completions, newest_wins):
+        for what in promise(world):
+            yield f"{promise.__name__}: {what}"
+
+
+def not_taken_care_of(world: World) -> Iterator[str]:
+    """P1, at every commit: what is committed is in the ledger, or in the dead letters on their way out."""
+    waiting = {json.loads(event.value)["id"] for event in world.database.outbox.values()}
+    letters = waiting | {event["id"] for event in _published(world, DEAD_LETTERS_TOPIC)}
+    objects = {(key.source_id, key.object) for key in (*world.database.files, *world.database.arrivals)}
+    for record in world.broker.committed_records():
+        for index, entry, sources in _entries(world, record):
+            if isinstance(entry, Rejected):
+                if (
+                    f"{record.position.topic}/{record.position.partition}/{record.position.offset}/{index}"
+                    not in letters
+                ):
+                    yield f"{record.position} was committed without its dead letter"
+            elif entry.kind == "landed":
+                for source_id in sources:
+                    if (source_id, object_key(entry.uri)) not in objects and not _was_removed(world, entry):
+                        yield f"{record.position} was committed, but {source_id} knows nothing of {entry.uri}"
+
+
+def no_loss(world: World) -> Iterator[str]:
+    """P1: every file has an outcome, and what lies in the storage now was loaded, or has a reason why not."""
+    yield from not_taken_care_of(world)
+    for key, row in world.database.files.items():
+        if row.outcome is None:
+            yield f"{row.uri} {key.version} has no outcome"
+    for uri, found in world.store.objects.items():
+        for source_id in world.matcher.sources_of(uri):
+            key = Identity(source_id, object_key(uri), found.version)
+            file = world.database.files.get(key)
+            if file is None or file.outcome not in FOR_GOOD:
+                yield f"{uri} holds {found.version}, {source_id} says {file and file.outcome}"
+
+
+def one_effective_load(world: World) -> Iterator[str]:
+    """P2: loaded means once in the table, everything else means not in the table."""
+    tables = {source.id: source.into.table for source in world.config.sources.values()}
+    rows = Counter((row.table, row.uri, row.version) for row in world.table.rows)
+    expected: Counter[tuple[str, str, str]] = Counter(
+        (tables[key.source_id], row.uri, key.version)
+        for key, row in world.database.files.items()
+        if row.outcome == "loaded"
+    )
+    for extra, times in (rows - expected).items():
+        yield f"{extra} is in the table {times} times too often"
+    for absent in expected - rows:
+        yield f"{absent} is loaded, but not in the table"
+    for (batch, n), times in Counter((batch, n) for batch, n, _ in set(world.results.claims)).items():
+        if times > 1:
+            yield f"{batch}/{n} was claimed by {times} runs"
+
+
+def completions(world: World) -> Iterator[str]:
+    """P3: every batch that ended is told of, under one id, and as the ledger has it."""
+    told: dict[str, dict[str, Any]] = {}
+    for event in _published(world, COMPLETIONS_TOPIC):
+        batch = event["data"]["run"]["batch"]
+        if told.setdefault(batch, event) != event:
+            yield f"{batch} is told of as {told[batch]['id']} and as {event['id']}"
+    for batch, row in world.database.batches.items():
+        if row.ended is not None and (batch not in told or told[batch]["data"]["outcome"] != row.outcome):
+            yield f"{batch} ended as {row.outcome}, told is {told.get(batch)}"
+            continue
+        ends = {(file["uri"], file["version"]): file["outcome"] for file in told[batch]["data"]["files"]}
+        for key, file in world.database.files_of(batch):
+            if ends.get((file.uri, key.version)) != file.outcome:
+                yield f"{file.uri} {key.version} ended as {file.outcome}, told is {ends}"
+
+
+def newest_wins(world: World) -> Iterator[str]:
+    """P4: what was removed before its load is not in the table."""
+    batches = {key: row.batch_id for key, row in world.database.files.items() if row.outcome == "removed"}
+    for key, batch in batches.items():
+        if batch is not None:
+            yield f"{key} was removed out of {batch}"
+
+
+def _entries(world: World, record: Record) -> Iterator[tuple[int, Arrival | Rejected, list[str]]]:
+    """What a record announces and to whom; without what is only counted."""
+    for index, entry in enumerate(decode(record)):
+        if isinstance(entry, Rejected):
+            yield index, entry, []
+            continue
+        try:
+            yield index, entry, world.matcher.sources_of(entry.uri)
+        except Rejected as rejected:
+            counted = world.config.arrival_topics[record.position.topic].unmatched == "count"
+            if rejected.reason == "bad-uri" or not counted:
+                yield index, rejected, []
+
+
+def _was_removed(world: World, landing: Arrival) -> bool:
+    records = (record for log in world.broker.logs.values() for record in log)
+    entries = (entry for record in records for entry in decode(record) if isinstance(entry, Arrival))
+    return any(
+        entry.kind == "removed" and entry.uri == landing.uri and entry.landed >= landing.landed for entry in entries
+    )
+
+
+def _published(world: World, topic: str) -> Iterator[dict[str, Any]]:
+    for event in world.publisher.written:
+        if event.topic == topic:
+            found: dict[str, Any] = json.loads(event.value)
+            yield found

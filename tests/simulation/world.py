@@ -1,0 +1,463 @@
+"""Two routers, their runs and everything around them in one thread, driven effect by effect in virtual time.
+
+A seed decides everything: which effect comes next, what lands, who is killed, who is away. Nothing sleeps.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from random import Random
+
+from router.errors import Transient
+from router.ports import Measured
+from router.rules.matching import Matcher
+from router.stages.discovery import DiscoveryStage
+from router.stages.intake import IntakeStage
+from router.stages.publication import PublicationStage
+from router.stages.scheduling import SchedulingStage
+from router.stages.settlement import SettlementStage
+from router.step import Stage, Step
+from schemas.config import ARRIVALS_TOPIC
+from tests.builders import NOON, config, file_event, s3_notification
+from tests.fakes.arrivals import FakeArrivals
+from tests.fakes.attempts import FakeAttempts
+from tests.fakes.batches import FakeBatches
+from tests.fakes.clock import FakeClock
+from tests.fakes.database import FakeDatabase
+from tests.fakes.flow import CORRUPT, POISON, Failure, Parts, run_flow
+from tests.fakes.lease import FakeLease
+from tests.fakes.outbox import FakeOutbox
+from tests.fakes.publisher import FakePublisher
+from tests.fakes.results import FakeResults
+from tests.fakes.runs import FakeRuns
+from tests.fakes.source import FakeBroker, FakeSource, Partition
+from tests.fakes.store import FakeStore
+from tests.fakes.table import FakeTable
+from tests.simulation.gate import Gate, gated, settle_down
+
+STORAGE_TOPIC = "storage.events"
+PARTITIONS: Sequence[Partition] = ((ARRIVALS_TOPIC, 0), (ARRIVALS_TOPIC, 1), (STORAGE_TOPIC, 0))
+URIS = [f"s3://landing/{name}.csv" for name in ("orders/a", "orders/b", "orders/c", "other/d")]
+GARBAGE = [
+    b"nonsense",
+    None,
+    file_event("s3://landing/orders/a.txt"),
+    file_event("s3://elsewhere/a.csv"),
+    file_event("s3://landing/../secrets.csv"),
+    b'{"Records": [{"eventVersion": "2.1"}]}',
+    b'{"Event": "s3:TestEvent"}',
+]
+ROUNDS_TO_HEAL = 5000
+
+
+class Broken(AssertionError):
+    """A promise does not hold; the last effects say how it came to that."""
+
+
+@dataclass(slots=True)
+class Router:
+    """A router's stages, and the step each of them is in."""
+
+    name: str
+    source: FakeSource
+    settlement: SettlementStage
+    stages: Mapping[str, Stage]
+    steps: dict[str, "asyncio.Task[Step]"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """What may land. Off, an object lands once and is removed once at most; or events tell all they could."""
+
+    landing_again: bool = True
+    same_content_again: bool = True
+    untold_versions: bool = True
+
+
+class World:
+    """Make it inside a running loop; `seed` and `chances` are all that it depends on."""
+
+    def __init__(self, seed: int, chances: Chances | None = None) -> None:
+        self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
+        self._chances = chances or Chances()
+        self.config = config()
+        self.matcher = Matcher(self.config)
+        self.clock = FakeClock(NOON)
+        self.database = FakeDatabase(self.clock)
+        self.broker = FakeBroker(PARTITIONS)
+        self.publisher = FakePublisher()
+        self.store = FakeStore()
+        self.runs = FakeRuns()
+        self.table = FakeTable()
+        self.results = FakeResults(self.database)
+        self._outside: Sequence[FakeStore | FakeRuns | FakeBroker | FakePublisher] = (
+            self.store,
+            self.runs,
+            self.broker,
+            self.publisher,
+        )
+        self.gate = Gate()
+        self.trace: list[str] = []
+        self.routers = [self._new_router("one/1"), self._new_router("two/1")]
+        self._flows: dict[str, asyncio.Task[None]] = {}
+        self._zombies: list[asyncio.Task[None] | asyncio.Task[Step]] = []
+        self._left: list[FakeSource] = []
+        self._frozen: set[str] = set()
+        self._versions = 0
+        self._past: dict[str, list[str]] = {}
+        self._webhooks: list[str] = []
+        self.runs.webhooks.append(self._webhooks.append)
+
+    # What lands
+
+    def put(self, uri: str, version: str | None = None) -> None:
+        """An object is written, and the storage or the producer says so."""
+        version = version or self._new_version(uri)
+        self._past.setdefault(uri, []).append(version)
+        self._tick()
+        self.store.objects[uri] = Measured(version, 10)
+        self._says("put", uri, version)
+        now = self.clock.now()
+        told: list[bytes] = [file_event(uri, etag=version, at=now), s3_notification(uri, etag=version, at=now)]
+        if self._chances.untold_versions:
+            told += [
+                file_event(uri, etag=None, size=None, at=now),
+                file_event(uri, etag=version, size=None, at=now),
+                s3_notification(uri, etag=version, size=0, at=now),
+            ]
+        self._emit(self._random.choice(told))
+
+    def remove(self, uri: str) -> None:
+        """An object is deleted, and the storage or the producer says so."""
+        self._tick()
+        self.store.objects.pop(uri, None)
+        self._says("remove", uri)
+        now = self.clock.now()
+        event = self._random.choice([file_event, s3_notification])(uri, removed=True, at=now)
+        self._emit(event)
+
+    def _emit(self, value: bytes | None, partition: Partition | None = None) -> None:
+        if partition is None:
+            partition = self._random.choice(PARTITIONS)
+        self.broker.append(partition, value, self.clock.now())
+
+    def _new_version(self, uri: str) -> str:
+        past = self._past.get(uri)
+        if past and self._chances.same_content_again and self._random.random() < 0.3:
+            return self._random.choice(past)
+        self._versions += 1
+        kind = self._random.choices(["v", CORRUPT, POISON], [20, 2, 1])[0]
+        return f"{kind}-{self._versions}"
+
+    # Chaos
+
+    async def chaos(self, moves: int, watch: Callable[["World"], Iterator[str]]) -> None:
+        """So many moves, each of them one effect of an actor or one turn of fortune. `watch` looks at every commit."""
+        kinds: list[tuple[int, Callable[[], None]]] = [
+            (300, self._advance),
+            (80, self._begin_step),
+            (8, self._put_something),
+            (3, self._remove_something),
+            (3, self._repeat),
+            (2, lambda: self._emit(self._random.choice(GARBAGE))),
+            (10, self._time_passes),
+            (12, self._worker_takes_a_run),
+            (3, self._run_comes_to_harm),
+            (2, self._kill_a_router),
+            (2, self._freeze),
+            (3, self._thaw),
+            (4, self._someone_is_away),
+            (1, self.broker.rebalance),
+            (6, self._webhook),
+        ]
+        weights = [weight for weight, _ in kinds]
+        for _ in range(moves):
+            lag = self.broker.lag
+            self._random.choices(kinds, weights)[0][1]()
+            await settle_down()
+            self._reap()
+            if self.broker.lag < lag:
+                self.check(watch(self))
+
+    def _put_something(self) -> None:
+        uri = self._random.choice(URIS)
+        if not self._chances.landing_again:
+            uri = uri.replace(".csv", f"-{len(self._past)}.csv")
+        self.put(uri)
+
+    def _remove_something(self) -> None:
+        uris = URIS if self._chances.landing_again else sorted(self.store.objects)
+        if uris:
+            self.remove(self._random.choice(uris))
+
+    def _advance(self) -> None:
+        turns = [turn for turn in self.gate.waiting() if turn.actor not in self._frozen]
+        if not turns:
+            return
+        turn = self._random.choice(turns)
+        fortune = self._random.random()
+        if fortune < 0.02:
+            self._kill(turn.actor)
+        elif fortune < 0.05:
+            self._says("TROUBLE", turn)
+            turn.goes_on.set_exception(Transient(f"trouble {turn}"))
+        elif fortune < 0.06 and turn.actor in self._flows:
+            self._says("OUT OF MEMORY", turn)
+            turn.goes_on.set_exception(Failure("out-of-memory", "the heap is full"))
+        else:
+            self._says("", turn)
+            turn.goes_on.set_result(None)
+
+    def _begin_step(self) -> None:
+        router = self._random.choice(self.routers)
+        self._step(router, self._random.choice(sorted(router.stages)))
+
+    def _repeat(self) -> None:
+        """An event is told again, perhaps much later, perhaps elsewhere."""
+        values = [record.value for log in self.broker.logs.values() for record in log]
+        if values:
+            self._emit(self._random.choice(values))
+
+    def _time_passes(self) -> None:
+        seconds = self._random.choices([0.5, 3, 12, 70, 1000], [10, 10, 6, 3, 1])[0]
+        self._says(f"{seconds} s pass")
+        self.clock.pass_time(timedelta(seconds=seconds))
+
+    def _worker_takes_a_run(self) -> None:
+        scheduled = self.runs.in_phase("scheduled")
+        if not scheduled:
+            return
+        run_id = self._random.choice(scheduled)
+        if self._random.random() < 0.05:
+            self._says("sticks in pending", run_id)
+            self.runs.becomes(run_id, "pending")
+        else:
+            self._start(run_id)
+
+    def _run_comes_to_harm(self) -> None:
+        living = self.runs.in_phase("running", "scheduled")
+        if not living:
+            return
+        run_id = self._random.choice(living)
+        harm = self._random.choice(["crashed", "crashed", "cancelled", "gone"])
+        dies = self._random.random() < 0.5
+        self._says(harm, run_id, "" if dies else "but goes on as a zombie")
+        if flow := self._flows.get(run_id):
+            if dies:
+                flow.cancel()
+            else:
+                self._zombies.append(self._flows.pop(run_id))
+        if harm == "gone":
+            self.runs.forget(run_id)
+        elif harm == "crashed":
+            self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+        else:
+            self.runs.becomes(run_id, "cancelled", "a person cancelled it")
+
+    def _kill_a_router(self) -> None:
+        self._kill(self._random.choice(self.routers).name)
+
+    def _kill(self, actor: str) -> None:
+        self._says("KILL", actor)
+        if flow := self._flows.pop(actor, None):
+            flow.cancel()
+            if self._random.random() < 0.5:
+                self.runs.becomes(actor, "crashed", "the process ended")
+        for router in [router for router in self.routers if router.name == actor]:
+            for step in router.steps.values():
+                step.cancel()
+            self._replace(router)
+
+    def _replace(self, router: Router) -> None:
+        """Another process in its place, that knows nothing but the ledger. A frozen one may still go on later."""
+        self.broker.leave(router.source)
+        self._left.append(router.source)
+        self._zombies += router.steps.values()
+        host, _, life = router.name.partition("/")
+        self.routers[self.routers.index(router)] = self._new_router(f"{host}/{int(life) + 1}")
+
+    def _freeze(self) -> None:
+        turns = self.gate.waiting()
+        if turns:
+            self._frozen.add(self._random.choice(turns).actor)
+
+    def _thaw(self) -> None:
+        if self._frozen:
+            self._frozen.discard(self._random.choice(sorted(self._frozen)))
+
+    def _someone_is_away(self) -> None:
+        part = self._random.choice(self._outside)
+        part.away = not part.away and self._random.random() < 0.5
+        self._says(type(part).__name__, "is away" if part.away else "is there")
+
+    def _webhook(self) -> None:
+        """Some arrive, at some router; the others are lost."""
+        if self._webhooks:
+            run_id = self._webhooks.pop(self._random.randrange(len(self._webhooks)))
+            if self._random.random() < 0.7:
+                self._random.choice(self.routers).settlement.hint(run_id)
+
+    def check(self, found: Iterator[str]) -> None:
+        """Raise for what was found broken, with the last effects that led to it."""
+        broken = list(found)
+        if broken:
+            raise Broken("\n".join([*self.trace[-80:], "", *broken]))
+
+    # Health
+
+    async def heal(self) -> None:
+        """All is well again; time passes until there is nothing left to do. Zombies go on last of all."""
+        for part in self._outside:
+            part.away = False
+        for router in [router for router in self.routers if router.name in self._frozen]:
+            self._replace(router)
+        for run_id in [run_id for run_id in self._flows if run_id in self._frozen]:
+            self._zombies.append(self._flows.pop(run_id))
+            self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+        self.gate.is_open = True
+        for turn in self.gate.waiting():
+            if turn.actor not in self._frozen:
+                turn.goes_on.set_result(None)
+        await self._until_quiet()
+        for turn in self.gate.waiting():
+            self._says("thaws", turn)
+            turn.goes_on.set_result(None)
+        await settle_down()
+        for source in self._left:
+            self.broker.leave(source)
+        await self._until_quiet()
+
+    async def _until_quiet(self) -> None:
+        for _ in range(ROUNDS_TO_HEAL):
+            did = await self._healthy_round()
+            if not did and self.unfinished() == "":
+                return
+            self.clock.pass_time(timedelta(seconds=1 if did else 20))
+        self.check(iter([f"it never ends: {self.unfinished()}"]))
+
+    async def _healthy_round(self) -> bool:
+        did = False
+        for run_id in self.runs.in_phase("scheduled"):
+            self._start(run_id)
+            did = True
+        for run_id in self.runs.in_phase("running"):
+            if run_id not in self._flows:
+                self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+        for router in self.routers:
+            for name in router.stages:
+                self._step(router, name)
+                await settle_down()
+                did = self._reap() or did
+        return did
+
+    def unfinished(self) -> str:
+        """What is still to be done, in words; empty when nothing is."""
+        return ", ".join(
+            what
+            for what, is_left in {
+                "records are not committed": self.broker.lag > 0,
+                "arrivals are not measured": bool(self.database.arrivals),
+                "files have no outcome": any(row.outcome is None for row in self.database.files.values()),
+                "batches are open": any(row.ended is None for row in self.database.batches.values()),
+                "events are not published": bool(self.database.outbox),
+            }.items()
+            if is_left
+        )
+
+    async def step(self, stage: str, router: int = 0) -> None:
+        """One whole step of one stage, without chaos."""
+        self.gate.is_open = True
+        await self.routers[router].stages[stage].step(self.clock.now())
+
+    async def work(self) -> None:
+        """Workers take every scheduled run, and it comes to its end."""
+        self.gate.is_open = True
+        for run_id in self.runs.in_phase("scheduled"):
+            self._start(run_id)
+        while self._flows:
+            await settle_down()
+            self._reap()
+
+    # Actors
+
+    def _new_router(self, name: str) -> Router:
+        lease = FakeLease(self.database, name)
+        source = FakeSource(self.broker, records_a_poll=4)
+        around = partial(gated, actor=name, gate=self.gate)
+        arrivals = around(FakeArrivals(self.database))
+        runs = around(self.runs)
+        settlement = SettlementStage(around(FakeAttempts(self.database)), runs, self.config.start_deadline)
+        stages: list[Stage] = [
+            IntakeStage(around(source), arrivals, self.matcher, self.config.arrival_topics),
+            DiscoveryStage(around(self.store), arrivals),
+            SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, self.clock),
+            settlement,
+            PublicationStage(around(FakeOutbox(self.database, lease)), around(self.publisher)),
+        ]
+        return Router(name, source, settlement, {stage.name: stage for stage in stages})
+
+    def _step(self, router: Router, name: str) -> None:
+        if name not in router.steps:
+            router.steps[name] = asyncio.create_task(router.stages[name].step(self.clock.now()))
+
+    def _start(self, run_id: str) -> None:
+        submission = self.runs.runs[run_id].submission
+        self.runs.becomes(run_id, "running")
+        around = partial(gated, actor=run_id, gate=self.gate)
+        parts = Parts(around(self.results), around(self.table), around(self.store))
+        self._flows[run_id] = asyncio.create_task(run_flow(parts, submission.batch, submission.n, run_id))
+
+    def _reap(self) -> bool:
+        """Take note of what has ended; whether a step did something."""
+        did = False
+        for router in self.routers:
+            for name, step in list(router.steps.items()):
+                if step.done():
+                    del router.steps[name]
+                    did = self._did(step) or did
+        for run_id, flow in list(self._flows.items()):
+            if flow.done():
+                del self._flows[run_id]
+                self._flow_ended(run_id, flow)
+        self._zombies = [zombie for zombie in self._zombies if not _is_over(zombie)]
+        return did
+
+    def _did(self, step: "asyncio.Task[Step]") -> bool:
+        if step.cancelled():
+            return False
+        match step.exception():
+            case None:
+                return bool(step.result().facts)
+            case Transient():
+                return False
+            case bug:
+                raise bug
+
+    def _flow_ended(self, run_id: str, flow: "asyncio.Task[None]") -> None:
+        if flow.cancelled():
+            return
+        match flow.exception():
+            case None:
+                self.runs.becomes(run_id, "completed")
+            case Failure() as failure:
+                self.runs.becomes(run_id, "failed", failure.reason)
+            case bug:
+                raise bug
+
+    def _tick(self) -> None:
+        """No two things happen at the same instant."""
+        self.clock.pass_time(timedelta(milliseconds=1))
+
+    def _says(self, *words: object) -> None:
+        self.trace.append(f"{self.clock.now():%H:%M:%S.%f} " + " ".join(map(str, words)))
+
+
+def _is_over(zombie: "asyncio.Task[None] | asyncio.Task[Step]") -> bool:
+    if not zombie.done():
+        return False
+    end = None if zombie.cancelled() else zombie.exception()
+    if end is not None and not isinstance(end, Failure | Transient):
+        raise end
+    return True

@@ -1,0 +1,130 @@
+"""What the local stack writes for its parts, and what it passes on to them."""
+
+import shlex
+from pathlib import Path
+from xml.etree import ElementTree
+
+from dev import jars, kafka, spark, workers
+from dev.environment import for_parts
+from dev.home import Home
+
+PORTS = {"postgres": 1, "kafka": 2, "kafka-controller": 3, "prefect": 4, "spark-connect": 5, "router": 6}
+
+
+def home(folder: Path) -> Home:
+    return Home(folder, jars=folder / "jars")
+
+
+def test_the_spark_settings_name_the_catalog_and_listen_on_the_loopback_only(tmp_path: Path) -> None:
+    settings = spark.defaults(home(tmp_path), PORTS, {})
+
+    assert settings["spark.sql.catalog.lake.uri"] == "jdbc:postgresql://127.0.0.1:1/iceberg"
+    assert settings["spark.sql.catalog.lake.warehouse"] == f"file://{tmp_path}/warehouse"
+    assert settings["spark.sql.catalog.lake.cache-enabled"] == "false"
+    assert settings["spark.connect.grpc.binding.port"] == "5"
+    assert {value for name, value in settings.items() if "ddress" in name or name.endswith("host")} == {"127.0.0.1"}
+
+
+def test_the_memory_of_spark_is_a_setting(tmp_path: Path) -> None:
+    settings = spark.defaults(home(tmp_path), PORTS, {"AUTOLOADER_SPARK_MEMORY": "5g"})
+
+    assert settings["spark.driver.memory"] == "5g"
+
+
+def test_an_endpoint_for_object_storage_reaches_spark(tmp_path: Path) -> None:
+    settings = spark.defaults(home(tmp_path), PORTS, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+
+    assert settings["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:9"
+    assert settings["spark.hadoop.fs.s3a.path.style.access"] == "true"
+
+
+def test_a_folder_with_a_space_stays_one_word_for_the_jvm(tmp_path: Path) -> None:
+    settings = spark.defaults(home(tmp_path / "my data"), PORTS, {})
+
+    assert f"-Dderby.system.home={tmp_path}/my data/spark/derby" in shlex.split(
+        settings["spark.driver.extraJavaOptions"]
+    )
+
+
+def test_the_settings_of_spark_are_one_line_each() -> None:
+    assert spark.render({"a.b": "c", "d": "e f"}) == "a.b c\nd e f\n"
+
+
+def test_the_written_configuration_is_private(tmp_path: Path) -> None:
+    house = home(tmp_path)
+    house.create()
+
+    spark.write_configuration(house, PORTS, {})
+
+    written = house.spark_conf / "spark-defaults.conf"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert house.database_password() in written.read_text()
+
+
+def test_the_broker_listens_on_the_loopback_only_and_takes_large_records(tmp_path: Path) -> None:
+    lines = kafka.server_properties(tmp_path, 2, 3).splitlines()
+
+    assert "listeners=PLAINTEXT://127.0.0.1:2,CONTROLLER://127.0.0.1:3" in lines
+    assert "message.max.bytes=4194304" in lines
+    assert "replica.fetch.max.bytes=4194304" in lines
+    assert "auto.create.topics.enable=false" in lines
+
+
+def test_topics_of_the_configuration_are_added_to_those_of_the_router(tmp_path: Path) -> None:
+    config = tmp_path / "autoloader.yaml"
+    config.write_text("topics: {storage.events: {}, audit: {partitions: 1}, odd: nonsense}")
+
+    topics = kafka.topics(config)
+
+    assert set(kafka.TOPICS) < set(topics)
+    assert (topics["storage.events"], topics["audit"], topics["odd"]) == (3, 1, 3)
+
+
+def test_a_configuration_that_is_missing_or_wrong_does_not_stop_the_stack(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("topics: [")
+
+    assert set(kafka.topics(tmp_path / "none.yaml")) == set(kafka.TOPICS)
+    assert set(kafka.topics(wrong)) == set(kafka.TOPICS)
+    assert workers.slots(wrong, "default") == 2
+
+
+def test_one_local_worker_takes_the_slots_of_all_that_are_configured(tmp_path: Path) -> None:
+    config = tmp_path / "autoloader.yaml"
+    config.write_text("lanes: {default: {workers: 2, slots_per_worker: 3}, priority: {}}")
+
+    assert workers.slots(config, "default") == 6
+    assert workers.slots(config, "priority") == 2
+
+
+def test_the_project_for_maven_is_xml_and_keeps_out_what_pyspark_has() -> None:
+    project = ElementTree.fromstring(jars.pom(jars.SPARK))  # noqa: S314 - our own text
+
+    text = {element.text for element in project.iter() if element.tag.endswith("artifactId")}
+    assert {"iceberg-spark-runtime-4.1_2.13", "hadoop-aws", "bundle", "hadoop-client-api"} <= text
+
+
+def test_a_changed_pin_makes_a_set_incomplete(tmp_path: Path) -> None:
+    note = tmp_path / "kafka" / "pinned.txt"
+    note.parent.mkdir()
+    note.write_text(jars.KAFKA.pin())
+    assert jars.KAFKA.complete_in(tmp_path)
+
+    note.write_text(jars.KAFKA.pin().replace("4.4.0", "4.3.0"))
+
+    assert not jars.KAFKA.complete_in(tmp_path)
+
+
+def test_parts_do_not_inherit_the_callers_prefect_and_spark_but_all_else(tmp_path: Path) -> None:
+    environ = {"PATH": "/bin", "SSL_CERT_FILE": "/c", "PREFECT_API_KEY": "k", "SPARK_HOME": "/s", "AWS_REGION": "r"}
+
+    passed_on = for_parts(environ, home(tmp_path))
+
+    assert {"PATH", "SSL_CERT_FILE", "AWS_REGION"} <= set(passed_on)
+    assert not [name for name in passed_on if name.startswith(("PREFECT_", "SPARK_"))]
+
+
+def test_parts_reach_each_other_past_a_proxy(tmp_path: Path) -> None:
+    passed_on = for_parts({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "corp"}, home(tmp_path))
+
+    assert passed_on["NO_PROXY"] == "corp,127.0.0.1,localhost"

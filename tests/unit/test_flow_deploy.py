@@ -1,0 +1,50 @@
+"""What is told to Prefect: automations that see our runs alone, and the Kubernetes template."""
+
+from uuid import uuid4
+
+from prefect.events import EventTrigger, Posture
+from prefect.events.actions import CallWebhook
+
+from flows.deploy import automations, pool_name
+from flows.infrastructure.kubernetes import default_template, high_memory
+
+
+def test_the_automations_look_at_our_deployments_alone() -> None:
+    deployment, webhook = uuid4(), uuid4()
+
+    hint, gone = automations([deployment], webhook)
+
+    for automation in (hint, gone):
+        assert isinstance(automation.trigger, EventTrigger)
+        assert f"prefect.deployment.{deployment}" in str(automation.trigger.match_related)
+    assert isinstance(gone.trigger, EventTrigger)
+    assert gone.trigger.posture is Posture.Proactive
+    assert gone.trigger.for_each == {"prefect.resource.id"}
+
+
+def test_every_value_in_the_webhooks_body_is_escaped() -> None:
+    hint, _ = automations([uuid4()], uuid4())
+
+    (action,) = hint.actions
+
+    assert isinstance(action, CallWebhook)
+    assert action.payload.count("{{") == action.payload.count("| tojson }}") == 2
+
+
+def test_a_lane_has_one_name_for_pool_and_queue() -> None:
+    assert pool_name("high-memory") == "autoloader-high-memory"
+
+
+def test_a_high_memory_job_has_its_size_a_deadline_and_no_rights() -> None:
+    plain = default_template()
+
+    ours = high_memory(plain)
+
+    sizes = {name: ours["variables"]["properties"][name]["default"] for name in ("cpu_request", "memory_limit")}
+    assert sizes == {"cpu_request": "8", "memory_limit": "32Gi"}
+    job = ours["job_configuration"]["job_manifest"]["spec"]
+    assert job["activeDeadlineSeconds"] > 0
+    pod = job["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert "activeDeadlineSeconds" not in plain["job_configuration"]["job_manifest"]["spec"]
