@@ -2,7 +2,6 @@
 # requirements, and, through the local stack, everything else below .autoloader/.
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONDONTWRITEBYTECODE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test check clean lock

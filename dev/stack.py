@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from dev.launch import Launcher
 from dev.lock import Lock
 from dev.order import in_order, reversed_needs
 from dev.parts import Service
-from dev.processes import end, marked
+from dev.processes import end, marked, send
 from dev.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ class Stack:
             recording = threading.Thread(target=self._record_beside, daemon=True)
             recording.start()
             Supervisor(self._launcher, self._services()).run()
-            end(marked(self._launcher.mark(spark.RECORDER)))
+            send(marked(self._launcher.mark(spark.RECORDER)), signal.SIGKILL)  # politely, it would still write
             recording.join(timeout=30)
             self.down()
 

@@ -18,7 +18,7 @@ settings.load_profile("default")
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """All parts, real ones, in a data folder of this session; started when the first test asks for it."""
-    environ = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ}
+    environ = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ, "PYTHONPATH": str(PROJECT)}
     home, config = tmp_path_factory.mktemp("site"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
     stack = Stack(home, config, progress=print, environ=environ)
     stack.up()

@@ -137,6 +137,8 @@ def translated(error: Exception) -> LoadError | None:
 
 def reason_in(text: str) -> str:
     """The one readable line of a vendor's error: its deepest cause, without class names and stack."""
+    if rpc := re.search(r'status = StatusCode\.(\w+)\s+details = "(.*)"', text):
+        return f"Spark Connect: {rpc[2]} ({rpc[1].lower().replace('_', ' ')})"[:MAX_REASON]
     causes = re.findall(r"^Caused by: (?:[\w$.]+(?:Exception|Error)\b:? ?)?(.+)$", text, re.MULTILINE)
     lines = [line for line in re.split(r"\n+JVM stacktrace|\n\tat |\n+== ", text)[0].splitlines() if line.strip()]
     first = " ".join(lines[:2]) if lines else "no reason given"

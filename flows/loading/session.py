@@ -47,7 +47,7 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
         yield session
     finally:
         if url:
-            session.stop()
+            _release(session)
 
 
 def own_id(claimed: Claimed) -> UUID:
@@ -106,4 +106,10 @@ def _close_rivals(url: str, claimed: Claimed) -> None:
         with suppress(Exception):  # closed long ago, or a server that has forgotten it: both are what we want
             rival = _connected(url, _session_id(claimed.batch, attempt, run_id))
             rival.interruptAll()
-            rival.stop()
+            _release(rival)
+
+
+def _release(session: SparkSession) -> None:
+    """Close it on the server. Never by `stop()`: that waits for pyspark's threads under a lock which they may need."""
+    with suppress(Exception):  # the server forgets a session by itself, an hour later
+        session.client.release_session()  # type: ignore[operator]  # untyped

@@ -33,13 +33,14 @@ class KafkaSource:
         self._group = group
         self._topics = topics
         self._consumer: AIOKafkaConsumer | None = None
-        self._next: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, tuple[int, int]] = {}  # first polled, next to poll
         self._idle_polls = 0
 
     async def poll(self) -> Sequence[Record]:
-        """Up to 2,000 records, or none after half a second."""
+        """Up to 2,000 records, or none after half a second; those of the last poll again if they were not committed."""
         try:
             consumer = self._consumer or await self._start()
+            self._rewind(consumer)
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_A_POLL)
             self._idle_polls = 0 if found else self._idle_polls + 1
             if self._idle_polls == IDLE_POLLS:
@@ -48,28 +49,28 @@ class KafkaSource:
             await self.close()
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
         for partition, records in found.items():
-            self._next[partition] = records[-1].offset + 1
+            self._uncommitted[partition] = (records[0].offset, records[-1].offset + 1)
         return [_record(record) for records in found.values() for record in records]
 
     async def commit(self) -> None:
         """What another consumer owns by now is not committed: it reads those records again, which changes nothing."""
-        if self._consumer is None or not self._next:
+        if self._consumer is None:
             return
         owned = self._consumer.assignment()
-        offsets = {partition: offset for partition, offset in self._next.items() if partition in owned}
-        self._next.clear()
+        offsets = {partition: end for partition, (_, end) in self._uncommitted.items() if partition in owned}
         try:
             if offsets:
                 await self._consumer.commit(offsets)
         except (CommitFailedError, IllegalStateError):
-            return
+            pass  # the group has been dealt anew: whoever owns the partitions begins at the last commit
         except KAFKA_TROUBLE as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+        self._uncommitted.clear()
 
     async def close(self) -> None:
         """Leave the group. What was polled and not committed is read again."""
         consumer, self._consumer = self._consumer, None
-        self._next.clear()
+        self._uncommitted.clear()
         self._idle_polls = 0
         if consumer is not None:
             await _stopped(consumer)
@@ -91,6 +92,14 @@ class KafkaSource:
             raise
         self._consumer = consumer
         return consumer
+
+    def _rewind(self, consumer: AIOKafkaConsumer) -> None:
+        """What was polled and not committed was not recorded either: the next commit must not skip it."""
+        owned = consumer.assignment()
+        for partition, (first, _) in self._uncommitted.items():
+            if partition in owned:
+                consumer.seek(partition, first)
+        self._uncommitted.clear()
 
     async def _check(self, consumer: AIOKafkaConsumer) -> None:
         """A silent consumer: is the broker there, and is there really nothing?

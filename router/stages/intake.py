@@ -79,11 +79,11 @@ class _Taken:
         identity = Identity(source_id, object_key(arrival.uri), arrival.version or "")
         announced = Announced(identity, arrival.uri, arrival.size, arrival.landed, record.position)
         if arrival.kind == "removed":
-            self.removed[identity] = announced
+            _keep_latest(self.removed, announced)
         elif arrival.version is None or arrival.size is None:
-            self.unmeasured.setdefault(identity, announced)
+            _keep_latest(self.unmeasured, announced)
         else:
-            self.files.setdefault(identity, announced)
+            _keep_latest(self.files, announced)
 
     def reject(self, record: Record, index: int, rejected: Rejected) -> None:
         self.letters.append(dead_letter(record, index, rejected))
@@ -105,3 +105,9 @@ class _Taken:
             yield Fact("events_unmatched", count=self.unmatched)
         if removed:
             yield Fact("files_removed", count=removed)
+
+
+def _keep_latest(found: dict[Identity, Announced], announced: Announced) -> None:
+    known = found.setdefault(announced.identity, announced)
+    if known.landed < announced.landed:
+        found[announced.identity] = announced

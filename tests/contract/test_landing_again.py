@@ -10,12 +10,6 @@ from tests.contract.scenes import is_claimed, is_cut
 REMOVAL = announced(version="", landed=after(2))
 
 
-def gap(reason: str) -> pytest.MarkDecorator:
-    """A test of what the ledger should do, and does not do yet."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-@gap("the later landing is not remembered: the file is removed, though its object is there")
 async def test_a_late_removal_does_not_cancel_what_landed_after_it(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake([announced(landed=after(1))]))
     await ledger.arrivals.record(intake([announced(landed=after(3))]))
@@ -26,7 +20,6 @@ async def test_a_late_removal_does_not_cancel_what_landed_after_it(ledger: Ledge
     assert [file.outcome for file in await ledger.files()] == [None]
 
 
-@gap("files are inserted before removals are applied: the later landing meets a waiting file, the removal ends it")
 async def test_a_removal_and_a_later_landing_may_come_in_one_poll(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake([announced(landed=after(1))]))
 
@@ -35,7 +28,6 @@ async def test_a_removal_and_a_later_landing_may_come_in_one_poll(ledger: Ledger
     assert [file.outcome for file in await ledger.files()] == [None]
 
 
-@gap("the later landing is not remembered: its arrival is deleted, and never measured")
 async def test_a_late_removal_does_not_cancel_measuring_what_landed_after_it(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake(unmeasured=[unmeasured(landed=after(1))]))
     await ledger.arrivals.record(intake(unmeasured=[unmeasured(landed=after(3))]))
@@ -45,7 +37,6 @@ async def test_a_late_removal_does_not_cancel_measuring_what_landed_after_it(led
     assert len(await ledger.arrivals.to_measure(10)) == 1
 
 
-@gap("`measured` deletes the arrival by its key: what was announced under it meanwhile is never measured")
 async def test_what_lands_while_it_is_measured_is_measured_again(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake(unmeasured=[unmeasured(landed=after(1))]))
     [arrival] = await ledger.arrivals.to_measure(10)
@@ -58,7 +49,6 @@ async def test_what_lands_while_it_is_measured_is_measured_again(ledger: Ledger)
     assert await ledger.arrivals.to_measure(10) == [overwritten]
 
 
-@gap("the same: an object that was away while it was measured, and is there again")
 async def test_what_lands_while_it_is_found_missing_is_measured_again(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake(unmeasured=[unmeasured(landed=after(1))]))
     [arrival] = await ledger.arrivals.to_measure(10)
@@ -70,7 +60,6 @@ async def test_what_lands_while_it_is_found_missing_is_measured_again(ledger: Le
     assert len(await ledger.arrivals.to_measure(10)) == 1
 
 
-@gap("only `removed` and `missing` begin a new round: content that came back after an overwrite is never loaded")
 async def test_a_superseded_version_that_lands_again_is_a_new_round(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.attempts.settle(settlement([completed_file(outcome="superseded", rows=0)]))
@@ -81,7 +70,6 @@ async def test_a_superseded_version_that_lands_again_is_a_new_round(ledger: Ledg
     assert [(file.round, file.outcome) for file in await ledger.files()] == [(2, None)]
 
 
-@gap("a landing is ignored while its file is in flight, also when the load then finds the file missing")
 @pytest.mark.parametrize("outcome", ["missing", "superseded"])
 async def test_what_lands_again_while_its_load_misses_it_is_a_new_round(ledger: Ledger, outcome: str) -> None:
     await is_cut(ledger)
@@ -92,7 +80,6 @@ async def test_what_lands_again_while_its_load_misses_it_is_a_new_round(ledger: 
     assert [(file.round, file.batch_id, file.outcome) for file in await ledger.files()] == [(2, None, None)]
 
 
-@gap("an arrival removed before it was measured is deleted: no row says what became of it")
 async def test_what_was_removed_before_it_was_measured_has_an_outcome(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake(unmeasured=[unmeasured(landed=after(1))]))
 

@@ -20,7 +20,7 @@ class FakeArrivals:
         now = self._database.begin()
         files = sum(self._insert_file(file, file.size or 0, now) for file in intake.files)
         unmeasured = sum(self._insert_arrival(arrival, now) for arrival in intake.unmeasured)
-        removed = sum(self._remove(removal) for removal in intake.removed)
+        removed = sum(self._remove(removal, now) for removal in intake.removed)
         for letter in intake.letters:
             self._database.put(letter)
         return Recorded(files, unmeasured, removed)
@@ -46,7 +46,9 @@ class FakeArrivals:
         if one.trouble is not None:
             self._put_off(told, one.trouble, now)
             return False
-        self._database.arrivals.pop(told, None)
+        row = self._database.arrivals.get(told)
+        if row is not None and row.arrival.landed == one.arrival.landed:
+            del self._database.arrivals[told]
         if one.found is None:
             self._insert_ended(one.arrival, "missing", now)
             return False
@@ -63,30 +65,36 @@ class FakeArrivals:
         if row is None:
             self._database.files[file.identity] = FileRow(file.uri, size, file.landed, now)
             return True
-        if row.outcome in {"removed", "missing"} and row.landed < file.landed:
-            self._database.files[file.identity] = FileRow(row.uri, size, file.landed, now, row.round + 1)
-            return True
-        return False
+        if row.landed >= file.landed or row.outcome not in {None, "removed", "missing", "superseded"}:
+            return False
+        if row.outcome is None:
+            row.landed, row.again = file.landed, row.batch_id is not None
+            return False
+        self._database.files[file.identity] = FileRow(row.uri, size, file.landed, now, row.round + 1)
+        return True
 
     def _insert_arrival(self, arrival: Announced, now: datetime) -> bool:
-        if arrival.identity in self._database.arrivals:
+        known = self._database.arrivals.get(arrival.identity)
+        if known is not None and known.arrival.landed >= arrival.landed:
             return False
         self._database.arrivals[arrival.identity] = ArrivalRow(arrival, now)
         return True
 
     def _insert_ended(self, arrival: Announced, outcome: str, now: datetime) -> None:
         row = FileRow(arrival.uri, 0, arrival.landed, now, outcome=outcome)
-        row.reason = f"found {outcome} when it was measured"
+        row.reason = f"{outcome} before it was measured"
         self._database.files.setdefault(arrival.identity, row)
 
-    def _remove(self, removal: Announced) -> int:
+    def _remove(self, removal: Announced, now: datetime) -> int:
+        removed = 0
         arrivals, files = self._database.arrivals, self._database.files
         for identity in [key for key, row in arrivals.items() if _is_of(key, row.arrival.landed, removal)]:
-            del arrivals[identity]
+            self._insert_ended(arrivals.pop(identity).arrival, "removed", now)
+            removed += 1
         rows = [row for key, row in files.items() if _is_of(key, row.landed, removal) and row.waits]
         for row in rows:
             row.outcome, row.reason = "removed", "removed before its load began"
-        return len(rows)
+        return removed + len(rows)
 
     def _put_off(self, identity: Identity, trouble: str, now: datetime) -> None:
         if row := self._database.arrivals.get(identity):

@@ -60,7 +60,11 @@ class FakeAttempts:
         ends = {(file.uri, file.version): file for file in settlement.files}
         for identity, file in self._database.files_of(settlement.batch):
             if end := ends.get((file.uri, identity.version)):
-                file.outcome, file.rows, file.reason = end.outcome, end.rows, end.reason
+                anew = file.again and end.outcome in {"missing", "superseded"}
+                file.rows, file.reason, file.again = end.rows, end.reason, False
+                file.outcome = None if anew else end.outcome
+                file.batch_id = None if anew else file.batch_id
+                file.round += anew
         self._database.put(settlement.event)
         return True
 

@@ -33,6 +33,7 @@ class FileRow:
     landed: datetime
     accepted: datetime
     round: int = 1
+    again: bool = False
     batch_id: str | None = None
     outcome: str | None = None
     rows: int | None = None

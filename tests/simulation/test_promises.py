@@ -8,7 +8,7 @@ import asyncio
 import pytest
 
 from tests.simulation.promises import broken_promises, not_taken_care_of
-from tests.simulation.world import Broken, Chances, World
+from tests.simulation.world import Chances, World
 
 MOVES = 600
 ONCE = Chances(landing_again=False)
@@ -37,11 +37,6 @@ def test_the_promises_hold_when_objects_are_overwritten_and_removed(seed: int) -
     live(seed, TOLD)
 
 
-@pytest.mark.xfail(
-    raises=Broken,
-    strict=True,
-    reason="what lands again under an identity that is known already may be overlooked: contract/test_landing_again.py",
-)
 def test_the_promises_hold_whatever_lands() -> None:
     for seed in range(100):
         live(seed, Chances())

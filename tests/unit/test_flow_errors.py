@@ -35,7 +35,7 @@ STACK = "\n\nJVM stacktrace:\n"
 READING = "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file {}.  SQLSTATE: KD001" + STACK
 FOOTER = (
     "Job aborted due to stage failure: Task 1 in stage 172.0 failed 1 times, most recent failure: Lost task 1.0 in"
-    " stage 172.0 (TID 142) (192.0.2.2 executor driver): org.apache.spark.SparkException: Exception thrown in awaitResult: \n"
+    " stage 172.0 (TID 142) (host executor driver): org.apache.spark.SparkException: Exception thrown in awaitResult\n"
     "\tat org.apache.spark.util.SparkThreadUtils$.awaitResult(SparkThreadUtils.scala:53)\n"
     "Caused by: org.apache.spark.SparkException: [FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER] Encountered error while"
     " reading file file:/data/a%20b.parquet. Could not read footer. Please ensure that the file is in either ORC or"
@@ -77,18 +77,24 @@ FOOTER = (
             Outrun,
             "y",
         ),
-        (SparkException("<_InactiveRpcError\n\tstatus = StatusCode.UNAVAILABLE"), Infrastructure, ""),
+        (
+            SparkException(
+                '<_InactiveRpcError of RPC\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "Socket closed"\n'
+            ),
+            Infrastructure,
+            "Socket closed",
+        ),
         (
             SparkException(
                 "(org.apache.spark.SparkSQLException) [INVALID_HANDLE.SESSION_CLOSED] The handle 06 is invalid."
             ),
             Infrastructure,
-            "The handle 06 is invalid",
+            "Handle 06 is bad",
         ),
         (OperationalError("connection to server failed"), Infrastructure, "connection"),
         (
             SparkException(
-                READING.format("s3://b/a.csv") + "x\nCaused by: java.net.SocketTimeoutException: Read timed out"
+                READING.format("s3://b/a.csv") + "Caused by: java.net.SocketTimeoutException: Read timed out"
             ),
             Infrastructure,
             "Read timed out",
@@ -120,9 +126,9 @@ def test_an_error_of_a_vendor_gets_our_name(error: Exception, ours: type[LoadErr
     ("text", "kind", "uri", "reason"),
     [
         (
-            READING.format("file:///data/mal%20å.csv") + "org.apache.spark.SparkException\nCaused by: "
-            "org.apache.spark.SparkException: [MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Malformed: [3,4].\nCaused by"
-            ": org.apache.spark.SparkRuntimeException: [MALFORMED_CSV_RECORD] Malformed CSV record: 3,4,5 SQLSTATE: KD0",
+            READING.format("file:///data/mal%20å.csv") + "org.apache.spark.SparkException\n"
+            "Caused by: org.apache.spark.SparkException: [MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Records: [3]\n"
+            "Caused by: org.apache.spark.SparkRuntimeException: [MALFORMED_CSV_RECORD] Malformed CSV record: 3,4,5",
             Unreadable,
             "file:///data/mal å.csv",
             "Malformed CSV record: 3,4,5",

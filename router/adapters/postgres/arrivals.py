@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.outbox import put
 from router.notifications.record import Position
@@ -43,16 +45,7 @@ class PostgresArrivals:
                 """,  # noqa: S608 - the columns are a constant of this module
                 limit,
             )
-        return [
-            Announced(
-                Identity(row["source_id"], row["object"], row["version"]),
-                row["uri"],
-                None,
-                row["landed"],
-                Position(row["topic"], row["partition"], row["offset"]),
-            )
-            for row in rows
-        ]
+        return [_announced(row) for row in rows]
 
     async def measured(self, measurements: Sequence[Measurement]) -> int:
         """Files for what is there, outcomes for what is not, another try for what did not answer."""
@@ -66,6 +59,16 @@ class PostgresArrivals:
             await _delete_arrivals(connection, [one.arrival for one in (*found, *gone)])
             await _put_off(connection, [one for one in measurements if one.trouble is not None])
         return new
+
+
+def _announced(row: asyncpg.Record) -> Announced:
+    return Announced(
+        Identity(row["source_id"], row["object"], row["version"]),
+        row["uri"],
+        None,
+        row["landed"],
+        Position(row["topic"], row["partition"], row["offset"]),
+    )
 
 
 def _as_measured(found: Sequence[Measurement]) -> tuple[list[Announced], list[int]]:
@@ -86,13 +89,23 @@ def _is_overwritten(one: Measurement) -> bool:
     return one.found is not None and told not in {"", one.found.version}
 
 
-def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[datetime] | list[int]]:
-    return [
+def _landings(rows: Sequence[Announced]) -> tuple[list[str], list[bytes], list[str], list[datetime]]:
+    return (
         [row.identity.source_id for row in rows],
         [row.identity.object for row in rows],
         [row.identity.version for row in rows],
-        [row.uri for row in rows],
         [row.landed for row in rows],
+    )
+
+
+def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[datetime] | list[int]]:
+    source_ids, objects, versions, landed = _landings(rows)
+    return [
+        source_ids,
+        objects,
+        versions,
+        [row.uri for row in rows],
+        landed,
         [row.position.topic for row in rows],
         [row.position.partition for row in rows],
         [row.position.offset for row in rows],
@@ -100,37 +113,60 @@ def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[da
 
 
 async def _insert_files(connection: Connection, rows: Sequence[Announced], sizes: Sequence[int]) -> int:
-    """New files, and those that had gone and have landed again; known ones are left alone."""
+    """New files, and those that were not there when they were looked for and have landed again: a new round."""
     if not rows:
         return 0
-    arrays = _arrays(rows)
-    inserted = await connection.execute(
-        f"INSERT INTO file ({_COLUMNS}, size) SELECT * FROM {_ROWS}, $9::bigint[]) ON CONFLICT DO NOTHING",  # noqa: S608
-        *arrays,
-        sizes,
+    inserted = _count(
+        await connection.execute(
+            f"INSERT INTO file ({_COLUMNS}, size) SELECT * FROM {_ROWS}, $9::bigint[]) ON CONFLICT DO NOTHING",  # noqa: S608
+            *_arrays(rows),
+            sizes,
+        )
     )
-    again = await connection.execute(
+    return inserted if inserted == len(rows) else inserted + await _land_again(connection, rows, sizes)
+
+
+async def _land_again(connection: Connection, rows: Sequence[Announced], sizes: Sequence[int]) -> int:
+    """Remember later landings of known files; says for how many of them a new round begins.
+
+    While a file waits, a removal from before its last landing must not cancel it. While it is in flight its load may
+    have looked before it landed again: `again` says so to settlement.
+    """
+    changed = await connection.fetch(
         """
-        UPDATE file f SET outcome = NULL, reason = NULL, batch_id = NULL, round = f.round + 1, landed = n.landed,
-                          accepted = now(), size = n.size
+        UPDATE file f SET landed = n.landed, size = n.size,
+            again = f.batch_id IS NOT NULL AND f.outcome IS NULL,
+            round = f.round + (f.outcome IS NOT NULL)::int,
+            accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
+            batch_id = CASE WHEN f.outcome IS NULL THEN f.batch_id END,
+            outcome = NULL, reason = NULL
         FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[])
-             AS n (source_id, object, version, landed, size)
+                 AS n (source_id, object, version, landed, size),
+             file old
         WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-          AND f.outcome IN ('removed', 'missing') AND f.landed < n.landed
+          AND (old.source_id, old.object, old.version) = (n.source_id, n.object, n.version)
+          AND f.landed < n.landed AND (f.outcome IS NULL OR f.outcome IN ('removed', 'missing', 'superseded'))
+        RETURNING old.outcome IS NOT NULL AS new_round
         """,
-        *arrays[:3],
-        arrays[4],
+        *_landings(rows),
         sizes,
     )
-    return _count(inserted) + _count(again)
+    return sum(row["new_round"] for row in changed)
 
 
 async def _insert_arrivals(connection: Connection, rows: Sequence[Announced]) -> int:
+    """A later landing is measured anew, also when an earlier one is being measured just now."""
     if not rows:
         return 0
     return _count(
         await connection.execute(
-            f"INSERT INTO arrival ({_COLUMNS}) SELECT * FROM {_ROWS}) ON CONFLICT DO NOTHING",  # noqa: S608
+            f"""
+            INSERT INTO arrival AS a ({_COLUMNS}) SELECT * FROM {_ROWS})
+            ON CONFLICT (source_id, object, version) DO UPDATE
+            SET landed = excluded.landed, due = now(), topic = excluded.topic,
+                "partition" = excluded."partition", "offset" = excluded."offset"
+            WHERE a.landed < excluded.landed
+            """,  # noqa: S608
             *_arrays(rows),
         )
     )
@@ -145,7 +181,7 @@ async def _insert_ended(connection: Connection, rows: Sequence[Announced], outco
             """,  # noqa: S608
             *_arrays(rows),
             outcome,
-            f"found {outcome} when it was measured",
+            f"{outcome} before it was measured",
         )
 
 
@@ -153,15 +189,16 @@ async def _remove(connection: Connection, rows: Sequence[Announced]) -> int:
     """A removal cancels a load that has not begun, and what is not measured yet."""
     if not rows:
         return 0
-    arrays = [
-        [row.identity.source_id for row in rows],
-        [row.identity.object for row in rows],
-        [row.landed for row in rows],
-    ]
+    source_ids, objects, _, landed = _landings(rows)
+    arrays = (source_ids, objects, landed)
     removals = "unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS r (source_id, object, landed)"
     same = "(f.source_id, f.object) = (r.source_id, r.object) AND f.landed <= r.landed"
-    await connection.execute(f"DELETE FROM arrival f USING {removals} WHERE {same}", *arrays)  # noqa: S608
-    return _count(
+    unmeasured = await connection.fetch(
+        f"DELETE FROM arrival f USING {removals} WHERE {same} RETURNING f.*",  # noqa: S608
+        *arrays,
+    )
+    await _insert_ended(connection, [_announced(row) for row in unmeasured], "removed")
+    return len(unmeasured) + _count(
         await connection.execute(
             f"UPDATE file f SET outcome = 'removed', reason = 'removed before its load began' FROM {removals} "  # noqa: S608
             f"WHERE {same} AND f.batch_id IS NULL AND f.outcome IS NULL",
@@ -171,10 +208,14 @@ async def _remove(connection: Connection, rows: Sequence[Announced]) -> int:
 
 
 async def _delete_arrivals(connection: Connection, rows: Sequence[Announced]) -> None:
+    """Not those that have landed again since they were given out to be measured."""
     await connection.execute(
-        "DELETE FROM arrival a USING unnest($1::text[], $2::bytea[], $3::text[]) AS m (source_id, object, version) "
-        "WHERE (a.source_id, a.object, a.version) = (m.source_id, m.object, m.version)",
-        *_arrays(rows)[:3],
+        """
+        DELETE FROM arrival a
+        USING unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[]) AS m (source_id, object, version, landed)
+        WHERE (a.source_id, a.object, a.version, a.landed) = (m.source_id, m.object, m.version, m.landed)
+        """,
+        *_landings(rows),
     )
 
 

@@ -54,7 +54,10 @@ class PostgresAttempts:
         return None if row is None else _ended_batch(row, files)
 
     async def settle(self, settlement: Settlement) -> bool:
-        """Batch, attempts, files and event in one transaction."""
+        """Batch, attempts, files and event in one transaction.
+
+        A file that was not there for this load, but has landed again meanwhile, waits anew.
+        """
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, settlement.batch):
                 return False
@@ -71,10 +74,16 @@ class PostgresAttempts:
             )
             await connection.execute(
                 """
-                UPDATE file f SET outcome = e.outcome, rows = e.rows, reason = e.reason
-                FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
-                     AS e (uri, version, outcome, rows, reason)
-                WHERE f.batch_id = $1 AND f.uri = e.uri AND f.version = e.version
+                UPDATE file f SET again = false, rows = e.rows, reason = e.reason,
+                    outcome = CASE WHEN NOT e.anew THEN e.outcome END,
+                    batch_id = CASE WHEN NOT e.anew THEN f.batch_id END,
+                    round = f.round + e.anew::int
+                FROM (SELECT k.source_id, k.object, k.version, u.outcome, u.rows, u.reason,
+                             k.again AND u.outcome IN ('missing', 'superseded') AS anew
+                      FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+                           AS u (uri, version, outcome, rows, reason)
+                      JOIN file k ON k.batch_id = $1 AND k.uri = u.uri AND k.version = u.version) e
+                WHERE (f.source_id, f.object, f.version) = (e.source_id, e.object, e.version)
                 """,
                 settlement.batch,
                 [file.uri for file in settlement.files],
