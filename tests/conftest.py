@@ -11,6 +11,9 @@ from dev.stack import Stack
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+# All stacks share the libraries that are fetched once; the workers find the tests' own flow.
+ENVIRON = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ, "PYTHONPATH": str(PROJECT)}
+
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")
 
@@ -18,9 +21,8 @@ settings.load_profile("default")
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """All parts, real ones, in a data folder of this session; started when the first test asks for it."""
-    environ = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ, "PYTHONPATH": str(PROJECT)}
     home, config = tmp_path_factory.mktemp("site"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
-    stack = Stack(home, config, progress=print, environ=environ)
+    stack = Stack(home, config, progress=print, environ=ENVIRON)
     stack.up()
     yield stack
     stack.down()

@@ -60,7 +60,7 @@ class KafkaSource:
         offsets = {partition: end for partition, (_, end) in self._uncommitted.items() if partition in owned}
         try:
             if offsets:
-                await self._consumer.commit(offsets)
+                await asyncio.wait_for(self._consumer.commit(offsets), CHECK_SECONDS)
         except (CommitFailedError, IllegalStateError):
             pass  # the group has been dealt anew: whoever owns the partitions begins at the last commit
         except KAFKA_TROUBLE as error:

@@ -1,7 +1,6 @@
 """Both ledgers. The real one is a database of its own, made once a session and emptied before each test."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,26 +8,28 @@ import pytest
 from dev.stack import Stack
 from router.adapters.postgres.database import Database
 from schemas.ledger.migrate import upgrade
+from tests.conftest import ENVIRON
 from tests.contract.ledgers import FakeLedger, Ledger, RealLedger
 
 CONFIG = Path(__file__).parents[2] / "dev" / "autoloader.yaml"
 
 
 @pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`AUTOLOADER_TEST_DATABASE_URL` names a database whose tables may be emptied; else a server is started."""
-    if url := os.environ.get("AUTOLOADER_TEST_DATABASE_URL"):
-        upgrade(url)
-        yield url
-        return
-    stack = Stack(tmp_path_factory.mktemp("ledger"), CONFIG, parts=("postgres",), progress=lambda _line: None)
-    stack.up()
-    try:
-        url = stack.settings()["DATABASE_URL"]
-        upgrade(url)
-        yield url
-    finally:
-        stack.down()
+def real_parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """The settings of a PostgreSQL and a Kafka of their own: both are up in seconds."""
+    parts = Stack(
+        tmp_path_factory.mktemp("parts"), CONFIG, parts=("postgres", "kafka"), progress=print, environ=ENVIRON
+    )
+    parts.up()
+    yield parts.settings()
+    parts.down()
+
+
+@pytest.fixture(scope="session")
+def database_url(real_parts: Mapping[str, str]) -> str:
+    """A ledger whose tables may be emptied."""
+    upgrade(real_parts["DATABASE_URL"])
+    return real_parts["DATABASE_URL"]
 
 
 @pytest.fixture

@@ -76,8 +76,12 @@ async def test_a_killed_broker_is_transient_and_loses_nothing(
     await publisher.publish(events(topic, "before"))
     assert await values(source, 1) == ["before"]
     await source.commit()
+    await publisher.publish(events(topic, "not committed"))
+    assert await values(source, 1) == ["not committed"]
 
     await asyncio.to_thread(stack.kill, "kafka")
+    with pytest.raises(Transient):
+        await source.commit()
     with pytest.raises(Transient):
         await publisher.publish(events(topic, "during"))
     await asyncio.to_thread(stack.start, "kafka")
@@ -89,4 +93,4 @@ async def test_a_killed_broker_is_transient_and_loses_nothing(
         with suppress(Transient):
             found += await values(source, 1)
     await source.close()
-    assert set(found) == {"during", "after"}
+    assert set(found) == {"not committed", "during", "after"}

@@ -49,7 +49,7 @@ GARBAGE = [
     b'{"Records": [{"eventVersion": "2.1"}]}',
     b'{"Event": "s3:TestEvent"}',
 ]
-ROUNDS_TO_HEAL = 5000
+ROUNDS_TO_HEAL = 1500
 
 
 class Broken(AssertionError):
