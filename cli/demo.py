@@ -26,7 +26,7 @@ SPANS = {
     "cut_to_submit": "→ run created in Prefect",
     "submit_to_start": "→ begun by a worker",
     "load": "→ loaded and reported",
-    "landed_to_queryable": "landed → rows can be read",
+    "landed_to_queryable": "landed → readable",
 }
 
 

@@ -1,5 +1,7 @@
 """The stack as producers and readers see it."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from dev.stack import Stack
@@ -7,6 +9,8 @@ from tests.e2e.site import Site
 
 
 @pytest.fixture(scope="session")
-def site(stack: Stack) -> Site:
+def site(stack: Stack) -> Iterator[Site]:
     """One for all end-to-end tests."""
-    return Site(stack.settings())
+    site = Site(stack.settings())
+    yield site
+    site.close()

@@ -14,7 +14,8 @@ from uuid import uuid4
 import psycopg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from psycopg.rows import dict_row
-from pyspark.sql import SparkSession
+from pyspark.sql.connect.client.retries import DefaultPolicy
+from pyspark.sql.connect.session import SparkSession
 
 from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from schemas.events import FileData, FileEvent
@@ -108,12 +109,15 @@ class Site:
         """How many rows of a file the table has."""
         if self._spark is None:
             self._spark = SparkSession.builder.remote(self.settings["SPARK_CONNECT_URL"]).create()
+            # without a server every call, and the end of this process, would try for ten minutes
+            self._spark.client.set_retry_policies([DefaultPolicy(max_retries=2)])
         frame = self._spark.table(table)
         return frame.where(frame["_file_uri"] == uri).count()
 
-    def forget_spark(self) -> None:
-        """After the server was restarted: an old session is of no use."""
-        self._spark = None
+    def close(self) -> None:
+        """End the Spark session."""
+        if self._spark is not None:
+            self._spark.stop()
 
     def ledger(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Rows of the ledger."""
