@@ -18,6 +18,7 @@ from rich.table import Table
 from cli import environment
 from cli.land import announce, put
 from cli.stack import local_stack
+from dev.stack import Stack, StackError
 from schemas.config import COMPLETIONS_TOPIC, Config
 
 WAIT_SECONDS = 240
@@ -64,7 +65,7 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack r
     try:
         environ = {**stack.settings()}
         ready = time.monotonic()
-        outcomes = asyncio.run(_land_and_wait(environ, environment.config(environ)))
+        outcomes = asyncio.run(_land_and_wait(stack, environ, environment.config(environ)))
         done = time.monotonic()
     finally:
         if not keep:
@@ -79,7 +80,7 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack r
     raise typer.Exit(not report["right"])
 
 
-async def _land_and_wait(environ: Mapping[str, str], config: Config) -> Sequence[Outcome]:
+async def _land_and_wait(stack: Stack, environ: Mapping[str, str], config: Config) -> Sequence[Outcome]:
     """Land the files in a folder of this run's own, so that a second demo is new work."""
     from dev.nycflights import ROWS, write_files  # noqa: PLC0415 - pyarrow, for this command alone
 
@@ -89,7 +90,13 @@ async def _land_and_wait(environ: Mapping[str, str], config: Config) -> Sequence
     async with completions(environ["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
         await announce(environ["KAFKA_BOOTSTRAP_SERVERS"], list(landed.values()))
         print(f"landed and announced: {', '.join(landed.values())}")
-        events = await events_of(consumer, set(landed.values()))
+        waiting = asyncio.create_task(events_of(consumer, set(landed.values())))
+        while not waiting.done():
+            await asyncio.wait([waiting], timeout=1)
+            if dead := [part for part, running in stack.running().items() if not running]:
+                waiting.cancel()
+                raise StackError(f"{', '.join(dead)} ended; see its log below {environment.home() / 'logs'}")
+        events = waiting.result()
     rows = await asyncio.to_thread(_rows_in_tables, environ["SPARK_CONNECT_URL"], config, landed)
     return [Outcome(source, uri, ROWS[source], rows[source], events.get(uri)) for source, uri in landed.items()]
 

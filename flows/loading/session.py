@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client import SparkConnectClient
 
     from flows.loading.ledger import Claimed
 
@@ -47,7 +48,7 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
         yield session
     finally:
         if url:
-            _release(session)
+            session.stop()
 
 
 def own_id(claimed: Claimed) -> UUID:
@@ -76,7 +77,12 @@ def _connected(url: str, session_id: UUID) -> SparkSession:
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     with named_errors():
         session: SparkSession = SparkSession.builder.remote(with_parameters(url, session_id)).create()
-        session.client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])  # type: ignore[operator]  # untyped
+        client = cast("SparkConnectClient", session.client)  # type: ignore[operator]  # a property mypy cannot see through
+        client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
+        # Reattaching needs threads, which pyspark 4.1 joins under a lock that they may want (SPARK-55362): loads hung
+        # at their end, or when an old session was collected. Without it a plan may be sent twice, which does no harm here,
+        # and never to another server: that one refuses the session.
+        client.disable_reattachable_execute()
         session.conf.set("spark.sql.caseSensitive", "false")  # the first call: does the server take us?
     return session
 
@@ -106,10 +112,4 @@ def _close_rivals(url: str, claimed: Claimed) -> None:
         with suppress(Exception):  # closed long ago, or a server that has forgotten it: both are what we want
             rival = _connected(url, _session_id(claimed.batch, attempt, run_id))
             rival.interruptAll()
-            _release(rival)
-
-
-def _release(session: SparkSession) -> None:
-    """Close it on the server. Never by `stop()`: that waits for pyspark's threads under a lock which they may need."""
-    with suppress(Exception):  # the server forgets a session by itself, an hour later
-        session.client.release_session()  # type: ignore[operator]  # untyped
+            rival.stop()

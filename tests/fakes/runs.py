@@ -28,11 +28,12 @@ class FakeRuns:
         self.loses_webhooks = False
         self.webhooks: list[Callable[[str], None]] = []
         self.runs: dict[str, FakeRun] = {}
+        self._created = 0
 
     async def submit(self, submission: Submission) -> str:
         self._ask()
-        run_id = str(uuid5(NAMESPACE_URL, submission.key))
-        self.runs.setdefault(run_id, FakeRun(submission, RunState("scheduled")))
+        known = (run_id for run_id, run in self.runs.items() if run.submission.key == submission.key)
+        run_id = next(known, None) or self._create(submission)
         if self.loses_answers:
             raise Transient("Prefect: the answer was lost")
         return run_id
@@ -65,6 +66,13 @@ class FakeRuns:
 
     def in_phase(self, *phases: RunPhase) -> list[str]:
         return [run_id for run_id, run in self.runs.items() if run.state.phase in phases]
+
+    def _create(self, submission: Submission) -> str:
+        """A run that was deleted is created anew under its key, as another run."""
+        self._created += 1
+        run_id = str(uuid5(NAMESPACE_URL, f"{submission.key}#{self._created}"))
+        self.runs[run_id] = FakeRun(submission, RunState("scheduled"))
+        return run_id
 
     def _ask(self) -> None:
         if self.away:

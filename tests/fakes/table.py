@@ -32,7 +32,7 @@ class FakeTable:
     def __init__(self) -> None:
         self._ids = 0
         self._staged: dict[int, FakeSnapshot] = {}
-        self.published: dict[str, FakeSnapshot] = {}
+        self.published: list[FakeSnapshot] = []
 
     async def stage(self, batch: str, rows: tuple[FakeRow, ...], *, tombstone: bool = False) -> int:
         """Write, invisibly; the snapshot's id."""
@@ -47,14 +47,14 @@ class FakeTable:
             DuplicatePublish: its batch id is in the history.
         """
         snapshot = self._staged[snapshot_id]
-        if snapshot.batch in self.published:
+        if any(earlier.batch == snapshot.batch for earlier in self.published):
             raise DuplicatePublish(snapshot.batch)
-        self.published[snapshot.batch] = snapshot
+        self.published.append(snapshot)
 
     async def history(self, batch: str) -> FakeSnapshot | None:
         """What was published under a batch id."""
-        return self.published.get(batch)
+        return next((snapshot for snapshot in self.published if snapshot.batch == batch), None)
 
     @property
     def rows(self) -> list[FakeRow]:
-        return [row for snapshot in self.published.values() for row in snapshot.rows]
+        return [row for snapshot in self.published for row in snapshot.rows]

@@ -16,9 +16,6 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    if "FLOW_SETTINGS" in os.environ:  # TEMPORARY
-        yield __import__("json").loads(Path(os.environ["FLOW_SETTINGS"]).read_text())
-        return
     environ = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ}
     home, config = tmp_path_factory.mktemp("lake"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
     stack = Stack(home, config, environ=environ, parts=("postgres", "spark-connect"))
@@ -31,5 +28,6 @@ def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping
 def lake(stack_settings: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     upgrade(stack_settings["DATABASE_URL"])
     session: SparkSession = SparkSession.builder.remote(stack_settings["SPARK_CONNECT_URL"]).create()
+    session.client.disable_reattachable_execute()  # type: ignore[operator]  # untyped; see flows.loading.session
     yield Lake(stack_settings, tmp_path_factory.mktemp("landing"), session)
-    session.client.release_session()  # type: ignore[operator]  # untyped; stop() may wait for ever
+    session.stop()

@@ -41,6 +41,26 @@ def not_taken_care_of(world: World) -> Iterator[str]:
                         yield f"{record.position} was committed, but {source_id} knows nothing of {entry.uri}"
 
 
+def watched(world: World) -> Iterator[str]:
+    """What holds at every moment: P1 for what is committed, and what the lease is for."""
+    yield from not_taken_care_of(world)
+    yield from admitted(world)
+
+
+def admitted(world: World) -> Iterator[str]:
+    """One batch a source and lane at a time, and not more open attempts in a lane than it has slots."""
+    rows = world.database.batches.values()
+    for (source_id, lane), times in Counter(
+        (row.manifest.source_id, row.lane) for row in rows if row.ended is None
+    ).items():
+        if times > 1:
+            yield f"{source_id} has {times} open batches in {lane}"
+    attempts = Counter(row.lane for row in world.database.attempts.values() if row.ended is None)
+    for lane, times in attempts.items():
+        if times > world.config.lanes.of(lane).slots:
+            yield f"{times} attempts are open in {lane}"
+
+
 def no_loss(world: World) -> Iterator[str]:
     """P1: every file has an outcome, and what lies in the storage now was loaded, or has a reason why not."""
     yield from not_taken_care_of(world)
@@ -68,6 +88,12 @@ def one_effective_load(world: World) -> Iterator[str]:
         yield f"{extra} is in the table {times} times too often"
     for absent in expected - rows:
         yield f"{absent} is loaded, but not in the table"
+    for batch, times in Counter(snapshot.batch for snapshot in world.table.published).items():
+        if times > 1:
+            yield f"{batch} was published {times} times"
+    for (batch, n), attempt in world.database.attempts.items():
+        if attempt.outcome == "void" and attempt.claimed_by is not None:
+            yield f"{batch}/{n} is void, but {attempt.claimed_by} works on it"
     for (batch, n), times in Counter((batch, n) for batch, n, _ in set(world.results.claims)).items():
         if times > 1:
             yield f"{batch}/{n} was claimed by {times} runs"

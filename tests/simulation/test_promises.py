@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from tests.simulation.promises import broken_promises, not_taken_care_of
+from tests.simulation.promises import broken_promises, watched
 from tests.simulation.world import Chances, World
 
 MOVES = 600
@@ -20,7 +20,7 @@ def live(seed: int, chances: Chances) -> None:
 
     async def life() -> None:
         world = World(seed, chances)
-        await world.chaos(MOVES, not_taken_care_of)
+        await world.chaos(MOVES, watched)
         await world.heal()
         world.check(broken_promises(world))
 

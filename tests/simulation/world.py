@@ -49,6 +49,7 @@ GARBAGE = [
     b'{"Records": [{"eventVersion": "2.1"}]}',
     b'{"Event": "s3:TestEvent"}',
 ]
+STEPS = {"intake": 3, "discovery": 2, "scheduling": 5, "settlement": 5, "publication": 2}
 ROUNDS_TO_HEAL = 1500
 
 
@@ -154,19 +155,20 @@ class World:
     # Chaos
 
     async def chaos(self, moves: int, watch: Callable[["World"], Iterator[str]]) -> None:
-        """So many moves, each of them one effect of an actor or one turn of fortune. `watch` looks at every commit."""
+        """So many moves, each of them one effect of an actor or one turn of fortune. `watch` looks on."""
         kinds: list[tuple[int, Callable[[], None]]] = [
             (300, self._advance),
-            (80, self._begin_step),
-            (8, self._put_something),
-            (3, self._remove_something),
-            (3, self._repeat),
-            (2, lambda: self._emit(self._random.choice(GARBAGE))),
-            (10, self._time_passes),
-            (12, self._worker_takes_a_run),
-            (3, self._run_comes_to_harm),
-            (2, self._kill_a_router),
-            (2, self._freeze),
+            (110, self._begin_step),
+            (5, self._put_something),
+            (2, self._remove_something),
+            (2, self._repeat),
+            (1, lambda: self._emit(self._random.choice(GARBAGE))),
+            (24, self._time_passes),
+            (24, self._worker_takes_a_run),
+            (10, self._run_comes_to_harm),
+            (1, self._kill_a_router),
+            (4, self._freeze),
+            (3, self._give_up_on_the_frozen),
             (3, self._thaw),
             (4, self._someone_is_away),
             (1, self.broker.rebalance),
@@ -174,12 +176,10 @@ class World:
         ]
         weights = [weight for weight, _ in kinds]
         for _ in range(moves):
-            lag = self.broker.lag
             self._random.choices(kinds, weights)[0][1]()
             await settle_down()
             self._reap()
-            if self.broker.lag < lag:
-                self.check(watch(self))
+            self.check(watch(self))
 
     def _put_something(self) -> None:
         uri = self._random.choice(URIS)
@@ -211,8 +211,10 @@ class World:
             turn.goes_on.set_result(None)
 
     def _begin_step(self) -> None:
-        router = self._random.choice(self.routers)
-        self._step(router, self._random.choice(sorted(router.stages)))
+        """Often of both routers at once: what they read at the same time they act on one after the other."""
+        [stage] = self._random.choices(list(STEPS), list(STEPS.values()))
+        for router in self.routers if self._random.random() < 0.5 else [self._random.choice(self.routers)]:
+            self._step(router, stage)
 
     def _repeat(self) -> None:
         """An event is told again, perhaps much later, perhaps elsewhere."""
@@ -221,7 +223,7 @@ class World:
             self._emit(self._random.choice(values))
 
     def _time_passes(self) -> None:
-        seconds = self._random.choices([0.5, 3, 12, 70, 1000], [10, 10, 6, 3, 1])[0]
+        seconds = self._random.choices([0.5, 3, 12, 30, 70, 1000], [4, 8, 8, 4, 2, 1])[0]
         self._says(f"{seconds} s pass")
         self.clock.pass_time(timedelta(seconds=seconds))
 
@@ -249,6 +251,7 @@ class World:
                 flow.cancel()
             else:
                 self._zombies.append(self._flows.pop(run_id))
+                self._frozen.add(run_id)
         if harm == "gone":
             self.runs.forget(run_id)
         elif harm == "crashed":
@@ -283,6 +286,16 @@ class World:
         if turns:
             self._frozen.add(self._random.choice(turns).actor)
 
+    def _give_up_on_the_frozen(self) -> None:
+        """Another takes the place of one that does not answer, which goes on where it stood once it thaws."""
+        for router in [router for router in self.routers if router.name in self._frozen]:
+            self._says("takes the place of", router.name)
+            self._replace(router)
+        for run_id in [run_id for run_id in self._flows if run_id in self._frozen]:
+            self._says("no heartbeats of", run_id)
+            self._zombies.append(self._flows.pop(run_id))
+            self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+
     def _thaw(self) -> None:
         if self._frozen:
             self._frozen.discard(self._random.choice(sorted(self._frozen)))
@@ -311,11 +324,7 @@ class World:
         """All is well again; time passes until there is nothing left to do. Zombies go on last of all."""
         for part in self._outside:
             part.away = False
-        for router in [router for router in self.routers if router.name in self._frozen]:
-            self._replace(router)
-        for run_id in [run_id for run_id in self._flows if run_id in self._frozen]:
-            self._zombies.append(self._flows.pop(run_id))
-            self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+        self._give_up_on_the_frozen()
         self.gate.is_open = True
         for turn in self.gate.waiting():
             if turn.actor not in self._frozen:
@@ -324,9 +333,6 @@ class World:
         for turn in self.gate.waiting():
             self._says("thaws", turn)
             turn.goes_on.set_result(None)
-        await settle_down()
-        for source in self._left:
-            self.broker.leave(source)
         await self._until_quiet()
 
     async def _until_quiet(self) -> None:
@@ -339,6 +345,8 @@ class World:
 
     async def _healthy_round(self) -> bool:
         did = False
+        for source in self._left:  # a replaced router that thawed joined the group again; nobody drives it
+            self.broker.leave(source)
         for run_id in self.runs.in_phase("scheduled"):
             self._start(run_id)
             did = True

@@ -65,7 +65,7 @@ FOOTER = (
         (
             SparkException(
                 "(org.apache.iceberg.exceptions.DuplicateWAPCommitException) Duplicate request to cherry pick wap id"
-                f" that was published already: b-0{STACK}org.apache.iceberg.exceptions.DuplicateWAPCommitException\n\tat x"
+                f" that was published already: b-0{STACK}org.apache.iceberg.exceptions.X\n\tat x"
             ),
             AlreadyPublished,
             "b-0",
@@ -85,9 +85,7 @@ FOOTER = (
             "Socket closed",
         ),
         (
-            SparkException(
-                "(org.apache.spark.SparkSQLException) [INVALID_HANDLE.SESSION_CLOSED] The handle 06 is invalid."
-            ),
+            SparkException("(org.apache.spark.SparkSQLException) [INVALID_HANDLE.SESSION_CLOSED] Handle 06 is bad"),
             Infrastructure,
             "Handle 06 is bad",
         ),
@@ -127,7 +125,7 @@ def test_an_error_of_a_vendor_gets_our_name(error: Exception, ours: type[LoadErr
     [
         (
             READING.format("file:///data/mal%20å.csv") + "org.apache.spark.SparkException\n"
-            "Caused by: org.apache.spark.SparkException: [MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION] Records: [3]\n"
+            "Caused by: org.apache.spark.SparkException: [MALFORMED_RECORD_IN_PARSING.X] Malformed: [3]\n"
             "Caused by: org.apache.spark.SparkRuntimeException: [MALFORMED_CSV_RECORD] Malformed CSV record: 3,4,5",
             Unreadable,
             "file:///data/mal å.csv",
