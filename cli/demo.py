@@ -128,9 +128,10 @@ async def events_of(consumer: AIOKafkaConsumer, uris: set[str]) -> dict[str, Map
 
 
 def _rows_in_tables(connect_url: str, config: Config, landed: Mapping[str, str]) -> dict[str, int]:
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - a second to import, for this command alone
+    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - a second to import, for this command alone
 
     spark = SparkSession.builder.remote(connect_url).create()
+    spark.client.disable_reattachable_execute()  # its threads may hang the end of a session (SPARK-55362)
     try:
         tables = {source: spark.table(config.sources[source].into.table) for source in landed}
         return {

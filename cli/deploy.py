@@ -4,12 +4,15 @@ import asyncio
 
 from cli import environment
 from router.settings import read_settings
+from schemas.config import ConfigError
 
 
 def deploy() -> None:
     """Bring the ledger's tables, and Prefect's pools, queues, deployments and webhook up to date. Safe to repeat."""
-    from flows.deploy import deploy as deploy_to_prefect  # noqa: PLC0415 - Prefect and alembic take three seconds to import,
-    from schemas.ledger.migrate import upgrade  # noqa: PLC0415 - and no other command needs them
+    # Prefect and alembic take three seconds to import, and no other command needs them
+    from flows.deploy import DeployError  # noqa: PLC0415
+    from flows.deploy import deploy as deploy_to_prefect  # noqa: PLC0415
+    from schemas.ledger.migrate import upgrade  # noqa: PLC0415
 
     environ = environment.environment()
     settings = read_settings(environ)
@@ -17,5 +20,8 @@ def deploy() -> None:
     upgrade(settings.database_url)
     print("ledger: up to date")
     url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{settings.http_host}:{settings.http_port}/webhooks/prefect")
-    for line in asyncio.run(deploy_to_prefect(config, webhook_url=url, webhook_secret=settings.webhook_secret)):
-        print(line)
+    try:
+        lines = asyncio.run(deploy_to_prefect(config, webhook_url=url, webhook_secret=settings.webhook_secret))
+    except DeployError as error:
+        raise ConfigError(str(error)) from error
+    print("\n".join(lines))

@@ -33,7 +33,7 @@ def command(function: Callable[P, R]) -> None:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (ConfigError, SettingsError, StackError, PortTaken, LandError, Transient) as error:
+        except (ConfigError, LandError, PortTaken, SettingsError, StackError, Transient) as error:
             print(f"autoloader {function.__name__}: {error}", file=sys.stderr)
             raise typer.Exit(1) from error
 

@@ -39,6 +39,7 @@ _WARM_UP = f"""
 import sys
 from pyspark.sql.connect.session import SparkSession
 session = SparkSession.builder.remote(sys.argv[1]).create()
+session.client.disable_reattachable_execute()  # its threads may hang the end of a session (SPARK-55362)
 session.sql("SELECT 1").collect()
 session.sql("SHOW NAMESPACES IN {CATALOG}").collect()
 session.stop()

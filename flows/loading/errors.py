@@ -191,7 +191,7 @@ def _classes(text: str) -> list[str]:
 # Read from top to bottom. Names of classes, ours or Java's without the package, and lines a server says of itself.
 _MEANINGS: tuple[tuple[re.Pattern[str] | None, frozenset[str], type[LoadError]], ...] = (
     (
-        re.compile(r"Cannot call methods on a stopped SparkContext|^.*SparkContext was shut down", re.MULTILINE),
+        None,
         frozenset({"OutOfMemoryError", "MemoryError", "ConnectionRefusedError", "Py4JNetworkError"}),
         OutOfMemory,
     ),
@@ -217,7 +217,8 @@ _MEANINGS: tuple[tuple[re.Pattern[str] | None, frozenset[str], type[LoadError]],
         re.compile(
             r"StatusCode\.(UNAVAILABLE|DEADLINE_EXCEEDED|CANCELLED)|\[INVALID_HANDLE\.|\[OPERATION_CANCELED\]"
             r"|\[RETRIES_EXCEEDED\]|\[TABLE_OR_VIEW_NOT_FOUND\]|Unable to execute HTTP request|No space left on device"
-            r"|Status Code: 5\d\d"
+            # the server has ended, of out-of-memory perhaps, but of whose? The culprit itself was told OutOfMemoryError
+            r"|Status Code: 5\d\d|Cannot call methods on a stopped SparkContext|SparkContext was shut down"
         ),
         frozenset(
             {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flows.loading import history, publish, readers, session, tables
 from flows.loading.closing import Ending
-from flows.loading.errors import Infrastructure, Rejected, cause_of
+from flows.loading.errors import Infrastructure, NotWanted, Rejected, cause_of
 from flows.loading.files import Files
 from flows.loading.staging import Staging
 from flows.loading.steps import Steps, Watch, unwatched
@@ -52,6 +52,8 @@ def load(
         with session.opened(claimed, environ) as opened:
             steps.done("session")
             return _Load(claimed, steps, Ending(opened, ledger, claimed)).run()
+    except NotWanted:
+        raise
     except Exception as error:
         _say_why(ledger, claimed, error)
         raise

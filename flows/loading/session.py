@@ -77,11 +77,11 @@ def _connected(url: str, session_id: UUID) -> SparkSession:
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     with named_errors():
         session: SparkSession = SparkSession.builder.remote(with_parameters(url, session_id)).create()
-        client = cast("SparkConnectClient", session.client)  # type: ignore[operator]  # a property mypy cannot see through
+        client = cast("SparkConnectClient", session.client)  # type: ignore[operator]  # a property, to mypy a function
         client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
         # Reattaching needs threads, which pyspark 4.1 joins under a lock that they may want (SPARK-55362): loads hung
-        # at their end, or when an old session was collected. Without it a plan may be sent twice, which does no harm here,
-        # and never to another server: that one refuses the session.
+        # at their end, and when an old session was collected. Without it a plan may be sent twice: no harm here, and
+        # never to another server, which would refuse the session.
         client.disable_reattachable_execute()
         session.conf.set("spark.sql.caseSensitive", "false")  # the first call: does the server take us?
     return session

@@ -110,6 +110,7 @@ class Site:
         if self._spark is None:
             self._spark = SparkSession.builder.remote(self.settings["SPARK_CONNECT_URL"]).create()
             # without a server every call, and the end of this process, would try for ten minutes
+            self._spark.client.disable_reattachable_execute()  # its threads may hang the end (SPARK-55362)
             self._spark.client.set_retry_policies([DefaultPolicy(max_retries=2)])
         frame = self._spark.table(table)
         return frame.where(frame["_file_uri"] == uri).count()

@@ -60,6 +60,10 @@ class FakeRuns:
             for webhook in self.webhooks:
                 webhook(run_id)
 
+    def copy(self, run_id: str) -> None:
+        """Somebody runs it once more, with its parameters: another run of the same attempt."""
+        self._create(self.runs[run_id].submission)
+
     def forget(self, run_id: str) -> None:
         """Somebody deletes it."""
         self.runs.pop(run_id, None)

@@ -1,9 +1,9 @@
 """What the tests of the flow need of the stack: the ledger's database, the catalog and Spark Connect."""
 
-import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from pyspark.sql import SparkSession
 
@@ -11,17 +11,15 @@ from dev.stack import Stack
 from schemas.ledger.migrate import upgrade
 from tests.integration.flow_site import Lake
 
-PROJECT = Path(__file__).resolve().parents[2]
-
 
 @pytest.fixture(scope="session")
-def stack_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    environ = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ}
-    home, config = tmp_path_factory.mktemp("lake"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
-    stack = Stack(home, config, environ=environ, parts=("postgres", "spark-connect"))
-    stack.up()
-    yield stack.settings()
-    stack.down()
+def stack_settings(stack: Stack) -> Mapping[str, str]:
+    """The stack's, with a ledger that no router looks at."""
+    settings = stack.settings()
+    with psycopg.connect(settings["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute("CREATE DATABASE flow_tests")
+    url = urlsplit(settings["DATABASE_URL"])._replace(path="/flow_tests").geturl()
+    return {**settings, "DATABASE_URL": url}
 
 
 @pytest.fixture(scope="session")

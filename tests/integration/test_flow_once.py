@@ -147,6 +147,7 @@ def test_the_fence_stops_a_load_whose_batch_went_on_without_it(lake: Lake, state
         lake.load(batch, watch=meanwhile)
 
     assert lake.result(batch, 1) is None
+    assert lake.attempt_of(batch, 1) == (None, None)
     assert lake.count(table, batch) == 0
 
 

@@ -43,7 +43,8 @@ def not_taken_care_of(world: World) -> Iterator[str]:
 
 def watched(world: World) -> Iterator[str]:
     """What holds at every moment: P1 for what is committed, and what the lease is for."""
-    yield from not_taken_care_of(world)
+    if world.has_committed:
+        yield from not_taken_care_of(world)
     yield from admitted(world)
 
 

@@ -100,6 +100,7 @@ class World:
             self.publisher,
         )
         self.gate = Gate()
+        self.has_committed = False
         self.trace: list[str] = []
         self.routers = [self._new_router("one/1"), self._new_router("two/1")]
         self._flows: dict[str, asyncio.Task[None]] = {}
@@ -176,9 +177,11 @@ class World:
         ]
         weights = [weight for weight, _ in kinds]
         for _ in range(moves):
+            lag = self.broker.lag
             self._random.choices(kinds, weights)[0][1]()
             await settle_down()
             self._reap()
+            self.has_committed = self.broker.lag < lag
             self.check(watch(self))
 
     def _put_something(self) -> None:
@@ -242,8 +245,15 @@ class World:
         living = self.runs.in_phase("running", "scheduled")
         if not living:
             return
-        run_id = self._random.choice(living)
-        harm = self._random.choice(["crashed", "crashed", "cancelled", "gone"])
+        # The worst moment is the one before publishing: what is staged may be published at any later time.
+        staged = [turn.actor for turn in self.gate.waiting() if str(turn).endswith("before Table.publish")]
+        worst = [run_id for run_id in staged if run_id in living]
+        run_id = self._random.choice(worst if worst and self._random.random() < 0.7 else living)
+        harm = self._random.choice(["crashed", "crashed", "cancelled", "gone", "copied"])
+        if harm == "copied":
+            self._says(harm, run_id)
+            self.runs.copy(run_id)
+            return
         dies = self._random.random() < 0.5
         self._says(harm, run_id, "" if dies else "but goes on as a zombie")
         if flow := self._flows.get(run_id):

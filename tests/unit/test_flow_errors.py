@@ -59,7 +59,7 @@ FOOTER = (
         (MemoryError(), OutOfMemory, ""),
         (
             SparkException("(java.lang.IllegalStateException) Cannot call methods on a stopped SparkContext.\nThis"),
-            OutOfMemory,
+            Infrastructure,
             "stopped",
         ),
         (
