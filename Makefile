@@ -18,8 +18,8 @@ up: .venv/installed  ## Start the local stack and watch over it until Ctrl-C
 down: .venv/installed  ## Stop the local stack; its data stays
 	$(BIN)/autoloader down
 
-test: check  ## All checks, then all tests, on real parts
-	$(BIN)/pytest
+test: check  ## All checks, then the tests on real parts
+	$(BIN)/pytest tests/contract tests/integration tests/e2e
 
 check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff format --check .
