@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import typer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from cli import environment
 from router.adapters.postgres.database import Database
 from router.adapters.prefect import PrefectRuns
 from router.errors import Transient
 from router.settings import SettingsError, read_settings
-from schemas.config import ConfigError
+from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, ConfigError
 
 SECONDS = 3
 
@@ -59,7 +61,7 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("settings", str(error), "set it, or start the local stack: autoloader up")
         return
     yield _asked("ledger", lambda: asyncio.run(_ledger(settings.database_url)))
-    yield _asked("kafka", lambda: _open_port(settings.kafka_bootstrap_servers.split(",")[0]))
+    yield _asked("kafka", lambda: asyncio.run(_topics(settings.kafka_bootstrap_servers, environ)))
     yield _asked("prefect", lambda: asyncio.run(_prefect(settings.prefect_api_url, settings.prefect_headers)))
     if connect := environ.get("SPARK_CONNECT_URL"):
         yield _asked("spark-connect", lambda: _open_port(urlsplit(connect).netloc))
@@ -89,7 +91,7 @@ def _config(environ: Mapping[str, str]) -> Finding:
 def _asked(part: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(part, look())
-    except (Transient, OSError, httpx.HTTPError, ValueError) as error:
+    except (ConfigError, Transient, OSError, httpx.HTTPError, ValueError) as error:
         return Finding(part, str(error) or type(error).__name__, "start it, or mend its setting; here: autoloader up")
 
 
@@ -109,6 +111,21 @@ async def _prefect(api_url: str, headers: Mapping[str, str]) -> str:
     finally:
         await runs.close()
     return f"{api_url}, all deployments are there"
+
+
+async def _topics(bootstrap_servers: str, environ: Mapping[str, str]) -> str:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=SECONDS * 1000)
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+    except KafkaError as error:
+        raise Transient(f"{type(error).__name__}: {error}") from error
+    finally:
+        await admin.close()
+    needed = {COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, *environment.config(environ).arrival_topics}
+    if missing := sorted(needed - there):
+        raise Transient(f"{bootstrap_servers} answers, but has no topic {', '.join(missing)}; create them")
+    return f"{bootstrap_servers}, all topics are there"
 
 
 def _open_port(address: str) -> str:

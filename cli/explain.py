@@ -14,7 +14,7 @@ from cli.reading import ask
 from router.adapters.postgres.reading import PostgresReading
 from router.adapters.storage import ObjectStore
 from router.errors import Rejected
-from router.rules.explanation import Explanation, Standing, explain_batch, explain_unknown
+from router.rules.explanation import Explanation, KnownFile, Standing, explain_batch, explain_unknown
 from router.rules.explanation import explain as explained
 from router.rules.matching import Matcher
 
@@ -36,14 +36,18 @@ def explain(
         print(json.dumps([asdict(explanation) for explanation in found], default=str))
     else:
         print("\n\n".join("\n".join(_lines(explanation)) for explanation in found))
-    raise typer.Exit(max(EXIT_CODES[explanation.standing] for explanation in found[:1]))
+    raise typer.Exit(max(EXIT_CODES[explanation.standing] for explanation in found))
 
 
 async def _explanations(ledger: PostgresReading, what: str) -> list[Explanation]:
+    """Of a batch, or of the newest version of a file in each of its sources."""
     now = datetime.now(UTC)
     if batch := await ledger.batch(what):
         return [explain_batch(batch, now=now)]
-    return [explained(file, await ledger.around(file.source_id), now=now) for file in await ledger.files(what)]
+    newest: dict[str, KnownFile] = {}
+    for file in await ledger.files(what):
+        newest.setdefault(file.source_id, file)
+    return [explained(file, await ledger.around(file.source_id), now=now) for file in newest.values()]
 
 
 def _unknown(environ: Mapping[str, str], uri: str) -> Explanation:

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import obstore
 import typer
-from obstore.store import S3Store
 
 from cli import environment
 from router.adapters.kafka import KafkaPublisher
@@ -18,6 +17,7 @@ from router.rules.completion import OutgoingEvent
 from router.settings import read_settings
 from schemas.config import ARRIVALS_TOPIC, Config
 from schemas.events import FileData, FileEvent
+from schemas.storage import bucket
 
 
 class LandError(Exception):
@@ -54,8 +54,8 @@ def _put(file: Path, uri: str) -> str:
             shutil.copy2(file, landing)
             landing.rename(target)  # nobody ever sees half a file
         else:
-            bucket, _, key = rest.partition("/")
-            obstore.put(S3Store(bucket), key, file)
+            name, _, key = rest.partition("/")
+            obstore.put(bucket(name), key, file)
     except Exception as error:
         raise LandError(f"{file}: cannot be put at {uri}: {error}") from error
     return uri

@@ -9,6 +9,7 @@ from typing import Literal
 
 Reason = Literal[
     "null-value",
+    "unreadable",
     "too-large",
     "not-json",
     "schema-registry-framing",

@@ -12,6 +12,7 @@ from schemas.report import FileOutcome, SchemaChange, Snapshot
 
 BatchOutcome = Literal["loaded", "partly-loaded", "nothing-loaded", "failed"]
 MAX_FILES_NAMED = 100
+MAX_CHANGES_NAMED = 100
 
 
 class SourceName(Wire):
@@ -53,8 +54,9 @@ class Run(Wire):
 class BatchCompletion(Wire):
     """The `data` of `autoloader.batch.<outcome>.v1`.
 
-    At most 100 files are named, those not loaded first; `files_truncated` says whether there are more. `seconds`:
-    `landed_to_cut`, `cut_to_submit`, `submit_to_start`, `load`, `landed_to_queryable`, and the flow's own steps.
+    At most 100 files are named, those not loaded first; `files_truncated` says whether there are more. At most 100
+    schema changes are named. So an event stays below a megabyte, Kafka's usual limit. `seconds`: `landed_to_cut`,
+    `cut_to_submit`, `submit_to_start`, `load`, `landed_to_queryable`, and the flow's own steps.
     """
 
     outcome: BatchOutcome

@@ -52,7 +52,7 @@ class Csv(Strict):
     """CSV with a header line in every file."""
 
     header: Literal[True] = True
-    delimiter: str = Field(",", min_length=1, max_length=2)
+    delimiter: str = Field(",", pattern=r'^([^"\r\n\\]{1,2}|\\t)$')
     null_value: str = ""
 
 
@@ -216,9 +216,11 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
         ConfigError: with one line for each thing that is wrong.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}; set AUTOLOADER_CONFIG to the file's path") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8: {error}") from error
     return parse_config(text, environ, name=str(path))
 
 
@@ -226,10 +228,10 @@ def parse_config(text: str, environ: Mapping[str, str], *, name: str = "autoload
     """The same, of a text at hand."""
     try:
         return Config.model_validate(yaml.safe_load(_filled_in(text, environ, name)))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{name}: not YAML: {error}") from error
     except ValidationError as error:
         raise ConfigError("\n".join(f"{name}: {line}" for line in _lines(error))) from error
+    except (yaml.YAMLError, ValueError) as error:  # a ValueError: something like a date that is none
+        raise ConfigError(f"{name}: not YAML: {error}") from error
 
 
 def _filled_in(text: str, environ: Mapping[str, str], name: str) -> str:

@@ -1,12 +1,27 @@
 """What a run says of its batch: stored as `result.report`, and read by settlement."""
 
+import re
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from schemas.base import Wire
 
 FileOutcome = Literal["loaded", "quarantined", "missing", "superseded"]
 Cause = Literal["infrastructure", "out-of-memory", "wrong-data", "crash"]
+
+
+MAX_REASON_LETTERS = 1000
+
+
+def readable(text: str) -> str:
+    """A reason as it is kept and told: on one line, without what PostgreSQL or a terminal chokes on, not too long."""
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+", " ", text).strip()
+    return line if len(line) <= MAX_REASON_LETTERS else line[: MAX_REASON_LETTERS - 1] + "…"
+
+
+Reason = Annotated[str, AfterValidator(readable)]
 
 
 class FileReport(Wire):
@@ -16,7 +31,7 @@ class FileReport(Wire):
     version: str
     outcome: FileOutcome
     rows: int = 0
-    reason: str | None = None
+    reason: Reason | None = None
 
 
 class Snapshot(Wire):
@@ -31,8 +46,8 @@ class SchemaChange(Wire):
     """One change of the table's schema that the load made."""
 
     op: Literal["create", "add"]
-    column: str
-    type: str
+    column: Reason
+    type: Reason
 
 
 class Report(Wire):
@@ -52,4 +67,4 @@ class Closed(Wire):
     """The batch can never be loaded any more: why, for people and for the completion event."""
 
     cause: Cause
-    reason: str
+    reason: Reason

@@ -119,20 +119,28 @@ def named_errors() -> Iterator[None]:
 
 def translated(error: Exception) -> LoadError | None:
     """Our error for a vendor's; None when it is a crash."""
-    text = str(error)
+    whole = str(error)
+    text = _without_path(whole)  # a file may be called "AccessDenied": its name says nothing of the error
     vendor = {cls.__name__ for cls in type(error).__mro__}
     spoken = _classes(text)
     if "[MALFORMED_" in text or "[CANNOT_PARSE_" in text:
-        return _file_error(text) or Rejected(reason_in(text))
+        return _file_error(whole) or Rejected(reason_in(text))
     for lines, classes, ours in _MEANINGS:
         if vendor & classes or any(name.rpartition(".")[2] in classes for name in spoken):
             return ours(reason_in(text))
         if lines is not None and lines.search(text):
             return ours(reason_in(text))
-    found = _file_error(text)
+    found = _file_error(whole)
     if found is not None:
         return found
     return Rejected(reason_in(text)) if vendor & _WRONG or _CANNOT_WRITE.search(text) else None
+
+
+def _without_path(text: str) -> str:
+    for pattern in (_READ_FAILED, _NO_PATH):
+        if found := pattern.search(text):
+            text = text.replace(found["path"], "the file").replace(unquote(found["path"]), "the file")
+    return text
 
 
 def reason_in(text: str) -> str:

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from schemas.report import FileReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from schemas.manifest import ManifestFile
     from schemas.report import FileOutcome
 
 
 class Files:
-    """Every file is in exactly one of `left` and `ended`, by URI."""
+    """Every file is in exactly one of `left` and `ended`, by URI: a batch has one version of an object."""
 
-    def __init__(self, files: Iterable[ManifestFile]) -> None:
+    def __init__(self, files: Sequence[ManifestFile]) -> None:
         self.left: dict[str, ManifestFile] = {file.uri: file for file in files}
+        if len(self.left) < len(files):
+            raise RuntimeError("the batch has two versions of an object, of which one load can read only one")
         self.ended: dict[str, FileReport] = {}
 
     def end(self, uri: str, outcome: FileOutcome, reason: str | None = None) -> None:

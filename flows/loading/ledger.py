@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from flows.loading.errors import Infrastructure, NotWanted
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
-from schemas.report import Cause, Closed, Report
+from schemas.report import Cause, Closed, Report, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ class Ledger:
     def failed(self, claimed: Claimed, cause: Cause, reason: str) -> None:
         """The run's own word on why it fails."""
         with self._transaction() as connection:
-            connection.execute(_FAILED, {**_key(claimed), "cause": cause, "reason": reason})
+            connection.execute(_FAILED, {**_key(claimed), "cause": cause, "reason": readable(reason)})
 
     def report_of(self, batch: str, snapshot_id: int) -> Report | None:
         """What an earlier attempt staged as this snapshot."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import psycopg
+
 from flows.loading import history, publish, readers, session, tables
 from flows.loading.closing import Ending
 from flows.loading.errors import Infrastructure, NotWanted, Rejected, cause_of
@@ -62,7 +64,7 @@ def load(
 def _say_why(ledger: Ledger, claimed: Claimed, error: Exception) -> None:
     try:
         ledger.failed(claimed, cause_of(error), str(error) or type(error).__name__)
-    except Infrastructure:
+    except (Infrastructure, psycopg.Error):
         error.add_note("and the ledger could not be told")
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from obstore.store import LocalStore, S3Store
-
 from flows.loading.errors import named_errors
+from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from obstore.store import S3Store
+
     from schemas.manifest import ManifestFile
 
 CONCURRENCY = 32
-_PATIENCE = timedelta(seconds=10)
 
 Changed = Literal["missing", "superseded"]
 
@@ -43,36 +41,27 @@ def changed(files: Iterable[ManifestFile]) -> dict[str, Changed]:
 
 def mark(uri: str) -> str | None:
     """The object's version mark as in `schemas.uris`; None when there is no such object."""
+    if uri.startswith("file://"):
+        found = local_file(uri)
+        return None if found is None else found[0]
     store, key = _at(uri)
     try:
-        found = store.head(key)
+        meta = store.head(key)
     except FileNotFoundError:
         return None
-    etag = None if isinstance(store, LocalStore) else found["e_tag"]  # a local eTag holds the inode: no event has it
-    return version_mark(etag=etag, size=found["size"], modified_seconds=found["last_modified"].timestamp())
+    return version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=meta["last_modified"].timestamp())
 
 
 def head(uri: str, length: int) -> bytes:
     """The object's first bytes; it must not be empty."""
+    if uri.startswith("file://"):
+        with named_errors(), Path(uri.removeprefix("file://")).open("rb") as file:
+            return file.read(length)
     store, key = _at(uri)
     with named_errors():
         return bytes(store.get_range(key, start=0, length=length))
 
 
-def _at(uri: str) -> tuple[S3Store | LocalStore, str]:
-    scheme, _, rest = uri.partition("://")
-    if scheme == "file":
-        return LocalStore(), rest
-    bucket, _, key = rest.partition("/")
-    return _bucket(bucket), key
-
-
-@lru_cache(maxsize=16)
-def _bucket(name: str) -> S3Store:
-    """Credentials, region and endpoint come from `AWS_*` in the environment."""
-    plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    return S3Store(
-        name,
-        client_options={"allow_http": plain, "timeout": _PATIENCE},
-        retry_config={"max_retries": 2, "retry_timeout": _PATIENCE},
-    )
+def _at(uri: str) -> tuple[S3Store, str]:
+    name, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket(name), key

@@ -1,4 +1,4 @@
-"""Write, audit, publish: a batch's rows are in the table at most once (see docs: the recipe was raced and killed).
+"""Write, audit, publish: a batch's rows are in the table at most once (ARCHITECTURE.md, States).
 
 A snapshot staged under `spark.wap.id` is invisible until it is cherry-picked, and the catalog refuses to pick a second
 one with the same id.

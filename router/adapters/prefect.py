@@ -21,7 +21,7 @@ PHASES: Mapping[str, RunPhase] = {
     "PENDING": "pending",
     "RUNNING": "running",
     "PAUSED": "running",
-    "CANCELLING": "running",
+    "CANCELLING": "pending",
     "COMPLETED": "completed",
     "FAILED": "failed",
     "CRASHED": "crashed",

@@ -8,6 +8,7 @@ from router.notifications import cloudevents, fields, s3
 from router.notifications.record import Arrival, Record
 
 MAX_RECORD_BYTES = 1024 * 1024
+MAX_ENTRIES = 10_000
 
 
 def decode(record: Record) -> list[Arrival | Rejected]:
@@ -22,6 +23,8 @@ def decode(record: Record) -> list[Arrival | Rejected]:
 
 
 def _entries(record: Record) -> Iterable[Arrival | Rejected]:
+    if record.unreadable is not None:
+        raise Rejected("unreadable", record.unreadable)
     if record.value is None:
         raise Rejected("null-value", "a record without a value announces nothing; write the event as its value")
     if len(record.value) > MAX_RECORD_BYTES:
@@ -33,6 +36,8 @@ def _entries(record: Record) -> Iterable[Arrival | Rejected]:
     if "specversion" in document:
         return [cloudevents.arrival(document, fields.inner(document, "data"), record)]
     if isinstance(document.get("Records"), list):
+        if len(document["Records"]) > MAX_ENTRIES:
+            raise Rejected("too-large", f"{len(document['Records'])} Records; at most {MAX_ENTRIES} are read")
         return _each(document["Records"], lambda entry: s3.arrival(entry, record))
     if s3.is_test(document):
         return []
@@ -43,7 +48,7 @@ def _each(entries: list[Any], arrival: Callable[[Mapping[str, Any]], Arrival | N
     for index, entry in enumerate(entries):
         try:
             if not isinstance(entry, dict):
-                raise Rejected("bad-field", f"{ascii(entry)[:100]} is not an object")
+                raise Rejected("bad-field", f"{fields.shown(entry)} is not an object")
             found = arrival(entry)
         except Rejected as rejected:
             yield Rejected(rejected.reason, f"Records[{index}]: {rejected.detail}")

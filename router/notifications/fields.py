@@ -8,7 +8,7 @@ import orjson
 
 from router.errors import Rejected
 
-MAX_SIZE = 2**63 - 1
+MAX_SIZE = 2**53  # a number in JSON; its sums fit a bigint
 MAX_VERSION_LENGTH = 1024
 
 
@@ -62,7 +62,7 @@ def mark(document: Mapping[str, Any], key: str) -> str | None:
     value = document.get(key)
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or not value.isprintable() or len(value) > MAX_VERSION_LENGTH:
+    if not isinstance(value, str) or not (value.isascii() and value.isprintable()) or len(value) > MAX_VERSION_LENGTH:
         raise _wrong(value, key, "an eTag")
     return value.removeprefix("W/").strip('"') or None
 
@@ -82,4 +82,9 @@ def moment(document: Mapping[str, Any], key: str, default: datetime) -> datetime
 def _wrong(value: object, field: str, wanted: str) -> Rejected:
     if value is None:
         return Rejected("missing-field", f"{field}: {wanted} is needed")
-    return Rejected("bad-field", f"{field}: {ascii(value)[:100]} is not {wanted}")
+    return Rejected("bad-field", f"{field}: {shown(value)} is not {wanted}")
+
+
+def shown(value: object) -> str:
+    """A value as it is quoted; of a container, which may be nested a thousand deep, only its kind."""
+    return ascii(value)[:100] if isinstance(value, str | int | float) else type(value).__name__

@@ -16,13 +16,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record as it was read; `written` is the broker's or producer's timestamp."""
+    """One Kafka record as it was read; `written` is the broker's or producer's timestamp.
+
+    `unreadable` says why nothing but its position could be read.
+    """
 
     position: Position
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     written: datetime
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def _is_raw(entry: Mapping[str, Any]) -> bool:
     """
     if entry.get("eventSource") == "ceph:s3":
         return True
-    return str(fields.inner(entry, "s3", "bucket").get("arn", "")).startswith("arn:aws:s3:::/")
+    arn = fields.inner(entry, "s3", "bucket").get("arn")
+    return isinstance(arn, str) and arn.startswith("arn:aws:s3:::/")
 
 
 def _decoded(key: str) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 from router.errors import Rejected
 from router.notifications.record import Position, Record
 from schemas.completions import (
+    MAX_CHANGES_NAMED,
     MAX_FILES_NAMED,
     BatchCompletion,
     BatchOutcome,
@@ -21,7 +22,7 @@ from schemas.completions import (
 )
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from schemas.manifest import Manifest, ManifestFile
-from schemas.report import Closed, Report
+from schemas.report import Closed, FileReport, Report
 
 MAX_QUOTED_BYTES = 16 * 1024
 
@@ -75,7 +76,7 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
         source=SourceName(id=batch.manifest.source_id, name=batch.manifest.source_name),
         table=batch.manifest.table,
         snapshot=batch.report.snapshot if isinstance(batch.report, Report) else None,
-        schema_changes=batch.report.schema_changes if isinstance(batch.report, Report) else (),
+        schema_changes=batch.report.schema_changes[:MAX_CHANGES_NAMED] if isinstance(batch.report, Report) else (),
         counts=_counts(batch, files),
         files=tuple(sorted(files, key=lambda file: file.outcome == "loaded")[:MAX_FILES_NAMED]),
         files_truncated=len(files) > MAX_FILES_NAMED,
@@ -161,7 +162,14 @@ def _files(batch: EndedBatch) -> list[CompletedFile]:
             CompletedFile(uri=file.uri, version=file.version, outcome="failed", reason=batch.report.reason)
             for file in batch.files
         ]
-    return [CompletedFile.model_validate(file.model_dump()) for file in batch.report.files]
+    reported = {(file.uri, file.version): file for file in batch.report.files}
+    return [_completed(file, reported.get((file.uri, file.version))) for file in batch.files]
+
+
+def _completed(file: ManifestFile, reported: FileReport | None) -> CompletedFile:
+    if reported is None:
+        return CompletedFile(uri=file.uri, version=file.version, outcome="failed", reason="its run did not report it")
+    return CompletedFile.model_validate(reported.model_dump())
 
 
 def _outcome(report: Report | Closed, files: Sequence[CompletedFile]) -> tuple[BatchOutcome, str | None]:

@@ -102,9 +102,8 @@ def explain_batch(batch: KnownBatch, *, now: datetime) -> Explanation:
     for attempt in batch.attempts:
         history += _moments(attempt)
     if batch.ended is None:
-        standing, state, why, following, commands = _in_flight(batch, _span(now - batch.cut), now)
-        return Explanation(batch.id, standing, state, why, following, commands, history)
-    standing = "needs a person" if batch.outcome in {"failed", "nothing-loaded"} else "loaded"
+        return Explanation(batch.id, *_in_flight(batch, _span(now - batch.cut), now), history)
+    standing: Standing = "loaded" if batch.outcome == "loaded" else "needs a person"
     why = batch.reason or f"its files are in {batch.table}"
     return Explanation(batch.id, standing, batch.outcome or "ended", why, "nothing", [], history)
 
@@ -147,9 +146,10 @@ def _ended(file: KnownFile) -> _Verdict:
         "quarantined": ["mend the file and land it again: new content is a new version"],
         "failed": ["mend what the reason names and land the files again with new content"],
         "missing": ["land it again"],
+        "removed": ["land it again"],
+        "superseded": ["look at the newer version of the file"],
     }.get(file.outcome or "", [])
-    standing: Standing = "needs a person" if file.outcome in {"quarantined", "failed", "missing"} else "loaded"
-    return standing, str(file.outcome), why, "nothing", commands
+    return "needs a person", str(file.outcome), why, "nothing", commands
 
 
 def _unmeasured(file: KnownFile, age: str, now: datetime) -> _Verdict:

@@ -30,6 +30,7 @@ class Matcher:
             names = [re.compile(pattern) for pattern in patterns]
             places.setdefault(source.from_.path, []).append(_Place(source.id, names))
         self._places: Mapping[str, Sequence[_Place]] = places
+        self._lengths = sorted({len(path) for path in places})
 
     def sources_of(self, uri: str) -> list[str]:
         """The ids of the sources that take this file, at least one.
@@ -41,11 +42,13 @@ class Matcher:
             checked_uri(uri)
         except UriError as error:
             raise Rejected("bad-uri", str(error)) from error
+        if uri.endswith("/"):
+            raise Rejected("bad-uri", f"{uri} is a folder; name a file")
         if not any(uri.startswith(prefix) for prefix in self._allow):
             raise Rejected("not-allowed", f"{uri} is outside every prefix of `allow` ({', '.join(self._allow)})")
         found = [
             place.source_id
-            for prefix in _prefixes(uri)
+            for prefix in self._prefixes(uri)
             for place in self._places.get(prefix, ())
             if any(name.match(uri[len(prefix) :]) for name in place.names)
         ]
@@ -54,12 +57,11 @@ class Matcher:
         return found
 
     def _nearest(self, uri: str) -> str:
-        for prefix in reversed(list(_prefixes(uri))):
+        for prefix in reversed(self._prefixes(uri)):
             for place in self._places.get(prefix, ()):
                 return f"; the nearest is {place.source_id} at {prefix}, whose `match` refuses the name"
         return ""
 
-
-def _prefixes(uri: str) -> Sequence[str]:
-    """Every prefix of a URI that ends in a slash, the shortest first."""
-    return [uri[: index + 1] for index, letter in enumerate(uri) if letter == "/"]
+    def _prefixes(self, uri: str) -> Sequence[str]:
+        """The prefixes of a URI that are as long as some source's path, the shortest first."""
+        return [uri[:length] for length in self._lengths]

@@ -4,8 +4,8 @@
 |-----------|------------------------------|-------------------------------------------------------|
 | published | any                          | Loaded                                                |
 | closed    | any                          | Closed                                                |
-| other     | none yet, scheduled, pending | Wait; unclaimed for longer than the deadline: Void    |
-| other     | running                      | Wait                                                  |
+| other     | none yet                     | Wait                                                  |
+| other     | scheduled, pending, running  | Wait; unclaimed for longer than the deadline: Void    |
 | other     | cancelled                    | Close                                                 |
 | other     | completed, failed, crashed,  | Again after a pause, counted by cause; too often: Close |
 |           | or gone from Prefect         |                                                       |
@@ -104,12 +104,10 @@ def decide(attempt: OpenAttempt, run: RunState | None, *, now: datetime, start_d
     if run is None:
         return Wait()
     match run.phase:
-        case "scheduled" | "pending":
+        case "scheduled" | "pending" | "running":
             if attempt.claimed or now - attempt.created < start_deadline:
                 return Wait()
             return Void(f"no worker began it within {start_deadline}")
-        case "running":
-            return Wait()
         case "gone" if now - attempt.created < GONE_AFTER:
             return Wait()
         case "cancelled" if attempt.kind == "load":

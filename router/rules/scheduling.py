@@ -36,10 +36,23 @@ def admit(backlogs: Sequence[Backlog], *, busy_sources: frozenset[str], free_slo
 
 
 def cut(waiting: Sequence[WaitingFile], *, max_files: int, max_bytes: int) -> Sequence[WaitingFile]:
-    """The first files, in their order, that fit one batch. A single bigger file is a batch alone."""
-    total = 0
-    for count, file in enumerate(waiting[:max_files]):
+    """The first files, in their order, that fit one batch. A single bigger file is a batch alone.
+
+    Of several versions of an object only the last to land goes: a load reads what the object is now, and no more than
+    that. The others wait, to be found superseded.
+    """
+    files, total = _one_version_each(waiting), 0
+    for count, file in enumerate(files[:max_files]):
         total += file.size
         if total > max_bytes:
-            return waiting[: max(1, count)]
-    return waiting[:max_files]
+            return files[: max(1, count)]
+    return files[:max_files]
+
+
+def _one_version_each(waiting: Sequence[WaitingFile]) -> Sequence[WaitingFile]:
+    last: dict[bytes, WaitingFile] = {}
+    for file in waiting:
+        known = last.setdefault(file.identity.object, file)
+        if known.landed < file.landed:
+            last[file.identity.object] = file
+    return [file for file in waiting if last[file.identity.object] is file]

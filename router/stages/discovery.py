@@ -8,7 +8,7 @@ from router.ports import Announced, ArrivalLedger, Measurement, Store
 from router.rules.completion import missing_object
 from router.step import Fact, Step
 
-ARRIVALS_A_STEP = 500
+ARRIVALS_A_STEP = 64
 REQUESTS_AT_ONCE = 32
 
 

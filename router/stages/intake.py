@@ -6,7 +6,7 @@ from datetime import datetime
 
 from router.errors import Rejected
 from router.notifications.decode import decode
-from router.notifications.record import Arrival, Record
+from router.notifications.record import Arrival, Position, Record
 from router.ports import Announced, ArrivalLedger, Intake, Source
 from router.rules.completion import OutgoingEvent, dead_letter
 from router.rules.identity import Identity, object_key
@@ -15,6 +15,7 @@ from router.step import Fact, Step
 from schemas.config import TopicConfig
 
 UNMATCHED = ("no-source", "not-allowed")
+MAX_LETTERS_A_RECORD = 100
 
 
 class IntakeStage:
@@ -74,6 +75,7 @@ class _Taken:
         self.letters: list[OutgoingEvent] = []
         self.reasons: Counter[str] = Counter()
         self.unmatched = 0
+        self._letters_of: Counter[Position] = Counter()
 
     def accept(self, arrival: Arrival, source_id: str, record: Record) -> None:
         identity = Identity(source_id, object_key(arrival.uri), arrival.version or "")
@@ -86,8 +88,13 @@ class _Taken:
             _keep_latest(self.files, announced)
 
     def reject(self, record: Record, index: int, rejected: Rejected) -> None:
-        self.letters.append(dead_letter(record, index, rejected))
+        """A record of thousands of unusable entries has a letter for the first hundred."""
         self.reasons[rejected.reason] += 1
+        letters = self._letters_of[record.position] = self._letters_of[record.position] + 1
+        if letters == MAX_LETTERS_A_RECORD:
+            rejected = Rejected(rejected.reason, f"{rejected.detail}; what follows in this record is not told")
+        if letters <= MAX_LETTERS_A_RECORD:
+            self.letters.append(dead_letter(record, index, rejected))
 
     def intake(self) -> Intake:
         """Sorted by key, so that several routers take locks in one order."""

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +48,6 @@ class Site:
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = settings
         self.landing = Path(settings["AUTOLOADER_HOME"]) / "landing"
-        self._spark: SparkSession | None = None
 
     def write(self, source: str, name: str, text: str | bytes, *, modified: float | None = None) -> str:
         """A file in the source's landing place; its URI."""
@@ -80,12 +80,15 @@ class Site:
 
     def completions(self, uri: str) -> list[Mapping[str, Any]]:
         """The completion events so far that name a file, without repetitions."""
-        named = [
-            event
-            for event in self.events(COMPLETIONS_TOPIC)
-            if any(file["uri"] == uri for file in event["data"]["files"])
-        ]
-        return list({event["id"]: event for event in named}.values())
+        return list(self.completions_by_file()[uri].values())
+
+    def completions_by_file(self) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+        """The completion events so far by the files they name, and by their id: a repetition counts once."""
+        named: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+        for event in self.events(COMPLETIONS_TOPIC):
+            for file in event["data"]["files"]:
+                named[file["uri"]][event["id"]] = event
+        return named
 
     def completion(self, uri: str, *, nth: int = 1, seconds: float = PATIENCE_SECONDS) -> Mapping[str, Any]:
         """The data of the file's n-th completion event, waited for."""
@@ -107,18 +110,18 @@ class Site:
 
     def rows(self, table: str, uri: str) -> int:
         """How many rows of a file the table has."""
-        if self._spark is None:
-            self._spark = SparkSession.builder.remote(self.settings["SPARK_CONNECT_URL"]).create()
-            # without a server every call, and the end of this process, would try for ten minutes
-            self._spark.client.disable_reattachable_execute()  # its threads may hang the end (SPARK-55362)
-            self._spark.client.set_retry_policies([DefaultPolicy(max_retries=2)])
-        frame = self._spark.table(table)
-        return frame.where(frame["_file_uri"] == uri).count()
+        return self.rows_by_file(table).get(uri, 0)
 
-    def close(self) -> None:
-        """End the Spark session."""
-        if self._spark is not None:
-            self._spark.stop()
+    def rows_by_file(self, table: str) -> Mapping[str, int]:
+        """The rows of each file, by a session of its own: its server may have been killed since the last one."""
+        spark = SparkSession.builder.remote(self.settings["SPARK_CONNECT_URL"]).create()
+        # its threads may hang the end (SPARK-55362); and without a server every call would try for ten minutes
+        spark.client.disable_reattachable_execute()
+        spark.client.set_retry_policies([DefaultPolicy(max_retries=2)])
+        try:
+            return {row[0]: row[1] for row in spark.table(table).groupBy("_file_uri").count().collect()}
+        finally:
+            spark.stop()
 
     def ledger(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Rows of the ledger."""

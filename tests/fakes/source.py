@@ -51,6 +51,12 @@ class FakeBroker:
             yield from log[: self.committed[partition]]
 
     @property
+    def unread(self) -> int:
+        """Records that the member reading their partition has not polled yet."""
+        read = {partition: offset for member in self._members for partition, offset in member.position.items()}
+        return sum(len(log) - read.get(partition, 0) for partition, log in self.logs.items())
+
+    @property
     def lag(self) -> int:
         return sum(len(log) - self.committed[partition] for partition, log in self.logs.items())
 

@@ -33,6 +33,7 @@ class FakeTable:
         self._ids = 0
         self._staged: dict[int, FakeSnapshot] = {}
         self.published: list[FakeSnapshot] = []
+        self.refused = 0
 
     async def stage(self, batch: str, rows: tuple[FakeRow, ...], *, tombstone: bool = False) -> int:
         """Write, invisibly; the snapshot's id."""
@@ -48,6 +49,7 @@ class FakeTable:
         """
         snapshot = self._staged[snapshot_id]
         if any(earlier.batch == snapshot.batch for earlier in self.published):
+            self.refused += 1
             raise DuplicatePublish(snapshot.batch)
         self.published.append(snapshot)
 

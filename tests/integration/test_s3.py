@@ -22,6 +22,7 @@ from router.errors import Transient
 from router.notifications.decode import decode
 from router.notifications.record import Arrival
 from router.ports import Measured
+from schemas import storage
 from tests.e2e.site import eventually, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")]
@@ -62,9 +63,10 @@ def s3(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> S3Store:
     """The bucket, and the environment in which our own adapter finds it."""
     environ = {"ENDPOINT_URL": s3, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
-    for name, value in {**environ, "ALLOW_HTTP": "true"}.items():
+    for name, value in environ.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    return S3Store("landing")
+    storage.bucket.cache_clear()
+    return storage.bucket("landing")
 
 
 @pytest.fixture
@@ -120,6 +122,7 @@ async def test_a_delete_is_a_removal(bucket: S3Store, source: KafkaSource) -> No
 
 async def test_a_storage_that_is_away_is_transient(bucket: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    storage.bucket.cache_clear()
 
     with pytest.raises(Transient, match="storage: s3://landing/x"):
         await ObjectStore().measure("s3://landing/x")

@@ -65,6 +65,8 @@ def admitted(world: World) -> Iterator[str]:
 def no_loss(world: World) -> Iterator[str]:
     """P1: every file has an outcome, and what lies in the storage now was loaded, or has a reason why not."""
     yield from not_taken_care_of(world)
+    if world.broker.lag > 0:
+        yield f"{world.broker.lag} records are not committed, also after a restart"
     for key, row in world.database.files.items():
         if row.outcome is None:
             yield f"{row.uri} {key.version} has no outcome"

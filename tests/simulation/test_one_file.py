@@ -7,7 +7,7 @@ import pytest
 
 from router.errors import Transient
 from tests.simulation.promises import broken_promises
-from tests.simulation.world import URIS, World
+from tests.simulation.world import URIS, Broken, World
 
 ONLY_AUDIT = URIS[3]
 STAGES = ("intake", "discovery", "scheduling", "settlement", "publication")
@@ -131,6 +131,26 @@ async def test_what_no_worker_begins_in_time_is_given_to_another_run() -> None:
 
     assert world.runs.runs[stuck].state.phase == "cancelled"
     assert [(n, row.outcome) for (_, n), row in world.database.attempts.items()] == [(1, "void"), (2, "loaded")]
+
+
+@pytest.mark.xfail(
+    raises=Broken,
+    strict=True,
+    reason="settlement asks for the submitted run, not for the one that claimed: pending and claimed waits for ever",
+)
+async def test_a_batch_ends_when_the_run_that_claimed_it_is_dead_and_the_submitted_one_is_stuck() -> None:
+    world = World(seed=1)
+    await _submitted(world)
+    [stuck] = world.runs.runs
+    world.runs.becomes(stuck, "pending")
+    world.runs.copy(stuck)
+    [copy] = world.runs.in_phase("scheduled")
+    assert await world.results.claim("b-0001", 1, copy) is not None
+    world.runs.becomes(copy, "crashed", "the process ended")
+
+    await world.heal()
+
+    assert _outcomes(world) == {"v-1": "loaded"}
 
 
 async def test_a_batch_that_can_not_be_loaded_is_closed_and_told_of() -> None:

@@ -85,7 +85,9 @@ def test_a_closed_batch_failed_with_every_file() -> None:
 def test_at_most_a_hundred_files_are_named_those_not_loaded_first() -> None:
     outcomes = ["loaded"] * 150 + ["quarantined"]
 
-    data = json.loads(settle(ended(report(*outcomes)), now=LANDED, run_url=None).event.value)["data"]
+    files = [ManifestFile(uri=f"s3://b/{n}", version="v", size=10) for n in range(len(outcomes))]
+
+    data = json.loads(settle(ended(report(*outcomes), files), now=LANDED, run_url=None).event.value)["data"]
 
     assert (len(data["files"]), data["files_truncated"]) == (100, True)
     assert data["files"][0]["outcome"] == "quarantined"
@@ -121,3 +123,23 @@ def test_a_long_value_is_cut_between_characters() -> None:
 
 def test_a_null_value_is_told_as_such() -> None:
     assert (letter(None)["value"], letter(None)["value_bytes"]) == (None, None)
+
+
+def test_a_file_that_its_run_did_not_report_has_an_outcome_all_the_same() -> None:
+    end = settle(ended(report("loaded", "loaded")), now=LANDED, run_url=None)
+
+    assert [file.outcome for file in end.files] == ["loaded", "loaded", "failed"]
+    assert end.outcome == "partly-loaded"
+
+
+def test_an_event_stays_below_kafka_s_limit_whatever_the_reasons_are() -> None:
+    files = [ManifestFile(uri="s3://b/" + "ü" * 1000 + str(n), version="v" * 1024, size=10) for n in range(200)]
+    closed = Closed(cause="wrong-data", reason='"\\ü' * 10_000)
+
+    event = settle(ended(closed, files), now=LANDED, run_url=None).event
+
+    assert len(event.value.encode()) < 1_000_000
+
+
+def test_reasons_hold_nothing_that_cannot_be_stored() -> None:
+    assert Closed(cause="crash", reason='For input string: "12\x00"\n\tat x').reason == 'For input string: "12 " at x'

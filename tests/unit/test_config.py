@@ -61,6 +61,8 @@ def test_the_demo_s_file_is_read() -> None:
         ("days(ordered_at)", "days(x); DROP TABLE y", "sources.orders.into.partition.0: String should match"),
         ("bigint", "bigint; DROP", "hints.order_id: String should match"),
         ("version: 1", "version: [", "not YAML"),
+        ("version: 1", "version: 2026-13-45", "not YAML: month must be in 1..12"),
+        ("{header: true}", "{delimiter: '\"'}", "sources.orders.format.csv.delimiter"),
         ("s3://landing/orders", "s3://${BUCKET}/orders", "${BUCKET} is not set in the environment"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_waiting_file_says_what_it_waits_for(file: KnownFile, around: Surround
     assert said in told
 
 
-@pytest.mark.parametrize("outcome", ["quarantined", "failed", "missing"])
+@pytest.mark.parametrize("outcome", ["quarantined", "failed", "missing", "removed", "superseded"])
 def test_what_ended_badly_needs_a_person_and_says_what_to_do(outcome: str) -> None:
     explanation = explain(replace(FILE, outcome=outcome, reason="because"), IDLE, now=NOW)
 

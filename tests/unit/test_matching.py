@@ -39,6 +39,7 @@ def test_prefix_and_glob_decide(uri: str, sources: set[str]) -> None:
         ("s3://landing/orders/../../x.csv", "bad-uri", "segment"),
         ("s3://part/riskier/a.parquet", "not-allowed", "outside every prefix of `allow`"),
         ("file:///etc/passwd", "not-allowed", "outside every prefix"),
+        ("s3://landing/orders/a.csv/", "bad-uri", "name a file"),
         ("s3://part/risk/a.csv", "no-source", "the nearest is risk-v1 at s3://part/risk/"),
     ],
 )

@@ -162,6 +162,11 @@ def test_one_bad_entry_does_not_cost_its_neighbours() -> None:
         (event(data={"uri": "s3://b/k", "size": True}), "bad-field"),
         (event(data={"uri": "s3://b/k", "etag": "a\x00"}), "bad-field"),
         (event(time="yesterday"), "bad-field"),
+        (event(data={"uri": "s3://b/k", "etag": "本" * 1024}), "bad-field"),
+        (event(data={"uri": "s3://b/k", "size": 2**53 + 1}), "bad-field"),
+        (b'{"Records":[' + b"0," * 10_000 + b"0]}", "too-large"),
+        (b'{"Records":[' + b"[" * 1000 + b"]" * 1000 + b"]}", "bad-field"),
+        (b'{"specversion":"1.0","data":' + b"[" * 1000 + b"]" * 1000 + b"}", "bad-field"),
     ],
 )
 def test_bad_input_has_a_named_reason(value: object, reason: str) -> None:

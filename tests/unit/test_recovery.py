@@ -49,6 +49,7 @@ def test_an_attempt_nobody_begins_is_void_after_the_deadline() -> None:
 
     assert decided(idle, RunState("pending"), DEADLINE - timedelta(seconds=1)) == Wait()
     assert isinstance(decided(idle, RunState("pending"), DEADLINE), Void)
+    assert isinstance(decided(idle, RunState("running"), DEADLINE), Void)
     assert decided(ATTEMPT, RunState("pending"), DEADLINE) == Wait()
 
 

@@ -53,3 +53,13 @@ def test_a_cut_is_the_longest_first_part_that_fits(sizes: list[int], max_files: 
     assert len(batch) == 1 or sum(file.size for file in batch) <= max_bytes
     longer = files[: len(batch) + 1]
     assert len(longer) == len(batch) or len(longer) > max_files or sum(file.size for file in longer) > max_bytes
+
+
+def test_of_two_versions_of_an_object_the_last_to_land_goes() -> None:
+    old, new, other = (
+        WaitingFile(Identity("s", b"one", "v1"), 1, START),
+        WaitingFile(Identity("s", b"one", "v2"), 1, START + timedelta(seconds=1)),
+        WaitingFile(Identity("s", b"two", "v1"), 1, START),
+    )
+
+    assert list(cut([old, new, other], max_files=10, max_bytes=10)) == [new, other]
