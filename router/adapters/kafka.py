@@ -1,7 +1,7 @@
 """Kafka by aiokafka: a consumer group's records, and a publisher that waits for all replicas."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -35,22 +35,27 @@ class KafkaSource:
         self._consumer: AIOKafkaConsumer | None = None
         self._uncommitted: dict[TopicPartition, tuple[int, int]] = {}  # first polled, next to poll
         self._idle_polls = 0
+        self._careful = False
 
     async def poll(self) -> Sequence[Record]:
         """Up to 2,000 records, or none after half a second; those of the last poll again if they were not committed."""
         try:
             consumer = self._consumer or await self._start()
             self._rewind(consumer)
+            if self._careful:
+                return await self._poll_carefully(consumer)
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_A_POLL)
             self._idle_polls = 0 if found else self._idle_polls + 1
             if self._idle_polls == IDLE_POLLS:
                 await self._check(consumer)
+        except UnicodeDecodeError as error:
+            await self.close()
+            self._careful = True
+            raise Transient(f"Kafka: a record's headers are not UTF-8: {error}; it is looked for one by one") from error
         except KAFKA_TROUBLE as error:
             await self.close()
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
-        for partition, records in found.items():
-            self._uncommitted[partition] = (records[0].offset, records[-1].offset + 1)
-        return [_record(record) for records in found.values() for record in records]
+        return self._taken(found)
 
     async def commit(self) -> None:
         """What another consumer owns by now is not committed: it reads those records again, which changes nothing."""
@@ -92,6 +97,27 @@ class KafkaSource:
             raise
         self._consumer = consumer
         return consumer
+
+    async def _poll_carefully(self, consumer: AIOKafkaConsumer) -> Sequence[Record]:
+        """One record of one partition, until the one is found that aiokafka cannot read: then only its position."""
+        for partition in sorted(consumer.assignment()):
+            try:
+                found = await consumer.getmany(partition, timeout_ms=POLL_MS, max_records=1)
+            except UnicodeDecodeError as error:
+                offset = await consumer.position(partition)
+                consumer.seek(partition, offset + 1)
+                self._uncommitted[partition] = (offset, offset + 1)
+                self._careful = False
+                position = Position(partition.topic, partition.partition, offset)
+                return [Record(position, None, None, (), datetime.now(UTC), unreadable=f"its headers: {error}")]
+            if found:
+                return self._taken(found)
+        return []
+
+    def _taken(self, found: "Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]") -> Sequence[Record]:
+        for partition, records in found.items():
+            self._uncommitted[partition] = (records[0].offset, records[-1].offset + 1)
+        return [_record(record) for records in found.values() for record in records]
 
     def _rewind(self, consumer: AIOKafkaConsumer) -> None:
         """What was polled and not committed was not recorded either: the next commit must not skip it."""

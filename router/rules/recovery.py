@@ -39,7 +39,10 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class OpenAttempt:
-    """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause."""
+    """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause.
+
+    `run_id` is the run that claimed it, else the one that was submitted: a person may have copied that in Prefect.
+    """
 
     batch: str
     n: int

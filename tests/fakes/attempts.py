@@ -21,7 +21,7 @@ class FakeAttempts:
         rows = [
             (batch, n, row)
             for (batch, n), row in self._database.attempts.items()
-            if row.ended is None and (run_ids is None or row.run_id in run_ids)
+            if row.ended is None and (run_ids is None or {row.run_id, row.claimed_by} & {*run_ids})
         ]
         rows.sort(key=lambda found: found[2].created)
         return [self._open_attempt(batch, n, row) for batch, n, row in rows]
@@ -99,7 +99,7 @@ class FakeAttempts:
             n=n,
             kind=row.kind,
             created=row.created,
-            run_id=row.run_id,
+            run_id=row.claimed_by or row.run_id,
             claimed=row.claimed_by is not None,
             result=None if result is None else result.state,
             cause=row.cause,

@@ -1,6 +1,9 @@
 """Kafka for real: what is read again, what is not, and what a dying broker costs."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from uuid import uuid4
@@ -67,6 +70,42 @@ async def test_what_is_committed_is_not_read_again_and_the_rest_is(
     await second.close()
 
     assert again == ["c"]
+
+
+# Another client may write a header's name in any bytes; aiokafka's own can be made to in its pure Python form only.
+WRITE_A_BAD_HEADER = """
+import asyncio, sys
+from aiokafka import AIOKafkaProducer
+
+class NotUtf8(str):
+    def encode(self, *_):
+        return b"\\xff\\xfe"
+
+async def main(servers, topic):
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.send_and_wait(topic, b"before", partition=0)
+        await producer.send_and_wait(topic, b"bad", partition=0, headers=[(NotUtf8("name"), b"")])
+        await producer.send_and_wait(topic, b"after", partition=0)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_record_whose_headers_cannot_be_read_is_told_by_its_position(stack: Stack, topic: str) -> None:
+    program = [sys.executable, "-c", WRITE_A_BAD_HEADER, servers(stack), topic]
+    environ = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
+    await asyncio.to_thread(subprocess.run, program, env=environ, check=True)
+    source = KafkaSource(servers(stack), "group", [topic])
+
+    found: dict[int, Record] = {}
+    while len(found) < 3:
+        with suppress(Transient):
+            found |= {record.position.offset: record for record in await source.poll()}
+            await source.commit()
+    await source.close()
+
+    assert [found[offset].value for offset in range(3)] == [b"before", None, b"after"]
+    assert "headers" in str(found[1].unreadable)
 
 
 async def test_a_killed_broker_is_transient_and_loses_nothing(

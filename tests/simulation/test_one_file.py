@@ -7,7 +7,7 @@ import pytest
 
 from router.errors import Transient
 from tests.simulation.promises import broken_promises
-from tests.simulation.world import URIS, Broken, World
+from tests.simulation.world import URIS, World
 
 ONLY_AUDIT = URIS[3]
 STAGES = ("intake", "discovery", "scheduling", "settlement", "publication")
@@ -133,11 +133,6 @@ async def test_what_no_worker_begins_in_time_is_given_to_another_run() -> None:
     assert [(n, row.outcome) for (_, n), row in world.database.attempts.items()] == [(1, "void"), (2, "loaded")]
 
 
-@pytest.mark.xfail(
-    raises=Broken,
-    strict=True,
-    reason="settlement asks for the submitted run, not for the one that claimed: pending and claimed waits for ever",
-)
 async def test_a_batch_ends_when_the_run_that_claimed_it_is_dead_and_the_submitted_one_is_stuck() -> None:
     world = World(seed=1)
     await _submitted(world)

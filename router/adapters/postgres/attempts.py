@@ -31,7 +31,8 @@ class PostgresAttempts:
                         WHERE batch_id = a.batch_id AND kind = a.kind AND ended IS NOT NULL AND cause IS NOT NULL
                         GROUP BY cause) c) AS failures
                 FROM attempt a LEFT JOIN result r USING (batch_id, n)
-                WHERE a.ended IS NULL AND ($1::uuid[] IS NULL OR a.run_id = ANY($1)) ORDER BY a.created
+                WHERE a.ended IS NULL AND ($1::text[] IS NULL OR a.run_id::text = ANY($1) OR a.claimed_by = ANY($1))
+                ORDER BY a.created
                 """,
                 run_ids,
             )
@@ -146,7 +147,7 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
         n=row["n"],
         kind=row["kind"],
         created=row["created"],
-        run_id=str(row["run_id"]) if row["run_id"] else None,
+        run_id=row["claimed_by"] or (str(row["run_id"]) if row["run_id"] else None),
         claimed=row["claimed_by"] is not None,
         result=row["state"],
         cause=row["cause"],
