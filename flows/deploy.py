@@ -186,7 +186,7 @@ def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCo
         trigger=EventTrigger(
             match=runs,
             match_related=ours,
-            after={heartbeat},
+            after={"prefect.flow-run.Running", heartbeat},  # killed before its first heartbeat it is gone as well
             expect={heartbeat, *endings},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
