@@ -17,7 +17,7 @@ from rich.table import Table
 
 from cli import environment
 from cli.land import announce, put
-from cli.stack import local_stack
+from cli.stack import checked_stack
 from dev.stack import Stack, StackError
 from schemas.config import COMPLETIONS_TOPIC, Config
 
@@ -60,7 +60,7 @@ class Outcome:
 def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False) -> None:
     """Start the local stack, land three files, read the tables back and compare. Exit code 1: not as expected."""
     begun = time.monotonic()
-    stack = local_stack()
+    stack = checked_stack()
     stack.up()
     try:
         environ = {**stack.settings()}

@@ -14,6 +14,12 @@ def local_stack() -> Stack:
     return Stack(environment.home(), environment.config_path(os.environ).resolve(), progress=print)
 
 
+def checked_stack() -> Stack:
+    """The same, once its configuration is known to be good: before anything is downloaded or started."""
+    environment.config({"AUTOLOADER_HOME": str(environment.home()), **os.environ})
+    return local_stack()
+
+
 def up(
     *,
     detach: Annotated[
@@ -21,7 +27,7 @@ def up(
     ] = False,
 ) -> None:
     """Start PostgreSQL, Kafka, Prefect, Spark, the workers and the router here, and watch over them until Ctrl-C."""
-    stack = local_stack()
+    stack = checked_stack()
     stack.up()
     print(f"ready: Prefect at {stack.settings()['PREFECT_API_URL'].removesuffix('/api')}; `autoloader down` stops it")
     if not detach:
