@@ -60,6 +60,17 @@ async def test_one_may_ask_for_the_attempts_of_some_runs(ledger: Ledger) -> None
     assert [attempt.batch for attempt in await ledger.attempts.open_attempts([OTHER_RUN, RUN])] == ["b-1"]
 
 
+async def test_the_run_that_claimed_counts_not_the_one_that_was_submitted(ledger: Ledger) -> None:
+    await is_submitted(ledger)
+    assert await ledger.claim("b-1", 1, OTHER_RUN)
+
+    [attempt] = await ledger.attempts.open_attempts()
+    hinted = await ledger.attempts.open_attempts([OTHER_RUN])
+
+    assert (attempt.run_id, attempt.claimed) == (OTHER_RUN, True)
+    assert hinted == [attempt]
+
+
 async def test_earlier_failures_are_counted_by_cause(ledger: Ledger) -> None:
     await is_claimed(ledger)
     causes: list[Cause] = ["crash", "infrastructure", "infrastructure"]
