@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from os import getpid
 from pathlib import Path
+from secrets import token_hex
 
 DEFAULT_HTTP_PORT = 8710
 
@@ -46,7 +47,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         http_host=environ.get("AUTOLOADER_HTTP_HOST", "127.0.0.1"),
         http_port=_port(environ, "AUTOLOADER_HTTP_PORT", DEFAULT_HTTP_PORT),
         webhook_secret=_needed(environ, "AUTOLOADER_WEBHOOK_SECRET"),
-        holder=f"{socket.gethostname()}/{getpid()}",
+        # two containers may share a host's name, and both run as pid 1
+        holder=f"{socket.gethostname()}/{getpid()}/{token_hex(4)}",
     )
 
 

@@ -1,0 +1,35 @@
+"""The router's settings."""
+
+import pytest
+
+from router.settings import SettingsError, read_settings
+
+GOOD = {
+    "DATABASE_URL": "postgresql://u@h/d",
+    "KAFKA_BOOTSTRAP_SERVERS": "h:9092",
+    "PREFECT_API_URL": "http://prefect:4200/api",
+    "AUTOLOADER_WEBHOOK_SECRET": "s3cret",
+}
+
+
+def test_what_is_not_set_has_a_default() -> None:
+    settings = read_settings(GOOD)
+
+    assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8710)
+    assert settings.prefect_ui_url == "http://prefect:4200"
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_missing_setting_is_named(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is not set"):
+        read_settings({**GOOD, name: ""})
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", "8_0"])
+def test_a_port_is_a_number_that_there_is(port: str) -> None:
+    with pytest.raises(SettingsError, match="AUTOLOADER_HTTP_PORT"):
+        read_settings({**GOOD, "AUTOLOADER_HTTP_PORT": port})
+
+
+def test_two_routers_never_hold_a_lease_under_one_name() -> None:
+    assert read_settings(GOOD).holder != read_settings(GOOD).holder
