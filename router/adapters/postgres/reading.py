@@ -67,8 +67,8 @@ class PostgresReading:
             files = await connection.fetch("SELECT * FROM file WHERE object = $1 ORDER BY landed DESC", key)
             arrivals = await connection.fetch("SELECT * FROM arrival WHERE object = $1", key)
             batches = {row["batch_id"]: await _batch(connection, row["batch_id"]) for row in files if row["batch_id"]}
-        known = [_file(row, batches.get(row["batch_id"])) for row in files]
-        return [*(_arrival(row) for row in arrivals), *known]
+        known = [_known(row, batches.get(row["batch_id"])) for row in files]
+        return [*(_known(row) for row in arrivals), *known]
 
     async def batch(self, batch_id: str) -> KnownBatch | None:
         """A batch with its attempts."""
@@ -120,37 +120,21 @@ def _attempt(row: asyncpg.Record) -> KnownAttempt:
     )
 
 
-def _file(row: asyncpg.Record, batch: KnownBatch | None) -> KnownFile:
+def _known(row: asyncpg.Record, batch: KnownBatch | None = None) -> KnownFile:
+    """Of a row of `file`, or of `arrival`, which has no size, outcome and rows yet."""
     return KnownFile(
         source_id=row["source_id"],
         uri=row["uri"],
         version=row["version"],
-        size=row["size"],
+        size=row.get("size"),
         landed=row["landed"],
         accepted=row["accepted"],
         position=_position(row),
-        outcome=row["outcome"],
-        rows=row["rows"],
+        outcome=row.get("outcome"),
+        rows=row.get("rows"),
         reason=row["reason"],
-        due=None,
+        due=row.get("due"),
         batch=batch,
-    )
-
-
-def _arrival(row: asyncpg.Record) -> KnownFile:
-    return KnownFile(
-        source_id=row["source_id"],
-        uri=row["uri"],
-        version=row["version"],
-        size=None,
-        landed=row["landed"],
-        accepted=row["accepted"],
-        position=_position(row),
-        outcome=None,
-        rows=None,
-        reason=row["reason"],
-        due=row["due"],
-        batch=None,
     )
 
 
