@@ -88,6 +88,11 @@ async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, 
             step: Step | Transient = await stage.step(clock.now())
         except Transient as trouble:
             step = trouble
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise
+            # let out by a library; passed on, it would end this stage without a word while the others go on
+            raise RuntimeError(f"{stage.name} was cancelled from within") from error
         progress.stepped(stage.name, step, time.monotonic() - begun)
         if isinstance(step, Transient):
             await asyncio.sleep(pause)

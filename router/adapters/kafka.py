@@ -1,10 +1,10 @@
 """Kafka by aiokafka: a consumer group's records, and a publisher that waits for all replicas."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -19,6 +19,9 @@ IDLE_POLLS = 20
 CHECK_SECONDS = 10
 ACKNOWLEDGE_SECONDS = 10
 STOP_SECONDS = 5
+START_SECONDS = 60  # a group may take its time to form
+
+T = TypeVar("T")
 RECORDS_A_POLL = 2000
 # More than any record the broker takes by default: a bigger one is still fetched, alone.
 FETCH_BYTES = 8 * 1024 * 1024
@@ -44,7 +47,7 @@ class KafkaSource:
             self._rewind(consumer)
             if self._careful:
                 return await self._poll_carefully(consumer)
-            found = await consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_A_POLL)
+            found = await _within(CHECK_SECONDS, consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_A_POLL))
             self._idle_polls = 0 if found else self._idle_polls + 1
             if self._idle_polls == IDLE_POLLS:
                 await self._check(consumer)
@@ -65,7 +68,7 @@ class KafkaSource:
         offsets = {partition: end for partition, (_, end) in self._uncommitted.items() if partition in owned}
         try:
             if offsets:
-                await asyncio.wait_for(self._consumer.commit(offsets), CHECK_SECONDS)
+                await _within(CHECK_SECONDS, self._consumer.commit(offsets))
         except (CommitFailedError, IllegalStateError):
             pass  # the group has been dealt anew: whoever owns the partitions begins at the last commit
         except KAFKA_TROUBLE as error:
@@ -91,7 +94,7 @@ class KafkaSource:
             max_partition_fetch_bytes=FETCH_BYTES,
         )
         try:
-            await consumer.start()
+            await _within(START_SECONDS, consumer.start())
         except BaseException:
             await _stopped(consumer)
             raise
@@ -102,7 +105,7 @@ class KafkaSource:
         """One record of one partition, until the one is found that aiokafka cannot read: then only its position."""
         for partition in sorted(consumer.assignment()):
             try:
-                found = await consumer.getmany(partition, timeout_ms=POLL_MS, max_records=1)
+                found = await _within(CHECK_SECONDS, consumer.getmany(partition, timeout_ms=POLL_MS, max_records=1))
             except UnicodeDecodeError as error:
                 offset = await consumer.position(partition)
                 consumer.seek(partition, offset + 1)
@@ -133,9 +136,9 @@ class KafkaSource:
         aiokafka says nothing of a broker that is away, and may hang alive (aiokafka#1154).
         """
         self._idle_polls = 0
-        ends = await asyncio.wait_for(consumer.end_offsets(consumer.assignment()), CHECK_SECONDS)
+        ends = await _within(CHECK_SECONDS, consumer.end_offsets(consumer.assignment()))
         for partition, end in ends.items():
-            position = await asyncio.wait_for(consumer.position(partition), CHECK_SECONDS)
+            position = await _within(CHECK_SECONDS, consumer.position(partition))
             if position < end:
                 raise TimeoutError(f"{partition.topic}/{partition.partition} has {end - position} records, none came")
 
@@ -158,7 +161,7 @@ class KafkaPublisher:
             producer = self._producer or await self._start()
             if self._under_way[0] != events:
                 await self._acknowledged()
-                sent = [await asyncio.wait_for(_send(producer, event), ACKNOWLEDGE_SECONDS) for event in events]
+                sent = [await _within(ACKNOWLEDGE_SECONDS, _send(producer, event)) for event in events]
                 self._under_way = (events, sent)
             await self._acknowledged()
         except KAFKA_TROUBLE as error:
@@ -187,7 +190,7 @@ class KafkaPublisher:
             bootstrap_servers=self._servers, acks="all", enable_idempotence=True, max_request_size=FETCH_BYTES
         )
         try:
-            await producer.start()
+            await _within(START_SECONDS, producer.start())
         except BaseException:
             await _stopped(producer)
             raise
@@ -203,10 +206,26 @@ async def _send(producer: AIOKafkaProducer, event: OutgoingEvent) -> "asyncio.Fu
     return sent
 
 
+async def _within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
+    """`wait_for`, except that it neither waits for what ignores its cancellation nor is cancelled from within.
+
+    aiokafka's calls do both while a broker is away: `stop` lets the cancellation of its own tasks out.
+    """
+    task = asyncio.ensure_future(call)
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    finally:
+        task.cancel()
+    if not done or task.cancelled():
+        raise TimeoutError(f"no answer within {seconds} s")
+    return task.result()
+
+
 async def _stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
     """Stop it, but wait only so long for a broker that may be away."""
     with suppress(KafkaError, OSError, TimeoutError):
-        await asyncio.wait_for(client.stop(), STOP_SECONDS)
+        await _within(STOP_SECONDS, client.stop())
 
 
 def _record(record: "ConsumerRecord[Any, Any]") -> Record:

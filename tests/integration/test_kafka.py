@@ -123,6 +123,8 @@ async def test_a_killed_broker_is_transient_and_loses_nothing(
         await source.commit()
     with pytest.raises(Transient):
         await publisher.publish(events(topic, "during"))
+    with pytest.raises(Transient):
+        await _polled_for_ever(source)
     await asyncio.to_thread(stack.start, "kafka")
     await publisher.publish(events(topic, "during"))
     await publisher.publish(events(topic, "after"))
@@ -133,3 +135,10 @@ async def test_a_killed_broker_is_transient_and_loses_nothing(
             found += await values(source, 1)
     await source.close()
     assert set(found) == {"not committed", "during", "after"}
+
+
+async def _polled_for_ever(source: KafkaSource) -> None:
+    """Until the silence is noticed: aiokafka says nothing of a broker that is away."""
+    async with asyncio.timeout(120):
+        while True:
+            await source.poll()

@@ -1,0 +1,87 @@
+"""The command, as people and programs call it, on a running stack."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.site import Site, csv
+
+pytestmark = pytest.mark.integration
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def autoloader(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli.main", *arguments]
+    environ = {**os.environ, **site.settings}
+    return subprocess.run(command, cwd=PROJECT, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_a_landed_file_is_explained_from_its_event_to_its_rows(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "by hand.csv"
+    file.write_text(csv(4, order_id=1, amount=1))
+
+    landed = autoloader(site, "land", "orders", str(file), "--into", "2026")
+    uri = landed.stdout.strip()
+    data = site.completion(uri)
+    explained = autoloader(site, "explain", uri)
+    (as_json,) = json.loads(autoloader(site, "explain", uri, "--json").stdout)
+    of_batch = autoloader(site, "explain", data["run"]["batch"])
+
+    assert uri == f"file://{site.landing}/orders/2026/by hand.csv"
+    assert (explained.returncode, of_batch.returncode) == (0, 0)
+    assert "4 rows are in lake.sales.orders" in explained.stdout
+    assert as_json["standing"] == "loaded"
+    assert "ingestion.file-arrivals" in explained.stdout
+
+
+def test_status_is_a_table_for_people_and_json_for_programs(site: Site) -> None:
+    table, as_json = autoloader(site, "status"), autoloader(site, "status", "--json")
+
+    assert (table.returncode, as_json.returncode) == (0, 0)
+    assert "orders" in table.stdout
+    assert [row["name"] for row in json.loads(as_json.stdout)] == ["orders", "visits", "parts", "unwritable"]
+
+
+def test_an_unknown_file_is_explained_by_the_nearest_reason(site: Site) -> None:
+    there = site.write("orders", "nobody-told.csv", csv(1, order_id=1, amount=1))
+
+    untold, outside = autoloader(site, "explain", there), autoloader(site, "explain", "file:///etc/passwd")
+
+    assert (untold.returncode, outside.returncode) == (4, 4)
+    assert "no event for it has come" in untold.stdout
+    assert "not-allowed" in outside.stdout
+
+
+def test_doctor_finds_a_healthy_stack_healthy(site: Site) -> None:
+    found = autoloader(site, "doctor", "--json")
+
+    assert found.returncode == 0, found.stdout
+    assert {finding["part"] for finding in json.loads(found.stdout)} >= {
+        "java",
+        "config",
+        "ledger",
+        "kafka",
+        "prefect",
+        "router",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("land", "ordres", "x.csv"), "no source 'ordres'; there are orders, visits, parts, unwritable"),
+        (("land", "orders", "not-there.csv"), "not-there.csv: cannot be put"),
+        (("router",), "cannot listen on 127.0.0.1:"),
+    ],
+)
+def test_trouble_is_one_line(site: Site, arguments: tuple[str, ...], said: str) -> None:
+    ended = autoloader(site, *arguments)
+
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

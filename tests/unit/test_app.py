@@ -1,0 +1,84 @@
+"""The loop that drives the stages."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import datetime
+
+import pytest
+
+from router.adapters.clock import SystemClock
+from router.adapters.metrics import Metrics
+from router.app import Progress, drive
+from router.errors import Transient
+from router.stages.settlement import SettlementStage
+from router.step import Fact, Step
+
+
+class Scripted:
+    """A stage that does as told, then stops its loop."""
+
+    name = "intake"
+
+    def __init__(self, *script: Callable[[], Awaitable[Step]]) -> None:
+        self._script = list(script)
+
+    async def step(self, now: datetime) -> Step:
+        if not self._script:
+            raise EndOfScript
+        return await self._script.pop(0)()
+
+
+class EndOfScript(Exception):
+    """The loop came this far."""
+
+
+async def does(step: Step) -> Step:
+    return step
+
+
+async def fails(error: BaseException) -> Step:
+    raise error
+
+
+def driven(stage: Scripted) -> tuple[Awaitable[None], Progress, Metrics]:
+    metrics = Metrics()
+    progress = Progress([stage.name], metrics, SystemClock())
+    return drive(stage, {stage.name: asyncio.Event()}, SystemClock(), progress), progress, metrics
+
+
+async def test_a_bug_ends_the_loop() -> None:
+    loop, _, _ = driven(Scripted())
+
+    with pytest.raises(EndOfScript):
+        await loop
+
+
+async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.app.IDLE_SECONDS", 0.001)
+    away, well = Transient("Kafka: away"), Step((Fact("events_recorded", count=3),), more=True)
+    loop, progress, metrics = driven(Scripted(lambda: fails(away)))
+    with suppress(EndOfScript):
+        await loop
+    recovered, after, counted = driven(Scripted(lambda: fails(away), lambda: does(well)))
+    with suppress(EndOfScript):
+        await recovered
+
+    assert progress.not_ready() == {"intake": "Kafka: away"}
+    assert b'autoloader_stage_in_trouble{stage="intake"} 1.0' in metrics.exposition()
+    assert after.not_ready() == {}
+    assert b'autoloader_facts_total{fact="events_recorded",stage="intake"} 3.0' in counted.exposition()
+
+
+async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> None:
+    loop, _, _ = driven(Scripted(lambda: fails(asyncio.CancelledError())))
+
+    with pytest.raises(RuntimeError, match="intake was cancelled from within"):
+        await loop
+
+
+async def test_a_stage_is_not_ready_before_its_first_step() -> None:
+    progress = Progress([SettlementStage.name], Metrics(), SystemClock())
+
+    assert progress.not_ready() == {"settlement": "has not come to the end of a step yet"}
+    assert progress.stuck() == {}
