@@ -37,7 +37,7 @@ lock: .venv/installed  ## Write requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
 
 .venv/installed: requirements.txt pyproject.toml
-	@echo "setting up .venv from requirements.txt (about 700 MB, a minute or two)"
+	@echo "setting up .venv from requirements.txt (a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --editable .
