@@ -114,9 +114,9 @@ async def test_a_delete_is_a_removal(bucket: S3Store, source: KafkaSource) -> No
     obstore.put(bucket, uri.removeprefix("s3://landing/"), b"x")
     obstore.delete(bucket, uri.removeprefix("s3://landing/"))
 
-    landed, removed = await arrivals(source, uri, 2)
+    told = await arrivals(source, uri, 2)
 
-    assert (landed.kind, removed.kind) == ("landed", "removed")
+    assert {arrival.kind for arrival in told} == {"landed", "removed"}  # the gateway does not keep their order
     assert await ObjectStore().measure(uri) is None
 
 
