@@ -21,6 +21,8 @@ KINDS: Mapping[str, Literal["landed", "removed"]] = {
 
 def binary_attributes(record: Record) -> Mapping[str, Any] | None:
     """The attributes of a binary CloudEvent, taken from its `ce_` headers; None when it has none."""
+    if not record.headers:
+        return None
     try:
         return {name[3:].lower(): value.decode() for name, value in record.headers if name[:3].lower() == "ce_"} or None
     except UnicodeDecodeError as error:

@@ -1,6 +1,5 @@
 """Which provider sent a record, by its shape; its arrivals, with the unusable ones as rejections beside the good."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from router.errors import Rejected
@@ -17,12 +16,12 @@ def decode(record: Record) -> list[Arrival | Rejected]:
     An empty list is an event that announces nothing: a connection test, a tag, a folder marker.
     """
     try:
-        return list(_entries(record))
+        return _entries(record)
     except Rejected as rejected:
         return [rejected]
 
 
-def _entries(record: Record) -> Iterable[Arrival | Rejected]:
+def _entries(record: Record) -> list[Arrival | Rejected]:
     if record.unreadable is not None:
         raise Rejected("unreadable", record.unreadable)
     if record.value is None:
@@ -35,23 +34,24 @@ def _entries(record: Record) -> Iterable[Arrival | Rejected]:
         return [cloudevents.arrival(attributes, document, record)]
     if "specversion" in document:
         return [cloudevents.arrival(document, fields.inner(document, "data"), record)]
-    if isinstance(document.get("Records"), list):
-        if len(document["Records"]) > MAX_ENTRIES:
-            raise Rejected("too-large", f"{len(document['Records'])} Records; at most {MAX_ENTRIES} are read")
-        return _each(document["Records"], lambda entry: s3.arrival(entry, record))
+    entries = document.get("Records")
+    if isinstance(entries, list):
+        if len(entries) > MAX_ENTRIES:
+            raise Rejected("too-large", f"{len(entries)} Records; at most {MAX_ENTRIES} are read")
+        return _each(entries, record)
     if s3.is_test(document):
         return []
     raise Rejected("unknown-format", "neither a CloudEvent (specversion) nor an S3 notification (Records)")
 
 
-def _each(entries: list[Any], arrival: Callable[[Mapping[str, Any]], Arrival | None]) -> Iterator[Arrival | Rejected]:
+def _each(entries: list[Any], record: Record) -> list[Arrival | Rejected]:
+    every: list[Arrival | Rejected] = []
     for index, entry in enumerate(entries):
         try:
-            if not isinstance(entry, dict):
-                raise Rejected("bad-field", f"{fields.shown(entry)} is not an object")
-            found = arrival(entry)
+            found = s3.arrival(entry, record)
         except Rejected as rejected:
-            yield Rejected(rejected.reason, f"Records[{index}]: {rejected.detail}")
+            every.append(Rejected(rejected.reason, f"Records[{index}]: {rejected.detail}"))
         else:
             if found is not None and not found.uri.endswith("/"):
-                yield found
+                every.append(found)
+    return every

@@ -74,6 +74,8 @@ def moment(document: Mapping[str, Any], key: str, default: datetime) -> datetime
         return default
     try:
         told = datetime.fromisoformat(value)
+        if told.tzinfo is UTC:
+            return told
         return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise _wrong(value, key, "a time such as 2026-11-24T13:39:09Z") from error

@@ -1,12 +1,10 @@
-"""What goes in and what comes out."""
+"""What goes in and what comes out. Named tuples: one of each is made a record, at half the cost of a frozen class."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Where a record stands in Kafka."""
 
     topic: str
@@ -14,8 +12,7 @@ class Position:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One Kafka record as it was read; `written` is the broker's or producer's timestamp.
 
     `unreadable` says why nothing but its position could be read.
@@ -29,8 +26,7 @@ class Record:
     unreadable: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """An object that landed, or was removed, as an event tells it; what it does not tell is None.
 
     `uri` as in `schemas.uris`, `size` in bytes, `version` as in `schemas.uris.version_mark`.

@@ -4,6 +4,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-conte
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
@@ -21,19 +22,21 @@ def is_test(document: Mapping[str, Any]) -> bool:
     return document.get("Event") == "s3:TestEvent"
 
 
-def arrival(entry: Mapping[str, Any], record: Record) -> Arrival | None:
+def arrival(entry: Any, record: Record) -> Arrival | None:
     """What one of `Records` announces; None for events that neither bring nor remove an object."""
+    if not isinstance(entry, dict):
+        raise Rejected("bad-field", f"{fields.shown(entry)} is not an object")
     version = fields.text(entry, "eventVersion")
-    if version.split(".")[0] != MAJOR_VERSION:
+    if version.partition(".")[0] != MAJOR_VERSION:
         raise Rejected("unsupported-version", f"eventVersion {ascii(version)[:40]}; {MAJOR_VERSION}.x is known")
-    kind = _kind(fields.text(entry, "eventName").removeprefix("s3:"))
+    kind = _kind(fields.text(entry, "eventName"))
     if kind is None:
         return None
-    told = fields.inner(entry, "s3", "object")
-    bucket, key = fields.text(fields.inner(entry, "s3", "bucket"), "name"), fields.text(told, "key")
+    told, bucket = fields.inner(entry, "s3", "object"), fields.inner(entry, "s3", "bucket")
+    name, key = fields.text(bucket, "name"), fields.text(told, "key")
     return Arrival(
         kind=kind,
-        uri=f"s3://{bucket}/{key if _is_raw(entry) else _decoded(key)}",
+        uri=f"s3://{name}/{key if _is_raw(entry, bucket) else _decoded(key)}",
         # VersityGW says 0 for multipart uploads and copies: a size of 0 is asked for again, whoever says it
         size=fields.size(told) or None,
         version=fields.mark(told, "eTag"),
@@ -41,8 +44,9 @@ def arrival(entry: Mapping[str, Any], record: Record) -> Arrival | None:
     )
 
 
+@lru_cache(64)
 def _kind(event_name: str) -> Kind | None:
-    match event_name.partition(":")[0]:
+    match event_name.removeprefix("s3:").partition(":")[0]:
         case "ObjectCreated":
             return "landed"
         case "ObjectRemoved":
@@ -51,18 +55,20 @@ def _kind(event_name: str) -> Kind | None:
             return None
 
 
-def _is_raw(entry: Mapping[str, Any]) -> bool:
+def _is_raw(entry: Mapping[str, Any], bucket: Mapping[str, Any]) -> bool:
     """Ceph and VersityGW send keys as they are, AWS and MinIO form-encode them.
 
     VersityGW calls itself aws:s3; its bucket ARN, with the key in it, gives it away.
     """
     if entry.get("eventSource") == "ceph:s3":
         return True
-    arn = fields.inner(entry, "s3", "bucket").get("arn")
+    arn = bucket.get("arn")
     return isinstance(arn, str) and arn.startswith("arn:aws:s3:::/")
 
 
 def _decoded(key: str) -> str:
+    if "%" not in key and "+" not in key:
+        return key
     try:
         return unquote_plus(key, errors="strict")
     except UnicodeDecodeError as error:

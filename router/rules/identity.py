@@ -1,11 +1,13 @@
 """What makes two announcements the same file: the source's id, the object, the version."""
 
-from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
+
+FOLDERS = 4096  # so many are remembered: those of one poll, and of the next
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Identity:
+class Identity(NamedTuple):
     """The primary key of a file. `version` is empty while no event or measurement has told it."""
 
     source_id: str
@@ -18,5 +20,9 @@ def object_key(uri: str) -> bytes:
 
     Keys of one folder lie side by side, so dated prefixes keep inserts in one part of the index.
     """
-    parent = uri.rpartition("/")[0]
-    return blake2b(parent.encode(), digest_size=4).digest() + blake2b(uri.encode(), digest_size=12).digest()
+    return _folder_key(uri.rpartition("/")[0]) + blake2b(uri.encode(), digest_size=12).digest()
+
+
+@lru_cache(FOLDERS)
+def _folder_key(folder: str) -> bytes:
+    return blake2b(folder.encode(), digest_size=4).digest()

@@ -1,8 +1,13 @@
-"""Which sources a URI belongs to. Nothing is asked of any storage before a URI has passed here."""
+"""Which sources a URI belongs to. Nothing is asked of any storage before a URI has passed here.
+
+What a URI's folder decides is decided once a folder: whether it is allowed, which sources' prefixes and globs lead
+there, and what these ask of a file's name. Files come in folders.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from wcmatch import glob
 
@@ -11,12 +16,27 @@ from schemas.config import Config
 from schemas.uris import UriError, checked_uri
 
 GLOB_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.FORCEUNIX | glob.CASE
+FOLDERS = 4096  # so many are remembered
+_ANY_NAME = "x"
+
+# Globs of which the part before the last `/` says which folders, and the part after it which names. A brace may hold
+# a `/`, a bracket or a backslash may hide one: such globs are asked about whole paths.
+_BY_FOLDER = re.compile(r"((?:[^{}\[\]\\]*/)?)([^{}\[\]\\/]*(?:\{[^{}\[\]\\/]*\}[^{}\[\]\\/]*)*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
+    """A source below its prefix: the folders and the names in them that it takes, or the whole paths."""
+
     source_id: str
-    names: Sequence[re.Pattern[str]]
+    folders: re.Pattern[str] | None
+    names: re.Pattern[str]
+
+
+class _Folder(NamedTuple):
+    """What is to be asked of a file in a folder: of each source what its URI must be like, from a column on."""
+
+    is_allowed: bool
+    asked: Sequence[tuple[str, int, re.Pattern[str]]]
 
 
 class Matcher:
@@ -26,11 +46,10 @@ class Matcher:
         self._allow = config.allow
         places: dict[str, list[_Place]] = {}
         for source in config.sources.values():
-            patterns, _ = glob.translate(source.from_.match, flags=GLOB_FLAGS)
-            names = [re.compile(pattern) for pattern in patterns]
-            places.setdefault(source.from_.path, []).append(_Place(source.id, names))
+            places.setdefault(source.from_.path, []).append(_place(source.id, source.from_.match))
         self._places: Mapping[str, Sequence[_Place]] = places
         self._lengths = sorted({len(path) for path in places})
+        self._known_folder = lru_cache(FOLDERS)(self._folder)
 
     def sources_of(self, uri: str) -> list[str]:
         """The ids of the sources that take this file, at least one.
@@ -44,17 +63,24 @@ class Matcher:
             raise Rejected("bad-uri", str(error)) from error
         if uri.endswith("/"):
             raise Rejected("bad-uri", f"{uri} is a folder; name a file")
-        if not any(uri.startswith(prefix) for prefix in self._allow):
+        folder = self._known_folder(uri[: uri.rindex("/") + 1])
+        if not folder.is_allowed:
             raise Rejected("not-allowed", f"{uri} is outside every prefix of `allow` ({', '.join(self._allow)})")
-        found = [
-            place.source_id
-            for prefix in self._prefixes(uri)
-            for place in self._places.get(prefix, ())
-            if any(name.match(uri[len(prefix) :]) for name in place.names)
-        ]
+        found = [source_id for source_id, begin, pattern in folder.asked if pattern.match(uri[begin:])]
         if not found:
             raise Rejected("no-source", f"{uri} matches no source's path and match{self._nearest(uri)}")
         return found
+
+    def _folder(self, folder: str) -> _Folder:
+        """Prefixes end with a `/`: whether a URI begins with one is a matter of its folder."""
+        asked: list[tuple[str, int, re.Pattern[str]]] = []
+        for prefix in self._prefixes(folder):
+            for place in self._places.get(prefix, ()):
+                if place.folders is None:
+                    asked.append((place.source_id, len(prefix), place.names))
+                elif place.folders.match(folder[len(prefix) :] + _ANY_NAME):
+                    asked.append((place.source_id, len(folder), place.names))
+        return _Folder(folder.startswith(self._allow), asked)
 
     def _nearest(self, uri: str) -> str:
         for prefix in reversed(self._prefixes(uri)):
@@ -64,4 +90,17 @@ class Matcher:
 
     def _prefixes(self, uri: str) -> Sequence[str]:
         """The prefixes of a URI that are as long as some source's path, the shortest first."""
-        return [uri[:length] for length in self._lengths]
+        return [uri[:length] for length in self._lengths if length <= len(uri)]
+
+
+def _place(source_id: str, match: str) -> _Place:
+    by_folder = _BY_FOLDER.fullmatch("**/*" if match == "**" else match)
+    if by_folder is None or not by_folder[2] or "**" in by_folder[2]:
+        return _Place(source_id, None, _compiled(match))
+    return _Place(source_id, _compiled(f"{by_folder[1]}*"), _compiled(by_folder[2]))
+
+
+def _compiled(match: str) -> re.Pattern[str]:
+    """A glob with braces is several patterns."""
+    patterns, _ = glob.translate(match, flags=GLOB_FLAGS)
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))

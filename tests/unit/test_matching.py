@@ -1,9 +1,12 @@
 """Which sources take a file, and why none does."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wcmatch import glob
 
 from router.errors import Rejected
-from router.rules.matching import Matcher
+from router.rules.matching import GLOB_FLAGS, Matcher
 from schemas.config import parse_config
 
 CONFIG = """
@@ -49,3 +52,40 @@ def test_a_refusal_names_its_reason(uri: str, reason: str, said: str) -> None:
 
     assert caught.value.reason == reason
     assert said in caught.value.detail
+
+
+GLOB_PARTS = [
+    "**",
+    "*",
+    "?",
+    "a",
+    "b",
+    "/",
+    ".",
+    ".csv",
+    "{a,b}",
+    "{a/b,c}",
+    "{",
+    "}",
+    "[ab]",
+    "[!a]",
+    "[",
+    "]",
+    "\\\\",
+    "!",
+]
+SEGMENTS = st.sampled_from(["a", "b", "ab", "a.csv", ".csv", ".a", "c", "[", "{", "a\\b", "..a"])
+
+
+@given(
+    st.lists(st.sampled_from(GLOB_PARTS), min_size=1, max_size=8).map("".join),
+    st.lists(st.lists(SEGMENTS, min_size=1, max_size=4).map("/".join), min_size=1, max_size=4),
+)
+def test_what_is_known_of_a_folder_changes_no_answer(match: str, names: list[str]) -> None:
+    text = CONFIG.replace('"**/*.csv"', "${MATCH}")
+    matcher = Matcher(parse_config(text, {"MATCH": "'" + match + "'"}))
+
+    for name in names:
+        uri = f"s3://landing/orders/{name}"
+        takes = glob.globmatch(name, match, flags=GLOB_FLAGS)
+        assert ("orders-v1" in matcher.sources_of(uri)) == takes, (match, name)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules.identity import object_key
-from schemas.uris import UriError, checked_uri, version_mark
+from schemas.uris import UriError, _checked_carefully, _is_plain, checked_uri, version_mark
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,21 @@ def test_a_key_may_hold_anything_that_can_be_read_again(uri: str) -> None:
 def test_what_cannot_be_read_or_leaves_its_folder_is_refused(uri: str, why: str) -> None:
     with pytest.raises(UriError, match=why):
         checked_uri(uri)
+
+
+PIECES = ["s3:", "file:", "//", "/", ".", "..", "a", "ü", "\x00", "\x80", "\u2028", "\ud800", " ", "%2F", "k" * 1020]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), st.sampled_from(["", "s3://", "s3://b/"]))
+def test_a_quick_look_passes_nothing_that_a_careful_one_refuses(rest: str, begin: str) -> None:
+    uri = begin + rest
+    if _is_plain(uri):
+        assert _checked_carefully(uri) == uri
+
+
+def test_the_uris_of_every_day_need_a_quick_look_only() -> None:
+    assert _is_plain("s3://landing/orders/2026/11/24/part-0001 (copy)+1.csv")
+    assert not _is_plain("file:///landing/a.csv")
 
 
 def test_etags_lose_their_quotes_and_weak_marks() -> None:
