@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -230,14 +231,15 @@ async def _stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
 
 def _record(record: "ConsumerRecord[Any, Any]") -> Record:
     return Record(
-        position=Position(record.topic, record.partition, record.offset),
-        key=record.key,
-        value=record.value,
-        headers=tuple((name, value or b"") for name, value in record.headers),
-        written=_moment(record.timestamp),
+        Position(record.topic, record.partition, record.offset),
+        record.key,
+        record.value,
+        tuple((name, value or b"") for name, value in record.headers) if record.headers else (),
+        _moment(record.timestamp),
     )
 
 
+@lru_cache(1024)
 def _moment(timestamp_ms: int) -> datetime:
     """A producer may have written any number there."""
     return datetime.fromtimestamp(min(max(timestamp_ms, 0), CLOCK_LIMIT_MS) / 1000, UTC)
