@@ -3,7 +3,9 @@
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
 """
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import unquote_plus
@@ -13,6 +15,7 @@ from router.notifications import fields
 from router.notifications.record import Arrival, Record
 
 MAJOR_VERSION = "2"
+_BARE_MARK = re.compile(r"[0-9a-f-]{1,200}")
 
 Kind = Literal["landed", "removed"]
 
@@ -24,6 +27,33 @@ def is_test(document: Mapping[str, Any]) -> bool:
 
 def arrival(entry: Any, record: Record) -> Arrival | None:
     """What one of `Records` announces; None for events that neither bring nor remove an object."""
+    return _usual_arrival(entry) or _any_arrival(entry, record)
+
+
+def _usual_arrival(entry: Any) -> Arrival | None:
+    """The arrival of an entry as nearly all are, with every field in its plainest form; None for all others."""
+    try:
+        bucket, told = entry["s3"]["bucket"]["name"], entry["s3"]["object"]
+        kind, key, size, mark = _kind(entry["eventName"]), told["key"], told["size"], told["eTag"]
+        landed = datetime.fromisoformat(entry["eventTime"])
+        is_usual = (
+            entry["eventVersion"].startswith("2.")
+            and type(bucket) is type(key) is str
+            and bucket != ""
+            and key != ""
+            and "%" not in key
+            and "+" not in key
+            and type(size) is int
+            and 0 < size <= fields.MAX_SIZE
+            and _BARE_MARK.fullmatch(mark)
+            and landed.tzinfo is UTC
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return Arrival(kind, f"s3://{bucket}/{key}", size, mark, landed) if kind and is_usual else None
+
+
+def _any_arrival(entry: Any, record: Record) -> Arrival | None:
     if not isinstance(entry, dict):
         raise Rejected("bad-field", f"{fields.shown(entry)} is not an object")
     version = fields.text(entry, "eventVersion")

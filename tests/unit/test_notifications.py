@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import Rejected
+from router.notifications import s3
 from router.notifications.decode import MAX_RECORD_BYTES, decode
 from router.notifications.record import Arrival, Position, Record
 from schemas.events import FileData, FileEvent
@@ -207,3 +208,39 @@ def test_no_field_of_an_s3_object_stops_the_decoder(where: str, field: str, valu
     document["Records"][0]["s3"][where][field] = value
 
     assert isinstance(decode(record(document)), list)
+
+
+ODD: dict[str, list[Any]] = {
+    "eventVersion": ["2.0", "2", "20", "3.1", "", 2],
+    "eventName": ["ObjectRemoved:Delete", "s3:ObjectCreated:Put", "ObjectCreated", "ObjectTagging:Put", "", []],
+    "eventTime": ["2026-11-24T12:00:00+01:00", "2026-11-24", "never", "", 5],
+    "eventSource": ["ceph:s3", "minio:s3"],
+}
+ODD_OBJECT: dict[str, list[Any]] = {
+    "key": ["a b", "a+b", "a%20b", "%ff", "ü/", "", 5, ["%"]],
+    "size": [0, 1, -1, 2**53, 2**53 + 1, True, 1.0, "1"],
+    "eTag": ['"ab"', 'W/"ab"', "ab-2", "", "a\x00", "ü", "a" * 1025, 5],
+}
+
+
+def changes(odd: dict[str, list[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the fields, each with a value of its list, or one that is no value at all."""
+    return st.fixed_dictionaries({}, optional={name: st.sampled_from([*values, None]) for name, values in odd.items()})
+
+
+@given(changes(ODD), changes(ODD_OBJECT), st.sampled_from(["b", "", 5, None]) | st.just("b"))
+def test_a_quick_look_at_an_entry_tells_what_a_careful_one_does(
+    fields: dict[str, Any], told: dict[str, Any], bucket: object
+) -> None:
+    entry = json.loads((SAMPLES / "aws_put.json").read_bytes())["Records"][0] | fields
+    entry["s3"]["object"] |= told
+    entry["s3"]["bucket"]["name"] = bucket
+
+    quick = s3._usual_arrival(entry)
+
+    assert quick is None or quick == s3._any_arrival(entry, record(None))
+
+
+def test_a_quick_look_is_enough_for_what_the_storages_send() -> None:
+    for name in ("aws_put.json", "minio_put.json"):
+        assert s3._usual_arrival(json.loads((SAMPLES / name).read_bytes())["Records"][0]) is not None
