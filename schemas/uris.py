@@ -22,10 +22,10 @@ def checked_uri(uri: str) -> str:
     Raises:
         UriError: no known scheme, no bucket, `.`, `..` or empty segments, control characters, too long.
     """
-    return uri if _is_plain(uri) else _checked_carefully(uri)
+    return uri if is_plain(uri) else _checked_carefully(uri)
 
 
-def _is_plain(uri: str) -> bool:
+def is_plain(uri: str) -> bool:
     """Whether a few quick looks are enough to know that it is in our form: true of nearly every URI there is."""
     return (
         uri.startswith("s3://")
@@ -35,6 +35,11 @@ def _is_plain(uri: str) -> bool:
         and uri.find("//", 4) < 0
         and "/." not in uri
     )
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether the name of a file makes of the folder of a plain URI another one, if that is not too long."""
+    return name != "" and name[0] != "." and name.isascii() and name.isprintable()
 
 
 def _checked_carefully(uri: str) -> str:

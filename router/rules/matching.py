@@ -13,7 +13,7 @@ from wcmatch import glob
 
 from router.errors import Rejected
 from schemas.config import Config
-from schemas.uris import UriError, checked_uri
+from schemas.uris import MAX_URI_BYTES, UriError, checked_uri, is_plain, is_plain_name
 
 GLOB_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.FORCEUNIX | glob.CASE
 FOLDERS = 4096  # so many are remembered
@@ -35,6 +35,7 @@ class _Place(NamedTuple):
 class _Folder(NamedTuple):
     """What is to be asked of a file in a folder: of each source what its URI must be like, from a column on."""
 
+    is_plain: bool
     is_allowed: bool
     asked: Sequence[tuple[str, int, re.Pattern[str]]]
 
@@ -57,22 +58,27 @@ class Matcher:
         Raises:
             Rejected: bad-uri, not-allowed or no-source.
         """
-        try:
-            checked_uri(uri)
-        except UriError as error:
-            raise Rejected("bad-uri", str(error)) from error
-        if uri.endswith("/"):
-            raise Rejected("bad-uri", f"{uri} is a folder; name a file")
-        folder = self._known_folder(uri[: uri.rindex("/") + 1])
-        if not folder.is_allowed:
+        if len(uri) > MAX_URI_BYTES:
+            _check(uri)  # before its folder is remembered
+        folder, _, name = uri.rpartition("/")
+        known = self._known_folder(folder)
+        if not (known.is_plain and is_plain_name(name)):
+            _check(uri)
+            if not name:
+                raise Rejected("bad-uri", f"{uri} is a folder; name a file")
+        if not known.is_allowed:
             raise Rejected("not-allowed", f"{uri} is outside every prefix of `allow` ({', '.join(self._allow)})")
-        found = [source_id for source_id, begin, pattern in folder.asked if pattern.match(uri[begin:])]
+        found = []
+        for source_id, begin, pattern in known.asked:  # a comprehension would be another call
+            if pattern.match(uri[begin:]):
+                found.append(source_id)
         if not found:
             raise Rejected("no-source", f"{uri} matches no source's path and match{self._nearest(uri)}")
         return found
 
     def _folder(self, folder: str) -> _Folder:
         """Prefixes end with a `/`: whether a URI begins with one is a matter of its folder."""
+        folder += "/"
         asked: list[tuple[str, int, re.Pattern[str]]] = []
         for prefix in self._prefixes(folder):
             for place in self._places.get(prefix, ()):
@@ -80,7 +86,7 @@ class Matcher:
                     asked.append((place.source_id, len(prefix), place.names))
                 elif place.folders.match(folder[len(prefix) :] + _ANY_NAME):
                     asked.append((place.source_id, len(folder), place.names))
-        return _Folder(folder.startswith(self._allow), asked)
+        return _Folder(is_plain(folder + _ANY_NAME), folder.startswith(self._allow), asked)
 
     def _nearest(self, uri: str) -> str:
         for prefix in reversed(self._prefixes(uri)):
@@ -91,6 +97,13 @@ class Matcher:
     def _prefixes(self, uri: str) -> Sequence[str]:
         """The prefixes of a URI that are as long as some source's path, the shortest first."""
         return [uri[:length] for length in self._lengths if length <= len(uri)]
+
+
+def _check(uri: str) -> None:
+    try:
+        checked_uri(uri)
+    except UriError as error:
+        raise Rejected("bad-uri", str(error)) from error
 
 
 def _place(source_id: str, match: str) -> _Place:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules.identity import object_key
-from schemas.uris import UriError, _checked_carefully, _is_plain, checked_uri, version_mark
+from schemas.uris import MAX_URI_BYTES, UriError, _checked_carefully, checked_uri, is_plain, is_plain_name, version_mark
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,21 @@ PIECES = ["s3:", "file:", "//", "/", ".", "..", "a", "ü", "\x00", "\x80", "\u20
 @given(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), st.sampled_from(["", "s3://", "s3://b/"]))
 def test_a_quick_look_passes_nothing_that_a_careful_one_refuses(rest: str, begin: str) -> None:
     uri = begin + rest
-    if _is_plain(uri):
+    if is_plain(uri):
         assert _checked_carefully(uri) == uri
 
 
+@given(st.lists(st.sampled_from([piece for piece in PIECES if "/" not in piece]), max_size=3).map("".join))
+def test_a_plain_name_in_a_plain_folder_is_plain(name: str) -> None:
+    folder = "s3://b/day/"
+
+    assert is_plain(folder + "x")
+    assert is_plain_name(name) <= (is_plain(folder + name) or len(folder + name) > MAX_URI_BYTES)
+
+
 def test_the_uris_of_every_day_need_a_quick_look_only() -> None:
-    assert _is_plain("s3://landing/orders/2026/11/24/part-0001 (copy)+1.csv")
-    assert not _is_plain("file:///landing/a.csv")
+    assert is_plain("s3://landing/orders/2026/11/24/part-0001 (copy)+1.csv")
+    assert not is_plain("file:///landing/a.csv")
 
 
 def test_etags_lose_their_quotes_and_weak_marks() -> None:
