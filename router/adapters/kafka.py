@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from router.errors import Transient
-from router.notifications.record import Position, Record
+from router.notifications.record import Position, Record, made
 from router.rules.completion import OutgoingEvent
 
 KAFKA_TROUBLE = (KafkaError, OSError, TimeoutError)
@@ -230,13 +230,9 @@ async def _stopped(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
 
 
 def _record(record: "ConsumerRecord[Any, Any]") -> Record:
-    return Record(
-        Position(record.topic, record.partition, record.offset),
-        record.key,
-        record.value,
-        tuple((name, value or b"") for name, value in record.headers) if record.headers else (),
-        _moment(record.timestamp),
-    )
+    position = made(Position, (record.topic, record.partition, record.offset))
+    headers = tuple((name, value or b"") for name, value in record.headers) if record.headers else ()
+    return made(Record, (position, record.key, record.value, headers, _moment(record.timestamp), None))
 
 
 @lru_cache(1024)

@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from router.errors import Rejected
 from router.notifications import fields
-from router.notifications.record import Arrival, Record
+from router.notifications.record import Arrival, Record, made
 
 MAJOR_VERSION = "2"
 _BARE_MARK = re.compile(r"[0-9a-f-]{1,200}")
@@ -50,7 +50,7 @@ def _usual_arrival(entry: Any) -> Arrival | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    return Arrival(kind, f"s3://{bucket}/{key}", size, mark, landed) if kind and is_usual else None
+    return made(Arrival, (kind, f"s3://{bucket}/{key}", size, mark, landed)) if kind and is_usual else None
 
 
 def _any_arrival(entry: Any, record: Record) -> Arrival | None:
