@@ -1,11 +1,12 @@
 """Kafka by aiokafka: a consumer group's records, and a publisher that waits for all replicas."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
@@ -23,7 +24,8 @@ STOP_SECONDS = 5
 START_SECONDS = 60  # a group may take its time to form
 
 T = TypeVar("T")
-RECORDS_A_POLL = 2000
+Polled: TypeAlias = dict[TopicPartition, tuple[int, int]]  # first polled, next to poll
+RECORDS_A_POLL = 5000
 # More than any record the broker takes by default: a bigger one is still fetched, alone.
 FETCH_BYTES = 8 * 1024 * 1024
 CLOCK_LIMIT_MS = 253_402_300_799_000  # the year 9999
@@ -37,13 +39,13 @@ class KafkaSource:
         self._group = group
         self._topics = topics
         self._consumer: AIOKafkaConsumer | None = None
-        self._uncommitted: dict[TopicPartition, tuple[int, int]] = {}  # first polled, next to poll
+        self._uncommitted: deque[Polled] = deque()
         self._idle_polls = 0
         self._careful = False
 
     async def poll(self) -> Sequence[Record]:
-        """Up to 2,000 records, or none after half a second; those of the last poll again if they were not committed."""
-        try:
+        """Up to 5,000 records, or none after half a second; first those again that were polled and not committed."""
+        async with self._beginning_anew_after_trouble():
             consumer = self._consumer or await self._start()
             self._rewind(consumer)
             if self._careful:
@@ -52,6 +54,20 @@ class KafkaSource:
             self._idle_polls = 0 if found else self._idle_polls + 1
             if self._idle_polls == IDLE_POLLS:
                 await self._check(consumer)
+        return self._taken(found)
+
+    async def poll_ahead(self) -> Sequence[Record]:
+        """The same, of what aiokafka has fetched already."""
+        if self._consumer is None or self._careful:
+            return []
+        async with self._beginning_anew_after_trouble():
+            found = await _within(CHECK_SECONDS, self._consumer.getmany(max_records=RECORDS_A_POLL))
+        return self._taken(found)
+
+    @asynccontextmanager
+    async def _beginning_anew_after_trouble(self) -> AsyncIterator[None]:
+        try:
+            yield
         except UnicodeDecodeError as error:
             await self.close()
             self._careful = True
@@ -59,14 +75,13 @@ class KafkaSource:
         except KAFKA_TROUBLE as error:
             await self.close()
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
-        return self._taken(found)
 
     async def commit(self) -> None:
         """What another consumer owns by now is not committed: it reads those records again, which changes nothing."""
-        if self._consumer is None:
+        if self._consumer is None or not self._uncommitted:
             return
         owned = self._consumer.assignment()
-        offsets = {partition: end for partition, (_, end) in self._uncommitted.items() if partition in owned}
+        offsets = {partition: end for partition, (_, end) in self._uncommitted[0].items() if partition in owned}
         try:
             if offsets:
                 await _within(CHECK_SECONDS, self._consumer.commit(offsets))
@@ -74,7 +89,7 @@ class KafkaSource:
             pass  # the group has been dealt anew: whoever owns the partitions begins at the last commit
         except KAFKA_TROUBLE as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
-        self._uncommitted.clear()
+        self._uncommitted.popleft()
 
     async def close(self) -> None:
         """Leave the group. What was polled and not committed is read again."""
@@ -110,7 +125,7 @@ class KafkaSource:
             except UnicodeDecodeError as error:
                 offset = await consumer.position(partition)
                 consumer.seek(partition, offset + 1)
-                self._uncommitted[partition] = (offset, offset + 1)
+                self._uncommitted.append({partition: (offset, offset + 1)})
                 self._careful = False
                 position = Position(partition.topic, partition.partition, offset)
                 return [Record(position, None, None, (), datetime.now(UTC), unreadable=f"its headers: {error}")]
@@ -119,17 +134,18 @@ class KafkaSource:
         return []
 
     def _taken(self, found: "Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]") -> Sequence[Record]:
-        for partition, records in found.items():
-            self._uncommitted[partition] = (records[0].offset, records[-1].offset + 1)
+        if found:
+            ends = {partition: (records[0].offset, records[-1].offset + 1) for partition, records in found.items()}
+            self._uncommitted.append(ends)
         return [_record(record) for records in found.values() for record in records]
 
     def _rewind(self, consumer: AIOKafkaConsumer) -> None:
         """What was polled and not committed was not recorded either: the next commit must not skip it."""
         owned = consumer.assignment()
-        for partition, (first, _) in self._uncommitted.items():
-            if partition in owned:
-                consumer.seek(partition, first)
-        self._uncommitted.clear()
+        while self._uncommitted:  # the newest first: where the oldest began is where to go on
+            for partition, (first, _) in self._uncommitted.pop().items():
+                if partition in owned:
+                    consumer.seek(partition, first)
 
     async def _check(self, consumer: AIOKafkaConsumer) -> None:
         """A silent consumer: is the broker there, and is there really nothing?
