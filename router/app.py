@@ -18,21 +18,26 @@ from router.adapters.postgres.batches import PostgresBatches
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.outbox import PostgresOutbox
+from router.adapters.postgres.requests import PostgresRequests
 from router.adapters.prefect import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.errors import Transient
 from router.ports import Clock
 from router.rules.matching import Matcher
+from router.rules.requests import Permissions
+from router.rules.sizing import Sizing
 from router.settings import Settings
 from router.stages.discovery import DiscoveryStage
 from router.stages.intake import IntakeStage
+from router.stages.listing import ListingStage
 from router.stages.publication import PublicationStage
+from router.stages.requests import RequestsStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
-from schemas.config import Config
+from schemas.config import REQUESTS_TOPIC, Config
 
-ARRIVALS_GROUP = "autoloader-arrivals"
+ARRIVALS_GROUP, REQUESTS_GROUP = "autoloader-arrivals", "autoloader-requests"
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 STUCK_SECONDS = 120.0
@@ -114,14 +119,25 @@ async def run(settings: Settings, config: Config) -> None:
     lease = PostgresLease(database, settings.holder)
     runs = PrefectRuns(settings.prefect_api_url, settings.prefect_ui_url, settings.prefect_headers)
     source = KafkaSource(settings.kafka_bootstrap_servers, ARRIVALS_GROUP, sorted(config.arrival_topics))
+    asked = KafkaSource(settings.kafka_bootstrap_servers, REQUESTS_GROUP, [REQUESTS_TOPIC])
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
 
-    arrivals = PostgresArrivals(database)
-    settlement = SettlementStage(PostgresAttempts(database), runs, config.start_deadline)
+    arrivals, requests, store = PostgresArrivals(database), PostgresRequests(database), ObjectStore()
+    sizing, permissions = Sizing(config), Permissions(config, Matcher(config))
+    settlement = SettlementStage(
+        PostgresAttempts(database),
+        requests,
+        runs,
+        permissions=permissions,
+        sizing=sizing,
+        start_deadline=config.start_deadline,
+    )
     stages: list[Stage] = [
-        IntakeStage(source, arrivals, Matcher(config), config.arrival_topics),
-        DiscoveryStage(ObjectStore(), arrivals),
-        SchedulingStage(config, PostgresBatches(database, lease), runs, clock),
+        IntakeStage(source, arrivals, Matcher(config, for_events=True), sizing, config.arrival_topics),
+        RequestsStage(asked, requests, permissions),
+        DiscoveryStage(store, arrivals, sizing),
+        ListingStage(store, requests, permissions, sizing),
+        SchedulingStage(config, PostgresBatches(database, lease), runs, clock, sizing),
         settlement,
         PublicationStage(PostgresOutbox(database, lease), publisher),
     ]
@@ -150,6 +166,7 @@ async def run(settings: Settings, config: Config) -> None:
     finally:
         server.close()
         await source.close()
+        await asked.close()
         await publisher.close()
         await runs.close()
         with suppress(Transient):

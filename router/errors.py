@@ -22,6 +22,11 @@ Reason = Literal[
     "not-allowed",
     "no-source",
     "missing-object",
+    "bad-request",
+    "request-id-taken",
+    "unknown-source",
+    "unknown-target",
+    "producer-not-allowed",
 ]
 
 

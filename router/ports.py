@@ -6,27 +6,32 @@ Every method may raise `Transient`. Ledger methods are one transaction each.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from router.errors import Transient
 from router.notifications.record import Position, Record
+from router.notifications.requests import Request
 from router.rules.completion import EndedBatch, OutgoingEvent, Settlement
 from router.rules.identity import Identity
 from router.rules.recovery import Again, Close, OpenAttempt, RunState, Void
+from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.scheduling import Backlog, WaitingFile
+from router.rules.sizing import Place
 from schemas.config import Lane
-from schemas.manifest import AttemptKind, Manifest
+from schemas.events import RequestKind
+from schemas.manifest import AttemptKind, Manifest, ManifestFile
+from schemas.report import Preview
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """An arrival of one source; what its event did not tell is None."""
+class Announced(NamedTuple):
+    """An arrival of one source; what its event did not tell is None, and so is then its place."""
 
     identity: Identity
     uri: str
     size: int | None
     landed: datetime
     position: Position
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +63,29 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What measuring an arrival gave: the object, None when it is not there, or why the storage did not answer."""
+    """What measuring an arrival gave: the object and where it waits, or why the storage did not answer.
+
+    Neither: it is not there.
+    """
 
     arrival: Announced
     found: Measured | None = None
+    place: Place | None = None
     trouble: str | None = None
     letter: OutgoingEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A batch as it is cut, with its first attempt."""
+    """A batch as it is cut, with its first attempt. A preview has a request, and no files."""
 
     id: str
     lane: Lane
+    size_class: int
+    job_variables: Mapping[str, str]
     manifest: Manifest
-    files: Sequence[WaitingFile]
+    files: Sequence[WaitingFile] = ()
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,89 @@ class DueBatch:
     id: str
     n: int
     lane: Lane
+    source_id: str
+    size_class: int
     kind: AttemptKind
+
+
+@dataclass(frozen=True, slots=True)
+class DuePreview:
+    """A preview that was asked for and has no batch yet."""
+
+    request_id: str
+    source_id: str
+    file: ManifestFile
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRequest:
+    """A request that may be carried out, with the id of the source it names; or how it ends, being refused.
+
+    `taken` is its dead letter for the case that another producer has used its id.
+    """
+
+    request: Request
+    taken: OutgoingEvent
+    source_id: str | None = None
+    refusal: RequestEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A request whose files are not all known: the next of those it names, or the prefix and how far that is listed.
+
+    A retry or a cancel has neither: `source_ids` are those whose files it is about.
+    """
+
+    id: str
+    kind: RequestKind
+    producer: str
+    source_id: str | None
+    reload: bool
+    files: Sequence[str] = ()
+    prefix: str | None = None
+    cursor: str | None = None
+    source_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that a request asks for, as the storage has it."""
+
+    identity: Identity
+    uri: str
+    size: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What listing a part of a request gave; with `is_all` nothing of it is left to be listed."""
+
+    request_id: str
+    files: Sequence[FoundFile] = ()
+    missing: Sequence[str] = ()
+    cursor: str | None = None
+    is_all: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object below a prefix."""
+
+    uri: str
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPreview:
+    """A preview whose run has looked."""
+
+    batch: str
+    n: int
+    request: FinishedRequest
+    preview: Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +205,13 @@ class Source(Protocol):
     """Records of a consumer group."""
 
     async def poll(self) -> Sequence[Record]:
-        """Those that have come, or none after a moment."""
+        """Those after the last commit, or none after a moment."""
+
+    async def poll_ahead(self) -> Sequence[Record]:
+        """Those after the last poll, as far as they are here already; it takes a commit of its own."""
 
     async def commit(self) -> None:
-        """All that `poll` has returned is taken care of."""
+        """All that the oldest poll not committed yet has returned is taken care of."""
 
 
 class ArrivalLedger(Protocol):
@@ -143,25 +240,28 @@ class BatchLedger(Lease, Protocol):
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         """Attempts whose run may not have been created yet, the oldest first."""
 
-    async def due_batches(self, limit: int) -> Sequence[DueBatch]:
-        """Batches that wait for their next attempt."""
+    async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
+        """Batches that wait for their next attempt in a lane, the longest due first."""
 
-    async def in_flight(self, lane: Lane) -> int:
-        """Open attempts of a lane."""
+    async def in_flight(self) -> Mapping[Lane, int]:
+        """Open attempts by lane; a lane without any may be left out."""
 
-    async def busy_sources(self, lane: Lane) -> frozenset[str]:
-        """Sources with an open batch in a lane."""
+    async def busy(self) -> frozenset[tuple[str, Lane]]:
+        """Sources with an open batch, and the lane of that; previews do not count."""
 
-    async def backlogs(self, source_ids: Sequence[str]) -> Sequence[Backlog]:
-        """Those sources that have files waiting."""
+    async def backlogs(self) -> Sequence[Backlog]:
+        """The lines that have files waiting, of sources that are not paused: found without looking at the files."""
 
-    async def waiting(self, source_id: str, limit: int) -> Sequence[WaitingFile]:
-        """A source's waiting files, the longest waiting first."""
+    async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
+        """The first of a line: what a person asked for, then the earliest landed."""
+
+    async def previews(self, limit: int) -> Sequence[DuePreview]:
+        """Previews to be begun, the oldest first."""
 
     async def cut(self, batch: NewBatch, epoch: int) -> Submission | None:
-        """Write a batch and its first attempt; None when its files are no longer waiting. Raises LeaseLost."""
+        """Write a batch and its first attempt; None when there is nothing left to be in it. Raises LeaseLost."""
 
-    async def attempt(self, due: DueBatch, epoch: int) -> Submission | None:
+    async def attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
         """Write the next attempt of a batch; None when there is one already. Raises LeaseLost."""
 
     async def submitted(self, submission: Submission, run_id: str) -> None:
@@ -178,10 +278,56 @@ class AttemptLedger(Protocol):
         """A batch whose run has reported; None when it is settled already."""
 
     async def settle(self, settlement: Settlement) -> bool:
-        """End the batch, its files and its attempt, and put the event into the outbox; False when it was ended."""
+        """End the batch, its files and its attempt, and put the event into the outbox; False when it was ended.
+
+        What was learned of the source is kept.
+        """
+
+    async def previewed(self, batch: str, n: int) -> EndedPreview | None:
+        """A preview whose run has looked, or, with a reason, failed; None when it is settled already."""
+
+    async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
+        """End the preview with its request, and put the event into the outbox; False when it was ended."""
 
     async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """End an attempt, and say when its batch goes on; False when the attempt has ended or was claimed meanwhile."""
+
+
+class RequestLedger(Protocol):
+    """The ledger of requests: `request` and `request_file`."""
+
+    async def record_requests(self, requests: Sequence[AskedRequest], letters: Sequence[OutgoingEvent]) -> int:
+        """Take in what was asked; says how many were new.
+
+        A known id asks for nothing new; if its request has ended, its completion event goes out once more.
+        """
+
+    async def to_list(self) -> Unlisted | None:
+        """A request whose listing is due; it is given to one caller for a minute."""
+
+    async def found(self, found: Found, *, reload: bool) -> int:
+        """Files of a request; says how many of them now wait to be loaded because of it.
+
+        What waits already is moved to its new place. What has ended waits anew, but what is loaded only to be reloaded.
+        """
+
+    async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+        """All that the request is about and was not loaded waits anew; in its own lane where that is pinned."""
+
+    async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
+        """What waits of all that the request is about has failed, an open batch is closing; says how many files."""
+
+    async def put_off(self, request_id: str, trouble: str) -> None:
+        """Its listing goes on later."""
+
+    async def finished(self, limit: int) -> Sequence[FinishedRequest]:
+        """Open requests that are at their end: all is listed and none of their files is open, or their time is over."""
+
+    async def end(self, end: RequestEnd) -> bool:
+        """End it, and put the event into the outbox; False when it was ended. What it asked for and waits is given up.
+
+        For a request that finished there is no such file.
+        """
 
 
 class OutboxLedger(Lease, Protocol):
@@ -199,6 +345,9 @@ class Store(Protocol):
 
     async def measure(self, uri: str) -> Measured | None:
         """The object's version and size; None when it is not there."""
+
+    async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
+        """The objects below a prefix in the order of their URIs, after `cursor`; fewer than `limit`: that is all."""
 
 
 class Runs(Protocol):

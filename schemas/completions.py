@@ -1,17 +1,22 @@
 """What goes out: completion events and dead letters, CloudEvents 1.0 in structured JSON.
 
-They grow, and never change meaning. The `id` is the same on every repetition. Keys on Kafka: the table of a completion,
-the topic and partition of a dead letter.
+They grow, and never change meaning. The `id` is the same on every repetition. Keys on Kafka: the table of a batch's
+completion, the id of a request's, topic and partition of a dead letter; what has one key keeps its order.
 """
 
 from datetime import datetime
 from typing import Literal
 
 from schemas.base import Wire
-from schemas.report import FileOutcome, SchemaChange, Snapshot
+from schemas.events import RequestKind
+from schemas.report import FileOutcome, Preview, SchemaChange, Snapshot
 
 BatchOutcome = Literal["loaded", "partly-loaded", "nothing-loaded", "failed"]
+RequestOutcome = Literal[
+    "loaded", "partly-loaded", "nothing-loaded", "previewed", "cancelled", "expired", "done", "failed", "rejected"
+]
 MAX_FILES_NAMED = 100
+MAX_REQUESTS_NAMED = 100
 MAX_CHANGES_NAMED = 100
 
 
@@ -23,10 +28,14 @@ class SourceName(Wire):
 
 
 class Counts(Wire):
-    """Sums over the batch; `bytes` as they landed."""
+    """Sums over the batch; `bytes` as they landed. `files_not_loaded` sums those that ended otherwise."""
 
     files_loaded: int
     files_not_loaded: int
+    files_quarantined: int = 0
+    files_missing: int = 0
+    files_superseded: int = 0
+    files_failed: int = 0
     rows: int
     bytes: int
 
@@ -51,24 +60,88 @@ class Run(Wire):
     url: str | None
 
 
+class StillWaiting(Wire):
+    """What of the source waits after this batch, counted up to 10,000 files (`or_more`: it may be more)."""
+
+    files: int
+    bytes: int
+    or_more: bool = False
+
+
+class RequestProgress(Wire):
+    """How far a request that asked for files of this batch has come; its own completion event is the final word."""
+
+    id: str
+    state: Literal["open", "complete"]
+    files_done: int
+    files_total: int | None = None
+
+
 class BatchCompletion(Wire):
     """The `data` of `autoloader.batch.<outcome>.v1`.
 
     At most 100 files are named, those not loaded first; `files_truncated` says whether there are more. At most 100
     schema changes are named. So an event stays below a megabyte, Kafka's usual limit. `seconds`: `landed_to_cut`,
     `cut_to_submit`, `submit_to_start`, `load`, `landed_to_queryable`, and the flow's own steps.
+
+    `complete_through`: every file of the source that landed before it, and was announced by now, is in the table or
+    was named as not loadable.
     """
 
     outcome: BatchOutcome
     reason: str | None
     source: SourceName
+    requests: tuple[RequestProgress, ...] = ()
     table: str
     snapshot: Snapshot | None
     schema_changes: tuple[SchemaChange, ...]
     counts: Counts
+    complete_through: datetime | None = None
+    still_waiting: StillWaiting | None = None
     files: tuple[CompletedFile, ...]
     files_truncated: bool
     run: Run
+    seconds: dict[str, float]
+
+
+class RequestCounts(Wire):
+    """Sums over the files asked for. `files_already_loaded` were in the table before and are not loaded again."""
+
+    files: int
+    files_loaded: int
+    files_already_loaded: int
+    files_not_loaded: int
+    rows: int
+
+
+class RequestedFile(Wire):
+    """How one file asked for ended; `waiting` and `in-flight` only when the request ended before it."""
+
+    uri: str
+    version: str | None
+    outcome: FileOutcome | Literal["failed", "removed", "already-loaded", "waiting", "in-flight"]
+    rows: int = 0
+    reason: str | None = None
+    batch: str | None = None
+
+
+class RequestCompletion(Wire):
+    """The `data` of `autoloader.request.<outcome>.v1`: one for each request, whatever becomes of it.
+
+    At most 100 files are named, those not loaded first. A cancel counts as loaded what was in the table already, as
+    not loaded what it gave up. `done`: a cancel was carried out.
+    """
+
+    request: str
+    kind: RequestKind
+    producer: str
+    outcome: RequestOutcome
+    reason: str | None
+    source: SourceName | None
+    counts: RequestCounts
+    files: tuple[RequestedFile, ...]
+    files_truncated: bool
+    preview: Preview | None = None
     seconds: dict[str, float]
 
 
@@ -99,4 +172,4 @@ class CloudEvent(Wire):
     subject: str
     time: datetime
     datacontenttype: str = "application/json"
-    data: BatchCompletion | DeadLetter
+    data: BatchCompletion | RequestCompletion | DeadLetter

@@ -16,6 +16,7 @@ from schemas.base import Strict
 from schemas.uris import UriError, checked_uri
 
 ARRIVALS_TOPIC = "ingestion.file-arrivals"
+REQUESTS_TOPIC = "ingestion.requests"
 COMPLETIONS_TOPIC = "ingestion.completions"
 DEAD_LETTERS_TOPIC = "ingestion.dead-letters"
 
@@ -89,12 +90,23 @@ class Format(Strict):
             raise ValueError("name exactly one format: csv, json or parquet")
         return self
 
+    @property
+    def kind(self) -> Literal["csv", "json", "parquet"]:
+        """Which one."""
+        return "csv" if self.csv is not None else "json" if self.json_lines is not None else "parquet"
+
 
 class From(Strict):
-    """Where a source's files land: a prefix, and a glob below it (`*` within a folder, `**` across)."""
+    """Where a source's files land: a prefix, and a glob below it (`*` within a folder, `**` across).
+
+    With `trigger: requests` files are loaded only when somebody asks; `producers` names who may ask (the `source` of
+    their events), everybody when it is empty.
+    """
 
     path: Prefix
     match: str = "**"
+    trigger: Literal["events", "requests"] = "events"
+    producers: tuple[str, ...] = ()
 
     _path = field_validator("path")(_prefix)
 
@@ -114,16 +126,51 @@ class Columns(Strict):
 
 
 class BatchLimits(Strict):
-    """When a batch is cut: at this many files or this many bytes, whichever comes first."""
+    """When a batch is cut: at this many files or this many estimated bytes, whichever comes first.
+
+    With `min_wait` a batch that is not full waits until its first file was accepted so long ago: later, but fewer runs.
+    """
 
     max_files: int = Field(1000, ge=1, le=10_000)
     max_bytes: ByteSize = Field(ByteSize(2 * 1024**3), gt=0)
+    min_wait: Duration = timedelta(0)
+
+
+class SizeClass(Strict):
+    """What a run in Kubernetes gets, as requests and limits alike."""
+
+    cpu: int = Field(ge=1)
+    memory: ByteSize = Field(gt=0)
+
+
+class LanePin(Strict):
+    """All of a source's batches go into this lane; `cpu` and `memory` are for a lane in Kubernetes."""
+
+    pin: Lane
+    cpu: int | None = Field(None, ge=1)
+    memory: ByteSize | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.cpu is None) != (self.memory is None):
+            raise ValueError("write both cpu and memory, e.g. cpu: 16, memory: 64GiB, or neither")
+        if self.cpu is not None and self.pin != "high-memory":
+            raise ValueError("cpu and memory are for pin: high-memory; the other lanes share their workers")
+        return self
+
+    @property
+    def size(self) -> SizeClass | None:
+        """What was written of it."""
+        if self.cpu is None or self.memory is None:
+            return None
+        return SizeClass(cpu=self.cpu, memory=self.memory)
 
 
 class SourceConfig(Strict):
     """One source: files that land below a prefix, loaded into one table.
 
-    `id` is the identity of everything recorded of it: rename the source freely, never its id.
+    `id` is the identity of everything recorded of it: rename the source freely, never its id. `weight` is its share
+    of a lane that is full.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -132,6 +179,8 @@ class SourceConfig(Strict):
     columns: Columns = Field(Columns(), alias="schema")
     into: Into
     batch: BatchLimits = BatchLimits()
+    weight: float = Field(1, gt=0, le=1000)
+    lane: LanePin | None = None
 
 
 class Pool(Strict):
@@ -153,11 +202,26 @@ class LaneConfig(Strict):
         return self.workers * self.slots_per_worker
 
 
+class HighMemory(LaneConfig):
+    """The lane of what is estimated to be big or slow, and of what ran out of memory: the next class each time."""
+
+    pool: Pool = Pool(type="kubernetes")
+    above: ByteSize = Field(ByteSize(10 * 1024**3), gt=0)
+    longer_than: Duration = timedelta(hours=1)
+    classes: tuple[SizeClass, ...] = Field(
+        (
+            SizeClass(cpu=8, memory=ByteSize(32 * 1024**3)),
+            SizeClass(cpu=16, memory=ByteSize(64 * 1024**3)),
+        ),
+        min_length=1,
+    )
+
+
 class Lanes(Strict):
     """The three lanes; what is left out has these defaults."""
 
     default: LaneConfig = LaneConfig()
-    high_memory: LaneConfig = Field(LaneConfig(pool=Pool(type="kubernetes")), alias="high-memory")
+    high_memory: HighMemory = Field(HighMemory(), alias="high-memory")
     priority: LaneConfig = LaneConfig()
 
     def of(self, lane: Lane) -> LaneConfig:
@@ -177,13 +241,19 @@ class TopicConfig(Strict):
 
 
 class Config(Strict):
-    """The whole of `autoloader.yaml`."""
+    """The whole of `autoloader.yaml`.
+
+    A table gets `commit_burst` commits at once and then one each `commit_interval`, so that a steady trickle does not
+    make a snapshot a second. What a person asked for is not held up.
+    """
 
     version: Literal[1]
     allow: tuple[Prefix, ...] = Field(min_length=1)
     topics: dict[str, TopicConfig] = {}
     lanes: Lanes = Lanes()
     start_deadline: Duration = timedelta(minutes=15)
+    commit_interval: Duration = timedelta(seconds=10)
+    commit_burst: int = Field(5, ge=1)
     sources: dict[str, SourceConfig] = Field(min_length=1)
 
     @field_validator("allow")

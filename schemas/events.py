@@ -1,4 +1,4 @@
-"""What comes in: our own events, CloudEvents 1.0 on the topic `ingestion.file-arrivals`.
+"""What comes in: our own events, CloudEvents 1.0, on the topics `ingestion.file-arrivals` and `ingestion.requests`.
 
 A producer writes e.g.
 
@@ -6,12 +6,18 @@ A producer writes e.g.
      "time": "2026-11-24T13:39:02Z", "data": {"uri": "s3://landing/orders/2026/11/24/part-0001.csv"}}
 
 with `size` (bytes) and `etag` in `data` where it knows them: what it leaves out is asked of the storage.
+
+A request is such an event too: `autoloader.load.requested.v1`, `.preview.`, `.retry.` or `.cancel.`. Its `id` is the
+request's, chosen by the producer: the same id again asks for nothing new, and is answered by the first outcome. Its
+`source` is the producer's name, which a source of the configuration may demand.
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
-from schemas.base import Wire
+from pydantic import Field, model_validator
+
+from schemas.base import Strict, Wire
 
 
 class FileData(Wire):
@@ -35,3 +41,75 @@ class FileEvent(Wire):
     def to_json(self) -> str:
         """As it is written to Kafka, without what is not known."""
         return self.model_dump_json(exclude_none=True)
+
+
+MAX_FILES_ASKED = 10_000
+
+
+class LoadAsked(Strict):
+    """The `data` of `autoloader.load.requested.v1`: files by URI, or all below a prefix, of one source.
+
+    `source` is the name or the id of a source in the configuration. What is loaded already is skipped, or loaded again
+    with `if_loaded: reload` (which appends its rows once more). After the deadline what still waits is given up.
+    """
+
+    source: str
+    files: tuple[str, ...] = Field((), max_length=MAX_FILES_ASKED)
+    prefix: str | None = None
+    if_loaded: Literal["skip", "reload"] = "skip"
+    deadline: datetime | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.files) == (self.prefix is not None):
+            raise ValueError("write either files (a list of URIs) or prefix (one URI that ends with a slash)")
+        return self
+
+
+class PreviewAsked(Strict):
+    """The `data` of `autoloader.preview.requested.v1`: the first rows of one file, as a load would read them."""
+
+    source: str
+    file: str
+    rows: int = Field(20, ge=1, le=100)
+
+
+class Targets(Strict):
+    """What a retry or a cancel is about: one of these."""
+
+    files: tuple[str, ...] = Field((), max_length=MAX_FILES_ASKED)
+    batch: str | None = None
+    request: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if sum((bool(self.files), self.batch is not None, self.request is not None)) != 1:
+            raise ValueError("write one of files (a list of URIs), batch and request (an id)")
+        return self
+
+
+class RetryAsked(Targets):
+    """The `data` of `autoloader.retry.requested.v1`: load again what was not loaded (failed, quarantined, missing)."""
+
+
+class CancelAsked(Targets):
+    """The `data` of `autoloader.cancel.requested.v1`: give up what is not in the table yet."""
+
+
+Asked = LoadAsked | PreviewAsked | RetryAsked | CancelAsked
+RequestKind = Literal["load", "preview", "retry", "cancel"]
+
+
+class RequestEvent(Wire):
+    """`autoloader.<kind>.requested.v1`."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: str
+    time: datetime
+    data: LoadAsked | PreviewAsked | RetryAsked | CancelAsked
+
+    def to_json(self) -> str:
+        """As it is written to Kafka, without what was left out."""
+        return self.model_dump_json(exclude_none=True, exclude_defaults=False)

@@ -5,21 +5,7 @@ from typing import Literal
 from schemas.base import Wire
 from schemas.config import Columns, Format
 
-AttemptKind = Literal["load", "close"]
-
-
-class Manifest(Wire):
-    """One batch, fixed when it is cut, so that a later change of the config does not change it.
-
-    Stored as `batch.manifest`.
-    """
-
-    source_id: str
-    source_name: str
-    table: str
-    format: Format
-    columns: Columns = Columns()
-    partition: tuple[str, ...] = ()
+AttemptKind = Literal["load", "close", "preview"]
 
 
 class ManifestFile(Wire):
@@ -28,3 +14,25 @@ class ManifestFile(Wire):
     uri: str
     version: str
     size: int
+
+
+class Glance(Wire):
+    """What a preview looks at: the first rows of one file. Nothing is loaded."""
+
+    file: ManifestFile
+    rows: int
+
+
+class Manifest(Wire):
+    """One batch, fixed when it is cut, so that a later change of the config does not change it.
+
+    Stored as `batch.manifest`. With a `glance` it is a preview, and has no files in the ledger.
+    """
+
+    source_id: str
+    source_name: str
+    table: str
+    format: Format
+    columns: Columns = Columns()
+    partition: tuple[str, ...] = ()
+    glance: Glance | None = None

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from schemas.base import Wire
 
 FileOutcome = Literal["loaded", "quarantined", "missing", "superseded"]
-Cause = Literal["infrastructure", "out-of-memory", "wrong-data", "crash"]
+Cause = Literal["infrastructure", "out-of-memory", "wrong-data", "crash", "cancelled"]
 
 
 MAX_REASON_LETTERS = 1000
@@ -68,3 +68,23 @@ class Closed(Wire):
 
     cause: Cause
     reason: Reason
+
+
+class PreviewColumn(Wire):
+    """A column as a load would read it; `type` in Spark's SQL."""
+
+    name: Reason
+    type: Reason
+
+
+class Preview(Wire):
+    """The first rows of a file, each a list of its values as text in the order of the columns; None is no value.
+
+    Values are cut to 200 letters and columns to 100, so that it fits a Kafka record. `truncated`: something was cut,
+    or the file has more rows. `refused` says why the file cannot be read; there are no columns then.
+    """
+
+    columns: tuple[PreviewColumn, ...] = ()
+    rows: tuple[tuple[str | None, ...], ...] = ()
+    truncated: bool = False
+    refused: Reason | None = None

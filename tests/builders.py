@@ -11,9 +11,10 @@ from router.rules.completion import OutgoingEvent, Settlement
 from router.rules.identity import Identity, object_key
 from router.rules.recovery import OpenAttempt
 from router.rules.scheduling import WaitingFile
+from router.rules.sizing import Place
 from schemas.completions import CompletedFile
 from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, Config, Format, Lane, parse_config
-from schemas.events import FileData, FileEvent
+from schemas.events import Asked, FileData, FileEvent, RequestEvent
 from schemas.manifest import Manifest
 from schemas.report import Closed, FileOutcome, FileReport, Report, Snapshot
 
@@ -71,6 +72,13 @@ def file_event(
     return event.to_json().encode()
 
 
+def request_event(asked: Asked, request_id: str = "r-1", at: datetime = NOON, *, producer: str = "/tests") -> bytes:
+    """A request as its record's value."""
+    kind = type(asked).__name__.removesuffix("Asked").lower()
+    event = RequestEvent(id=request_id, source=producer, type=f"autoloader.{kind}.requested.v1", time=at, data=asked)
+    return event.to_json().encode()
+
+
 def s3_notification(
     uri: str = A_CSV, *, removed: bool = False, size: int = 10, etag: str = "v1", at: datetime = NOON
 ) -> bytes:
@@ -100,7 +108,8 @@ def announced(
     landed: datetime = NOON,
     offset: int = 0,
 ) -> Announced:
-    return Announced(identity(uri, version, source_id), uri, size, landed, position(offset))
+    place = None if size is None else Place("default", 1, size)
+    return Announced(identity(uri, version, source_id), uri, size, landed, position(offset), place)
 
 
 def unmeasured(uri: str = A_CSV, version: str = "", *, landed: datetime = NOON, offset: int = 0) -> Announced:
@@ -131,13 +140,13 @@ def manifest(source_id: str = ORDERS) -> Manifest:
 def new_batch(
     files: Sequence[WaitingFile], batch: str = "b-1", *, lane: Lane = "default", source_id: str = ORDERS
 ) -> NewBatch:
-    return NewBatch(batch, lane, manifest(source_id), files)
+    return NewBatch(batch, lane, 0, {}, manifest(source_id), files)
 
 
 def waiting_file(
     uri: str = A_CSV, version: str = "v1", *, size: int = 10, landed: datetime = NOON, source_id: str = ORDERS
 ) -> WaitingFile:
-    return WaitingFile(identity(uri, version, source_id), size, landed)
+    return WaitingFile(identity(uri, version, source_id), size, landed, size)
 
 
 def file_report(
@@ -160,10 +169,13 @@ def open_attempt(**changes: Any) -> OpenAttempt:
     values: Mapping[str, Any] = {
         "batch": "b-1",
         "n": 1,
+        "source_id": ORDERS,
         "kind": "load",
+        "size_class": 0,
         "created": NOON,
         "run_id": "run-1",
         "claimed": False,
+        "closing": None,
         "result": None,
         "cause": None,
         "reason": None,
@@ -180,7 +192,18 @@ def settlement(
         files = [completed_file()]
     event = OutgoingEvent(COMPLETIONS_TOPIC, "lake.sales.orders", value)
     outcome = "failed" if any(file.outcome == "failed" for file in files) else "loaded"
-    return Settlement(batch, n, "failed" if outcome == "failed" else "loaded", None, files, event)
+    return Settlement(
+        batch=batch,
+        n=n,
+        source_id=ORDERS,
+        outcome="failed" if outcome == "failed" else "loaded",
+        reason=None,
+        files=files,
+        bytes_per_second=None,
+        newest_landed=NOON,
+        seconds={},
+        event=event,
+    )
 
 
 def completed_file(uri: str = A_CSV, version: str = "v1", **changes: Any) -> CompletedFile:

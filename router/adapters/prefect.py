@@ -12,10 +12,11 @@ import httpx
 from router.errors import Transient
 from router.ports import Submission
 from router.rules.recovery import RunPhase, RunState
-from schemas.config import Lane
+from schemas.config import LANES
 
 FILTER_LIMIT = 200
 REQUEST_SECONDS = 10
+DEPLOYMENTS = (*(f"ingest/{lane}" for lane in LANES), "preview/priority")
 PHASES: Mapping[str, RunPhase] = {
     "SCHEDULED": "scheduled",
     "PENDING": "pending",
@@ -35,11 +36,12 @@ class PrefectRuns:
     def __init__(self, api_url: str, ui_url: str, headers: Mapping[str, str]) -> None:
         self._http = httpx.AsyncClient(base_url=api_url.rstrip("/"), headers=dict(headers), timeout=REQUEST_SECONDS)
         self._ui_url = ui_url.rstrip("/")
-        self._deployments: dict[Lane, str] = {}
+        self._deployments: dict[str, str] = {}
 
     async def submit(self, submission: Submission) -> str:
         """A repetition answers with the run that was created first."""
-        deployment = await self._deployment(submission.lane)
+        flow = "preview" if submission.kind == "preview" else "ingest"
+        deployment = await self._deployment(f"{flow}/{submission.lane}")
         created = await self._ask(
             "POST",
             f"/deployments/{deployment}/create_flow_run",
@@ -48,7 +50,13 @@ class PrefectRuns:
                 "parameters": {"batch": submission.batch, "attempt": submission.n},
                 "idempotency_key": submission.key,
                 "job_variables": dict(submission.job_variables),
-                "tags": ["autoloader", f"source:{submission.source_id}", f"lane:{submission.lane}"],
+                "tags": [
+                    "autoloader",
+                    f"source:{submission.source_id}",
+                    f"batch:{submission.batch}",
+                    f"lane:{submission.lane}",
+                    f"attempt:{submission.n}",
+                ],
                 "state": {"type": "SCHEDULED"},
             },
         )
@@ -72,8 +80,8 @@ class PrefectRuns:
 
     async def check(self) -> None:
         """Every lane's deployment is there; Transient says which one is not."""
-        for lane in ("default", "high-memory", "priority"):
-            await self._deployment(lane)
+        for name in DEPLOYMENTS:
+            await self._deployment(name)
 
     def url(self, run_id: str) -> str:
         """The run's page."""
@@ -83,10 +91,10 @@ class PrefectRuns:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _deployment(self, lane: Lane) -> str:
-        if lane not in self._deployments:
-            self._deployments[lane] = (await self._ask("GET", f"/deployments/name/ingest/{lane}"))["id"]
-        return self._deployments[lane]
+    async def _deployment(self, name: str) -> str:
+        if name not in self._deployments:
+            self._deployments[name] = (await self._ask("GET", f"/deployments/name/{name}"))["id"]
+        return self._deployments[name]
 
     async def _ask(self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:

@@ -1,12 +1,17 @@
-"""Object storage: what an object's version and size are now."""
+"""Object storage: what an object's version and size are now, and what lies below a prefix."""
 
 import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
+from pathlib import Path
 
 import obstore
+from obstore import ObjectMeta
 from obstore.exceptions import BaseError
 
 from router.errors import Transient
-from router.ports import Measured
+from router.ports import Listed, Measured
 from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
 
@@ -21,6 +26,15 @@ class ObjectStore:
         except (BaseError, OSError) as error:
             raise Transient(f"storage: {uri}: {str(error)[:300]}") from error
 
+    async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
+        """One page, or as many as the limit needs; of a local folder all of it is walked."""
+        try:
+            if prefix.startswith("s3://"):
+                return await _page(prefix, cursor, limit)
+            return await asyncio.to_thread(_walked, prefix, cursor or "", limit)
+        except (BaseError, OSError) as error:
+            raise Transient(f"storage: {prefix}: {str(error)[:300]}") from error
+
 
 async def _in_bucket(uri: str) -> Measured | None:
     name, _, key = uri.removeprefix("s3://").partition("/")
@@ -28,8 +42,36 @@ async def _in_bucket(uri: str) -> Measured | None:
         meta = await obstore.head_async(bucket(name), key)
     except FileNotFoundError:
         return None
+    return _measured(meta)
+
+
+async def _page(prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
+    name, _, key = prefix.removeprefix("s3://").partition("/")
+    place = f"s3://{name}/"
+    found: list[Listed] = []
+    offset = None if cursor is None else cursor.removeprefix(place)
+    async for part in obstore.list(bucket(name), key or None, offset=offset, chunk_size=limit):
+        found += [Listed(place + meta["path"], _measured(meta)) for meta in part]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def _measured(meta: ObjectMeta) -> Measured:
     modified = meta["last_modified"].timestamp()
     return Measured(version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=modified), meta["size"])
+
+
+def _walked(prefix: str, cursor: str, limit: int) -> Sequence[Listed]:
+    uris = nsmallest(limit, (uri for uri in _below(prefix) if uri > cursor))
+    found = [(uri, local_file(uri)) for uri in uris]
+    return [Listed(uri, Measured(*file)) for uri, file in found if file is not None]
+
+
+def _below(prefix: str) -> Iterator[str]:
+    for folder, _, names in os.walk(prefix.removeprefix("file://")):
+        for name in names:
+            yield f"file://{Path(folder) / name}"
 
 
 async def _on_disk(uri: str) -> Measured | None:

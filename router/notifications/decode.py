@@ -1,5 +1,6 @@
 """Which provider sent a record, by its shape; its arrivals, with the unusable ones as rejections beside the good."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from router.errors import Rejected
@@ -21,14 +22,19 @@ def decode(record: Record) -> list[Arrival | Rejected]:
         return [rejected]
 
 
-def _entries(record: Record) -> list[Arrival | Rejected]:
+def document_of(record: Record) -> Mapping[str, Any]:
+    """The JSON object that is a record's value."""
     if record.unreadable is not None:
         raise Rejected("unreadable", record.unreadable)
     if record.value is None:
         raise Rejected("null-value", "a record without a value announces nothing; write the event as its value")
     if len(record.value) > MAX_RECORD_BYTES:
         raise Rejected("too-large", f"{len(record.value)} bytes; at most {MAX_RECORD_BYTES} are read")
-    document = fields.json_object(record.value)
+    return fields.json_object(record.value)
+
+
+def _entries(record: Record) -> list[Arrival | Rejected]:
+    document = document_of(record)
     attributes = cloudevents.binary_attributes(record)
     if attributes is not None:
         return [cloudevents.arrival(attributes, document, record)]

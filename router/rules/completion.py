@@ -2,12 +2,13 @@
 
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.errors import Rejected
 from router.notifications.record import Position, Record
+from router.rules.sizing import learned
 from schemas.completions import (
     MAX_CHANGES_NAMED,
     MAX_FILES_NAMED,
@@ -17,8 +18,10 @@ from schemas.completions import (
     CompletedFile,
     Counts,
     DeadLetter,
+    RequestProgress,
     Run,
     SourceName,
+    StillWaiting,
 )
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from schemas.manifest import Manifest, ManifestFile
@@ -37,8 +40,36 @@ class OutgoingEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A request that asked for files of a batch: so many of all its files have ended, without those of the batch.
+
+    `files_total` is None while it is still being listed; `files_here` are those in the batch.
+    """
+
+    id: str
+    files_done: int
+    files_here: int
+    files_total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around a batch when it ends: requests, and what else is open of its source.
+
+    `oldest_open`: the earliest landing of a file that is open, in other batches or waiting. `newest_landed`: the latest
+    of all that has ended so far. `bytes_per_second`: what is learned of the source's loads.
+    """
+
+    requests: Sequence[Asking] = ()
+    oldest_open: datetime | None = None
+    newest_landed: datetime | None = None
+    waiting: StillWaiting = field(default_factory=lambda: StillWaiting(files=0, bytes=0))
+    bytes_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EndedBatch:
-    """Everything the ledger knows of a batch whose run has reported."""
+    """Everything the ledger knows of a batch whose run has reported. `landed` and `last_landed` are of its files."""
 
     id: str
     n: int
@@ -46,23 +77,30 @@ class EndedBatch:
     manifest: Manifest
     files: Sequence[ManifestFile]
     landed: datetime
+    last_landed: datetime
+    estimate: int
     cut: datetime
     submitted: datetime | None
     claimed: datetime | None
     reported: datetime
     run_id: str | None
     report: Report | Closed
+    around: Around = field(default_factory=Around)
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a batch and each of its files end, and the event that says so."""
+    """How a batch and each of its files end, what was learned of its source, and the event that says so."""
 
     batch: str
     n: int
+    source_id: str
     outcome: BatchOutcome
     reason: str | None
     files: Sequence[CompletedFile]
+    bytes_per_second: float | None
+    newest_landed: datetime
+    seconds: Mapping[str, float]
     event: OutgoingEvent
 
 
@@ -70,14 +108,18 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
     """The end of a batch."""
     files = _files(batch)
     outcome, reason = _outcome(batch.report, files)
+    newest_landed = max(batch.around.newest_landed or batch.last_landed, batch.last_landed)
     data = BatchCompletion(
         outcome=outcome,
         reason=reason,
         source=SourceName(id=batch.manifest.source_id, name=batch.manifest.source_name),
+        requests=tuple(_progress(asking) for asking in batch.around.requests),
         table=batch.manifest.table,
         snapshot=batch.report.snapshot if isinstance(batch.report, Report) else None,
         schema_changes=batch.report.schema_changes[:MAX_CHANGES_NAMED] if isinstance(batch.report, Report) else (),
         counts=_counts(batch, files),
+        complete_through=batch.around.oldest_open or newest_landed,
+        still_waiting=batch.around.waiting,
         files=tuple(sorted(files, key=lambda file: file.outcome == "loaded")[:MAX_FILES_NAMED]),
         files_truncated=len(files) > MAX_FILES_NAMED,
         run=Run(batch=batch.id, attempt=batch.n, lane=batch.lane, prefect_run=batch.run_id, url=run_url),
@@ -91,13 +133,32 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
         data=data,
     )
     return Settlement(
-        batch.id,
-        batch.n,
-        outcome,
-        reason,
-        files,
-        OutgoingEvent(COMPLETIONS_TOPIC, batch.manifest.table, _json(event)),
+        batch=batch.id,
+        n=batch.n,
+        source_id=batch.manifest.source_id,
+        outcome=outcome,
+        reason=reason,
+        files=files,
+        bytes_per_second=_learned(batch),
+        newest_landed=newest_landed,
+        seconds=data.seconds,
+        event=OutgoingEvent(COMPLETIONS_TOPIC, batch.manifest.table, to_json(event)),
     )
+
+
+def _progress(asking: Asking) -> RequestProgress:
+    done = asking.files_done + asking.files_here
+    complete = asking.files_total is not None and done >= asking.files_total
+    return RequestProgress(
+        id=asking.id, state="complete" if complete else "open", files_done=done, files_total=asking.files_total
+    )
+
+
+def _learned(batch: EndedBatch) -> float | None:
+    before = batch.around.bytes_per_second
+    if isinstance(batch.report, Closed) or batch.claimed is None:
+        return before
+    return learned(before, batch.estimate, (batch.reported - batch.claimed).total_seconds())
 
 
 def dead_letter(record: Record, index: int, rejected: Rejected) -> OutgoingEvent:
@@ -143,7 +204,7 @@ def _letter(position: Position, entry: str, time: datetime, data: DeadLetter) ->
         time=time,
         data=data,
     )
-    return OutgoingEvent(DEAD_LETTERS_TOPIC, place, _json(event))
+    return OutgoingEvent(DEAD_LETTERS_TOPIC, place, to_json(event))
 
 
 def _quoted(value: bytes) -> tuple[str, str]:
@@ -185,10 +246,14 @@ def _outcome(report: Report | Closed, files: Sequence[CompletedFile]) -> tuple[B
 
 
 def _counts(batch: EndedBatch, files: Sequence[CompletedFile]) -> Counts:
-    loaded = sum(file.outcome == "loaded" for file in files)
+    ends = Counter(file.outcome for file in files)
     return Counts(
-        files_loaded=loaded,
-        files_not_loaded=len(files) - loaded,
+        files_loaded=ends["loaded"],
+        files_not_loaded=len(files) - ends["loaded"],
+        files_quarantined=ends["quarantined"],
+        files_missing=ends["missing"],
+        files_superseded=ends["superseded"],
+        files_failed=ends["failed"],
         rows=batch.report.rows if isinstance(batch.report, Report) else 0,
         bytes=sum(file.size for file in batch.files),
     )
@@ -213,5 +278,6 @@ def _committed(batch: EndedBatch) -> datetime | None:
     return None
 
 
-def _json(event: CloudEvent) -> str:
+def to_json(event: CloudEvent) -> str:
+    """As it is written to Kafka."""
     return event.model_dump_json(by_alias=True)

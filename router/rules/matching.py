@@ -41,12 +41,17 @@ class _Folder(NamedTuple):
 
 
 class Matcher:
-    """The allow-list and the sources' prefixes and globs, ready to be asked per event."""
+    """The allow-list and the sources' prefixes and globs, ready to be asked per event.
 
-    def __init__(self, config: Config) -> None:
+    `for_events`: without the sources that load only what is requested.
+    """
+
+    def __init__(self, config: Config, *, for_events: bool = False) -> None:
         self._allow = config.allow
         places: dict[str, list[_Place]] = {}
         for source in config.sources.values():
+            if for_events and source.from_.trigger != "events":
+                continue
             places.setdefault(source.from_.path, []).append(_place(source.id, source.from_.match))
         self._places: Mapping[str, Sequence[_Place]] = places
         self._lengths = sorted({len(path) for path in places})
@@ -75,6 +80,18 @@ class Matcher:
         if not found:
             raise Rejected("no-source", f"{uri} matches no source's path and match{self._nearest(uri)}")
         return found
+
+    def check_prefix(self, prefix: str) -> None:
+        """Whether what lies below it may be listed.
+
+        Raises:
+            Rejected: bad-uri or not-allowed.
+        """
+        _check(prefix)
+        if not prefix.endswith("/"):
+            raise Rejected("bad-uri", f"{prefix} is not a prefix; it must end with a slash")
+        if not prefix.startswith(self._allow):
+            raise Rejected("not-allowed", f"{prefix} is outside every prefix of `allow` ({', '.join(self._allow)})")
 
     def _folder(self, folder: str) -> _Folder:
         """Prefixes end with a `/`: whether a URI begins with one is a matter of its folder."""

@@ -5,10 +5,13 @@
 | published | any                          | Loaded                                                |
 | closed    | any                          | Closed                                                |
 | other     | none yet                     | Wait                                                  |
+| none      | any, the batch is closing    | Close: a person gave it up while it was in flight     |
 | other     | scheduled, pending, running  | Wait; unclaimed for longer than the deadline: Void    |
 | other     | cancelled                    | Close                                                 |
 | other     | completed, failed, crashed,  | Again after a pause, counted by cause; too often: Close |
-|           | or gone from Prefect         |                                                       |
+|           | or gone from Prefect         | out of memory: once in each size class, then Close    |
+
+A preview is no load: where a load would be closed it is given up, which needs no run.
 """
 
 from collections.abc import Mapping
@@ -22,7 +25,7 @@ from schemas.report import Cause
 
 RunPhase = Literal["scheduled", "pending", "running", "completed", "failed", "crashed", "cancelled", "gone"]
 
-MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "out-of-memory": 2, "wrong-data": 1}
+MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "wrong-data": 1, "cancelled": 1}
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 # A run is looked for this long before Prefect's not knowing it counts: its API answers from a replica at times.
@@ -42,15 +45,19 @@ class OpenAttempt:
     """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause.
 
     `run_id` is the run that claimed it, else the one that was submitted: a person may have copied that in Prefect.
+    `closing` says why its batch is being closed.
     """
 
     batch: str
     n: int
+    source_id: str
     kind: AttemptKind
+    size_class: int
     created: datetime
     run_id: str | None
     claimed: bool
-    result: Literal["staged", "published", "closed"] | None
+    closing: str | None
+    result: Literal["staged", "published", "closed", "previewed"] | None
     cause: Cause | None
     reason: str | None
     failures: Mapping[Cause, int]
@@ -72,12 +79,18 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed:
+    """The first rows of a file are there."""
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
-    """This attempt failed; the next one is due then."""
+    """This attempt failed; the next one is due then, in the high-memory lane if it needs a bigger size class."""
 
     cause: Cause
     reason: str
     due: datetime
+    size_class: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +108,36 @@ class Close:
     reason: str
 
 
-Decision = Wait | Loaded | Closed | Again | Void | Close
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """This preview failed, and will not be tried again."""
+
+    cause: Cause
+    reason: str
 
 
-def decide(attempt: OpenAttempt, run: RunState | None, *, now: datetime, start_deadline: timedelta) -> Decision:
-    """What becomes of an attempt. `run` is None when Prefect was not asked or the run is not created yet."""
-    if attempt.result == "published":
-        return Loaded()
-    if attempt.result == "closed":
-        return Closed()
+Decision = Wait | Loaded | Closed | Previewed | Again | Void | Close | GiveUp
+ENDINGS: Mapping[str | None, Decision] = {"published": Loaded(), "closed": Closed(), "previewed": Previewed()}
+
+
+def decide(
+    attempt: OpenAttempt, run: RunState | None, *, now: datetime, start_deadline: timedelta, last_class: int
+) -> Decision:
+    """What becomes of an attempt. `run` is None when Prefect was not asked or the run is not created yet.
+
+    `last_class` is the biggest size class that the attempt's source may have.
+    """
+    decision = ENDINGS.get(attempt.result) or _not_reported(attempt, run, now, start_deadline, last_class)
+    if attempt.kind == "preview" and isinstance(decision, Close):
+        return GiveUp(decision.cause, decision.reason)
+    return decision
+
+
+def _not_reported(
+    attempt: OpenAttempt, run: RunState | None, now: datetime, start_deadline: timedelta, last_class: int
+) -> Decision:
+    if attempt.closing is not None and attempt.kind != "close" and attempt.result is None:
+        return Close("cancelled", attempt.closing)
     if run is None:
         return Wait()
     match run.phase:
@@ -113,21 +147,26 @@ def decide(attempt: OpenAttempt, run: RunState | None, *, now: datetime, start_d
             return Void(f"no worker began it within {start_deadline}")
         case "gone" if now - attempt.created < GONE_AFTER:
             return Wait()
-        case "cancelled" if attempt.kind == "load":
-            return Close("crash", run.message or "cancelled in Prefect")
+        case "cancelled" if attempt.kind != "close":
+            return Close("cancelled", run.message or "cancelled in Prefect")
         case "completed" | "failed" | "crashed" | "gone" | "cancelled":
-            return _failed(attempt, run, now)
+            return _failed(attempt, run, now, last_class)
         case _:
             assert_never(run.phase)
 
 
-def _failed(attempt: OpenAttempt, run: RunState, now: datetime) -> Decision:
+def _failed(attempt: OpenAttempt, run: RunState, now: datetime, last_class: int) -> Decision:
     cause = _cause(attempt)
     reason = attempt.reason or f"the run {run.phase}: {run.message or 'without a message'}"
     tries = attempt.failures.get(cause, 0) + 1
-    if attempt.kind == "load" and tries >= MAX_TRIES.get(cause, tries + 1):
+    due = now + pause(attempt.batch, attempt.n, tries)
+    if attempt.kind == "close":
+        return Again(cause, reason, due)
+    if cause == "out-of-memory" and attempt.size_class < last_class:
+        return Again(cause, reason, due, attempt.size_class + 1)
+    if cause == "out-of-memory" or tries >= MAX_TRIES.get(cause, tries + 1):
         return Close(cause, f"{reason} ({tries} times)" if tries > 1 else reason)
-    return Again(cause, reason, now + pause(attempt.batch, attempt.n, tries))
+    return Again(cause, reason, due)
 
 
 def _cause(attempt: OpenAttempt) -> Cause:

@@ -1,38 +1,91 @@
-"""Admit first, then cut: which sources may have a batch now, and what goes into it.
+"""Admit first, then cut: which lines may have a batch now, and what goes into it.
 
-A batch is cut only when its lane has a free slot and its source has no other batch in flight in that lane. A lonely
-file on an idle source goes at once; while a run is in flight arrivals gather and are the next batch.
+A line is what waits of one source in one lane. A batch is cut only when its lane has a free slot and its line has no
+other batch in flight. A lonely file on an idle source goes at once; while a run is in flight arrivals gather and are
+the next batch.
+
+Of several lines the one goes that has had the least: deficit round robin (Shreedhar and Varghese, 1995), charged after
+service because only then the batch is known. Each line has an account of the bytes it had, divided by its source's
+weight, above the line that had the least. Ageing stands on top: who was passed over for ten minutes goes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from router.rules.identity import Identity
+from schemas.config import Lane
+
+AGEING = timedelta(minutes=10)
+NEXT = -1.0
+RUN_BYTES = 16 * 1024**2  # what a run costs by itself, as bytes: a thousand small runs are not for nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """A source that has files waiting, and since when its oldest is."""
+    """A line that has files waiting: when its first landed and was accepted, and what is learned of its source."""
 
     source_id: str
-    oldest: datetime
+    lane: Lane
+    landed: datetime
+    accepted: datetime
+    bytes_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingFile:
-    """A file that waits to be loaded; `size` in bytes."""
+    """A file that waits to be loaded; `size` in bytes as it landed, `estimate` in bytes once unpacked."""
 
     identity: Identity
     size: int
     landed: datetime
+    estimate: int
 
 
-def admit(backlogs: Sequence[Backlog], *, busy_sources: frozenset[str], free_slots: int) -> list[str]:
-    """The sources to cut a batch of, the longest waiting first, one slot each."""
-    ready = [backlog for backlog in backlogs if backlog.source_id not in busy_sources]
-    ready.sort(key=lambda backlog: (backlog.oldest, backlog.source_id))
-    return [backlog.source_id for backlog in ready[: max(0, free_slots)]]
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a line has had above the one with the least, and since when it is passed over."""
+
+    had: float
+    since: datetime
+
+
+Accounts = Mapping[str, Account]  # of one lane, by source
+
+
+def opened(accounts: Accounts, *, waiting: AbstractSet[str], busy: AbstractSet[str], now: datetime) -> Accounts:
+    """The accounts of those that wait or have a batch in flight: the least of them has had nothing.
+
+    Who comes anew, or has been idle, begins just below the least: it is served next, and nobody saves up more credit
+    than that. A debt is kept while idle.
+    """
+    active = waiting | busy
+    least = min((accounts[source_id].had for source_id in active if source_id in accounts), default=0.0)
+    passed_over = waiting - busy
+    kept = {
+        source_id: Account(account.had - least, account.since if source_id in passed_over else now)
+        for source_id, account in accounts.items()
+        if source_id in active or account.had > least
+    }
+    return {source_id: Account(NEXT, now) for source_id in active - kept.keys()} | kept
+
+
+def in_turn(accounts: Accounts, ready: Iterable[str], *, now: datetime) -> list[str]:
+    """The sources that may be served, in the order in which they are to be."""
+
+    def place(source_id: str) -> tuple[bool, float, datetime, str]:
+        account = accounts[source_id]
+        aged = now - account.since > AGEING
+        return (not aged, 0.0 if aged else account.had, account.since, source_id)
+
+    return sorted(ready, key=place)
+
+
+def charged(accounts: Accounts, source_id: str, *, estimated: int, weight: float, now: datetime) -> Accounts:
+    """The accounts after a batch of so many estimated bytes."""
+    had = accounts[source_id].had + (estimated + RUN_BYTES) / weight
+    return {**accounts, source_id: Account(had, now)}
 
 
 def cut(waiting: Sequence[WaitingFile], *, max_files: int, max_bytes: int) -> Sequence[WaitingFile]:
@@ -43,10 +96,28 @@ def cut(waiting: Sequence[WaitingFile], *, max_files: int, max_bytes: int) -> Se
     """
     files, total = _one_version_each(waiting), 0
     for count, file in enumerate(files[:max_files]):
-        total += file.size
+        total += file.estimate
         if total > max_bytes:
             return files[: max(1, count)]
     return files[:max_files]
+
+
+def is_due(backlog: Backlog, *, is_full: bool, min_wait: timedelta, now: datetime) -> bool:
+    """Whether a batch may go: it is full, or its first file has waited long enough for company."""
+    return is_full or now - backlog.accepted >= min_wait
+
+
+def may_commit(next_commit: datetime | None, *, interval: timedelta, burst: int, now: datetime) -> bool:
+    """Whether a table may have another snapshot: a token bucket, kept as the time at which it would be full again.
+
+    Source: the generic cell rate algorithm, ITU-T I.371.
+    """
+    return next_commit is None or next_commit - now <= interval * (burst - 1)
+
+
+def committed(next_commit: datetime | None, *, interval: timedelta, now: datetime) -> datetime:
+    """The bucket after one more commit."""
+    return max(next_commit or now, now) + interval
 
 
 def _one_version_each(waiting: Sequence[WaitingFile]) -> Sequence[WaitingFile]:

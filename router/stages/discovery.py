@@ -6,6 +6,7 @@ from datetime import datetime
 from router.errors import Transient
 from router.ports import Announced, ArrivalLedger, Measurement, Store
 from router.rules.completion import missing_object
+from router.rules.sizing import Sizing
 from router.step import Fact, Step
 
 ARRIVALS_A_STEP = 64
@@ -17,9 +18,10 @@ class DiscoveryStage:
 
     name = "discovery"
 
-    def __init__(self, store: Store, ledger: ArrivalLedger) -> None:
+    def __init__(self, store: Store, ledger: ArrivalLedger, sizing: Sizing) -> None:
         self._store = store
         self._ledger = ledger
+        self._sizing = sizing
         self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     async def step(self, now: datetime) -> Step:
@@ -44,7 +46,7 @@ class DiscoveryStage:
                 found = await self._store.measure(arrival.uri)
             except Transient as trouble:
                 return Measurement(arrival, trouble=str(trouble))
-        if found is not None:
-            return Measurement(arrival, found)
         source_id = arrival.identity.source_id
+        if found is not None:
+            return Measurement(arrival, found, self._sizing.place(source_id, arrival.uri, found.size))
         return Measurement(arrival, letter=missing_object(arrival.position, source_id, arrival.uri, arrival.landed))

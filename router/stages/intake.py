@@ -1,52 +1,77 @@
 """Kafka → ledger: decode, match sources, check the URI, record once, then commit the offset."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from router.errors import Rejected
 from router.notifications.decode import decode
-from router.notifications.record import Arrival, Position, Record
-from router.ports import Announced, ArrivalLedger, Intake, Source
+from router.notifications.record import Arrival, Position, Record, made
+from router.ports import Announced, ArrivalLedger, Intake, Recorded, Source
 from router.rules.completion import OutgoingEvent, dead_letter
 from router.rules.identity import Identity, object_key
 from router.rules.matching import Matcher
+from router.rules.sizing import Sizing
 from router.step import Fact, Step
 from schemas.config import TopicConfig
 
 UNMATCHED = ("no-source", "not-allowed")
 MAX_LETTERS_A_RECORD = 100
+RECORDS_A_TURN = 100
+AHEAD = timedelta(hours=1)  # a producer's clock may be so much ahead of ours
 
 
 class IntakeStage:
-    """One poll a step. Nothing is committed that is not in the ledger, as a file or as a dead letter."""
+    """One poll a step. Nothing is committed that is not in the ledger, as a file or as a dead letter.
+
+    Two polls are in flight at most: while the ledger records one, the next is decoded.
+    """
 
     name = "intake"
 
     def __init__(
-        self, source: Source, ledger: ArrivalLedger, matcher: Matcher, topics: Mapping[str, TopicConfig]
+        self,
+        source: Source,
+        ledger: ArrivalLedger,
+        matcher: Matcher,
+        sizing: Sizing,
+        topics: Mapping[str, TopicConfig],
     ) -> None:
         self._source = source
         self._ledger = ledger
         self._matcher = matcher
+        self._sizing = sizing
         self._topics = topics
+        self._ahead: _Taken | None = None
 
     async def step(self, now: datetime) -> Step:
-        """Poll, record, commit."""
-        records = await self._source.poll()
-        if not records:
+        """Record what was polled, and meanwhile poll and take in what comes next; then commit what is recorded."""
+        taken, self._ahead = self._ahead, None
+        taken = taken or await self._taken(await self._source.poll(), now)
+        if taken is None:
             return Step(more=True)
-        taken = _Taken()
-        for record in records:
-            self._take(record, taken)
-        recorded = await self._ledger.record(taken.intake())
+        recording = asyncio.ensure_future(self._ledger.record(taken.intake()))
+        try:
+            ahead = await self._taken(await self._source.poll_ahead(), now)
+            recorded = await recording
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
         await self._source.commit()
-        new = Fact(
-            "events_recorded",
-            {"records": len(records), "new_files": recorded.files, "to_measure": recorded.unmeasured},
-            len(taken.files) + len(taken.unmeasured),
-        )
-        return Step((new, *taken.facts(recorded.removed)), more=True)
+        self._ahead = ahead
+        return Step(tuple(taken.facts(recorded)), more=True)
+
+    async def _taken(self, records: Sequence[Record], now: datetime) -> "_Taken | None":
+        """In between others have their turns: PostgreSQL is told to go on, Kafka that we live."""
+        if not records:
+            return None
+        taken = _Taken(self._sizing, len(records), now + AHEAD)
+        for first in range(0, len(records), RECORDS_A_TURN):
+            for record in records[first : first + RECORDS_A_TURN]:
+                self._take(record, taken)
+            await asyncio.sleep(0)
+        return taken
 
     def _take(self, record: Record, taken: "_Taken") -> None:
         for index, entry in enumerate(decode(record)):
@@ -62,13 +87,16 @@ class IntakeStage:
                     taken.reject(record, index, rejected)
                 continue
             for source_id in sources:
-                taken.accept(entry, source_id, record)
+                taken.accept(entry, source_id, record.position)
 
 
 class _Taken:
-    """What the records of one poll come to."""
+    """What the records of one poll come to. A file that says to land after `latest` would be the last for ever."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizing: Sizing, records: int, latest: datetime) -> None:
+        self._sizing = sizing
+        self._records = records
+        self._latest = latest
         self.files: dict[Identity, Announced] = {}
         self.unmeasured: dict[Identity, Announced] = {}
         self.removed: dict[Identity, Announced] = {}
@@ -77,15 +105,17 @@ class _Taken:
         self.unmatched = 0
         self._letters_of: Counter[Position] = Counter()
 
-    def accept(self, arrival: Arrival, source_id: str, record: Record) -> None:
-        identity = Identity(source_id, object_key(arrival.uri), arrival.version or "")
-        announced = Announced(identity, arrival.uri, arrival.size, arrival.landed, record.position)
-        if arrival.kind == "removed":
-            _keep_latest(self.removed, announced)
-        elif arrival.version is None or arrival.size is None:
-            _keep_latest(self.unmeasured, announced)
+    def accept(self, arrival: Arrival, source_id: str, position: Position) -> None:
+        kind, uri, size, version, landed = arrival
+        identity = made(Identity, (source_id, object_key(uri), version or ""))
+        landed = min(landed, self._latest)
+        if kind == "removed":
+            _keep_latest(self.removed, Announced(identity, uri, None, landed, position))
+        elif version is None or size is None:
+            _keep_latest(self.unmeasured, Announced(identity, uri, None, landed, position))
         else:
-            _keep_latest(self.files, announced)
+            place = self._sizing.place(source_id, uri, size)
+            _keep_latest(self.files, made(Announced, (identity, uri, size, landed, position, place)))
 
     def reject(self, record: Record, index: int, rejected: Rejected) -> None:
         """A record of thousands of unusable entries has a letter for the first hundred."""
@@ -105,16 +135,18 @@ class _Taken:
             letters=self.letters,
         )
 
-    def facts(self, removed: int) -> Iterator[Fact]:
+    def facts(self, recorded: Recorded) -> Iterator[Fact]:
+        keys = {"records": self._records, "new_files": recorded.files, "to_measure": recorded.unmeasured}
+        yield Fact("events_recorded", keys, len(self.files) + len(self.unmeasured))
         for reason, count in self.reasons.items():
             yield Fact("records_dead_lettered", {"reason": reason}, count)
         if self.unmatched:
             yield Fact("events_unmatched", count=self.unmatched)
-        if removed:
-            yield Fact("files_removed", count=removed)
+        if recorded.removed:
+            yield Fact("files_removed", count=recorded.removed)
 
 
 def _keep_latest(found: dict[Identity, Announced], announced: Announced) -> None:
     known = found.setdefault(announced.identity, announced)
-    if known.landed < announced.landed:
+    if known is not announced and known.landed < announced.landed:
         found[announced.identity] = announced

@@ -1,32 +1,42 @@
-"""Ledger → Prefect: under the lease, admit sources, cut their batches, write the attempts; then create their runs."""
+"""Ledger → Prefect: under the lease, admit lines, cut their batches, write the attempts; then create their runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.ports import BatchLedger, Clock, NewBatch, Runs, Submission
-from router.rules.scheduling import admit, cut
+from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
+from router.rules.sizing import Sizing, first_class
 from router.step import Fact, Keys, Step
 from schemas.config import LANES, Config, Lane, SourceConfig
-from schemas.manifest import Manifest
+from schemas.manifest import Glance, Manifest
 
 ROLE = "scheduling"
 # Prefect's server creates 20-30 runs a second: a step must not keep the lease waiting for it.
 RUNS_A_STEP = 50
+PREVIEWS: Lane = "priority"
 
 
 class SchedulingStage:
-    """Creates what is written but not created, then writes what is due, then cuts what waits."""
+    """Creates what is written but not created, then writes what is due, then cuts what waits.
+
+    Who has had how much, and when a table was committed last, it knows by heart: another router begins with empty
+    accounts and full buckets.
+    """
 
     name = "scheduling"
 
-    def __init__(self, config: Config, ledger: BatchLedger, runs: Runs, clock: Clock) -> None:
-        self._lanes = config.lanes
+    def __init__(self, config: Config, ledger: BatchLedger, runs: Runs, clock: Clock, sizing: Sizing) -> None:
+        self._config = config
         self._sources: Mapping[str, tuple[str, SourceConfig]] = {
             source.id: (name, source) for name, source in config.sources.items()
         }
         self._ledger = ledger
         self._runs = runs
         self._clock = clock
+        self._sizing = sizing
+        self._accounts: dict[Lane, Accounts] = {lane: {} for lane in LANES}
+        self._next_commits: dict[str, datetime] = {}
 
     async def step(self, now: datetime) -> Step:
         """One round over the lanes."""
@@ -34,50 +44,129 @@ class SchedulingStage:
         if epoch is None:
             return Step()
         submissions = list(await self._ledger.unsubmitted(RUNS_A_STEP))
-        for lane in LANES:
-            submissions += await self._fill(lane, epoch)
+        in_flight = await self._ledger.in_flight()
+        room = _Room({lane: self._config.lanes.of(lane).slots - in_flight.get(lane, 0) for lane in LANES}, epoch)
+        for lane in room.lanes:
+            submissions += await self._next_attempts(lane, room)
+        submissions += await self._previews(room)
+        if room.lanes:
+            submissions += await self._batches(room, now)
         return Step(tuple([await self._submit(submission) for submission in submissions]))
 
-    async def _fill(self, lane: Lane, epoch: int) -> list[Submission]:
-        free = self._lanes.of(lane).slots - await self._ledger.in_flight(lane)
-        written: list[Submission] = []
-        if free <= 0:
-            return written
-        for due in await self._ledger.due_batches(RUNS_A_STEP):
-            if due.lane == lane and len(written) < free and (attempt := await self._ledger.attempt(due, epoch)):
+    async def _next_attempts(self, lane: Lane, room: "_Room") -> Sequence[Submission]:
+        written = []
+        for due in await self._ledger.due_batches(lane, room.free[lane]):
+            variables = self._sizing.job_variables(due.source_id, due.size_class)
+            if attempt := await self._ledger.attempt(due, variables, room.epoch):
+                room.free[lane] -= 1
                 written.append(attempt)
-        if lane == "default":
-            written += await self._cut(free - len(written), epoch)
         return written
 
-    async def _cut(self, free: int, epoch: int) -> list[Submission]:
-        if free <= 0:
+    async def _previews(self, room: "_Room") -> Sequence[Submission]:
+        if room.free[PREVIEWS] <= 0:
             return []
-        backlogs = await self._ledger.backlogs(sorted(self._sources))
-        busy = await self._ledger.busy_sources("default") if backlogs else frozenset()
-        cuts = [
-            await self._cut_of(source_id, epoch) for source_id in admit(backlogs, busy_sources=busy, free_slots=free)
-        ]
-        return [submission for submission in cuts if submission is not None]
+        written = []
+        for due in await self._ledger.previews(room.free[PREVIEWS]):
+            if due.source_id not in self._sources:
+                continue
+            manifest = self._manifest(due.source_id, Glance(file=due.file, rows=due.rows))
+            batch = NewBatch(self._clock.new_batch_id(), PREVIEWS, 0, {}, manifest, request_id=due.request_id)
+            if submission := await self._ledger.cut(batch, room.epoch):
+                room.free[PREVIEWS] -= 1
+                written.append(submission)
+        return written
 
-    async def _cut_of(self, source_id: str, epoch: int) -> Submission | None:
-        name, source = self._sources[source_id]
-        waiting = await self._ledger.waiting(source_id, source.batch.max_files)
-        files = cut(waiting, max_files=source.batch.max_files, max_bytes=source.batch.max_bytes)
-        if not files:
+    async def _batches(self, room: "_Room", now: datetime) -> Sequence[Submission]:
+        backlogs = [backlog for backlog in await self._ledger.backlogs() if backlog.source_id in self._sources]
+        room.busy |= await self._ledger.busy() if backlogs else set()
+        return [submission for lane in room.lanes for submission in await self._fill(lane, backlogs, room, now)]
+
+    async def _fill(
+        self, lane: Lane, backlogs: Sequence[Backlog], room: "_Room", now: datetime
+    ) -> Sequence[Submission]:
+        lines = {backlog.source_id: backlog for backlog in backlogs if backlog.lane == lane}
+        busy = {source_id for source_id, of in room.busy if of == lane}
+        self._accounts[lane] = opened(self._accounts[lane], waiting=lines.keys(), busy=busy, now=now)
+        written = []
+        for source_id in in_turn(self._accounts[lane], lines.keys() - busy, now=now):
+            if room.free[lane] <= 0:
+                break
+            if submission := await self._cut(lines[source_id], room, now):
+                written.append(submission)
+        return written
+
+    async def _cut(self, line: Backlog, room: "_Room", now: datetime) -> Submission | None:
+        _, source = self._sources[line.source_id]
+        asked_for = line.lane == "priority"
+        if not asked_for and not self._may_commit(source.into.table, now):
             return None
-        manifest = Manifest(
+        waiting = await self._ledger.waiting(line.source_id, line.lane, source.batch.max_files)
+        max_bytes = self._sizing.max_bytes(source, line.lane, line.bytes_per_second)
+        files = cut(waiting, max_files=source.batch.max_files, max_bytes=max_bytes)
+        is_full = len(files) < len(waiting) or len(files) == source.batch.max_files
+        if not asked_for and not is_due(line, is_full=is_full, min_wait=source.batch.min_wait, now=now):
+            return None
+        estimated = sum(file.estimate for file in files)
+        lane = self._sizing.lane_of_batch(source, line.lane, estimated, line.bytes_per_second)
+        if not room.has(line.source_id, lane):
+            return None
+        size_class = first_class(lane)
+        variables = self._sizing.job_variables(line.source_id, size_class)
+        batch = NewBatch(self._clock.new_batch_id(), lane, size_class, variables, self._manifest(line.source_id), files)
+        submission = await self._ledger.cut(batch, room.epoch)
+        if submission is not None:
+            room.take(line.source_id, lane)
+            self._charge(line, source, estimated, now)
+        return submission
+
+    def _may_commit(self, table: str, now: datetime) -> bool:
+        interval, burst = self._config.commit_interval, self._config.commit_burst
+        return may_commit(self._next_commits.get(table), interval=interval, burst=burst, now=now)
+
+    def _charge(self, line: Backlog, source: SourceConfig, estimated: int, now: datetime) -> None:
+        accounts = self._accounts[line.lane]
+        self._accounts[line.lane] = charged(
+            accounts, line.source_id, estimated=estimated, weight=source.weight, now=now
+        )
+        table, interval = source.into.table, self._config.commit_interval
+        self._next_commits[table] = committed(self._next_commits.get(table), interval=interval, now=now)
+
+    def _manifest(self, source_id: str, glance: Glance | None = None) -> Manifest:
+        name, source = self._sources[source_id]
+        return Manifest(
             source_id=source_id,
             source_name=name,
             table=source.into.table,
             format=source.format,
             columns=source.columns,
             partition=source.into.partition,
+            glance=glance,
         )
-        return await self._ledger.cut(NewBatch(self._clock.new_batch_id(), "default", manifest, files), epoch)
 
     async def _submit(self, submission: Submission) -> Fact:
         run_id = await self._runs.submit(submission)
         await self._ledger.submitted(submission, run_id)
         keys: Keys = {"source": submission.source_id, "batch": submission.batch, "attempt": submission.n, "run": run_id}
         return Fact("attempt_submitted", {**keys, "lane": submission.lane})
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is free in one step, under one epoch of the lease."""
+
+    free: dict[Lane, int]
+    epoch: int
+    busy: set[tuple[str, Lane]] = field(default_factory=set)
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Those with a free slot."""
+        return [lane for lane, slots in self.free.items() if slots > 0]
+
+    def has(self, source_id: str, lane: Lane) -> bool:
+        """Whether a source may have a batch in a lane."""
+        return self.free[lane] > 0 and (source_id, lane) not in self.busy
+
+    def take(self, source_id: str, lane: Lane) -> None:
+        self.free[lane] -= 1
+        self.busy.add((source_id, lane))

@@ -7,23 +7,55 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from router.ports import AttemptLedger, Runs
+from router.ports import AttemptLedger, RequestLedger, Runs
 from router.rules.completion import settle
-from router.rules.recovery import Again, Close, Closed, Decision, Loaded, OpenAttempt, RunState, Void, Wait, decide
+from router.rules.recovery import (
+    Again,
+    Close,
+    Closed,
+    Decision,
+    GiveUp,
+    Loaded,
+    OpenAttempt,
+    Previewed,
+    RunState,
+    Void,
+    Wait,
+    decide,
+)
+from router.rules.requests import FinishedRequest, Permissions, RequestEnd, answered, previewed
+from router.rules.sizing import Sizing
 from router.step import Fact, Keys, Step
+from schemas.completions import SourceName
+from schemas.report import Preview
 
 SWEEP_EVERY = timedelta(seconds=15)
 MAX_HINTS = 10_000
+REQUESTS_A_STEP = 20
+REPORTED = {"published", "closed", "previewed"}
+TOLD_SPANS = ("cut_to_submit", "submit_to_start", "load", "landed_to_queryable")
 
 
 class SettlementStage:
-    """Looks at the hinted attempts at once, and at all of them every sweep."""
+    """Looks at the hinted attempts at once, at all of them every sweep, and at requests that are at their end."""
 
     name = "settlement"
 
-    def __init__(self, ledger: AttemptLedger, runs: Runs, start_deadline: timedelta) -> None:
+    def __init__(
+        self,
+        ledger: AttemptLedger,
+        requests: RequestLedger,
+        runs: Runs,
+        *,
+        permissions: Permissions,
+        sizing: Sizing,
+        start_deadline: timedelta,
+    ) -> None:
         self._ledger = ledger
+        self._requests = requests
         self._runs = runs
+        self._permissions = permissions
+        self._sizing = sizing
         self._start_deadline = start_deadline
         self._hints: set[str] = set()
         self._next_sweep: datetime | None = None
@@ -34,13 +66,18 @@ class SettlementStage:
             self._hints.add(run_id)
 
     async def step(self, now: datetime) -> Step:
-        """Settle what the hints name, or everything when the sweep is due; what has reported first, without Prefect."""
+        """Settle what the hints name, or everything when the sweep is due; then answer finished requests."""
+        facts = [*await self._settled(now), *await self._answered(now)]
+        return Step(tuple(facts), more=bool(facts))
+
+    async def _settled(self, now: datetime) -> Sequence[Fact]:
+        """What has reported first, without Prefect."""
         hints = set(self._hints)
         sweeping = self._next_sweep is None or now >= self._next_sweep
         if not sweeping and not hints:
-            return Step()
+            return []
         attempts = await self._ledger.open_attempts(None if sweeping else sorted(hints))
-        reported = [attempt for attempt in attempts if attempt.result in {"published", "closed"}]
+        reported = [attempt for attempt in attempts if attempt.result in REPORTED]
         facts = await self._settle_all(reported, {}, now)
         if not facts:
             run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
@@ -48,7 +85,17 @@ class SettlementStage:
             facts = await self._settle_all(attempts, states, now)
             self._hints -= hints
             self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
-        return Step(tuple(facts), more=bool(facts))
+        if facts and sweeping and not hints:
+            facts.append(Fact("sweep_repaired", count=len(facts)))
+        return facts
+
+    async def _answered(self, now: datetime) -> Sequence[Fact]:
+        ended = []
+        for finished in await self._requests.finished(REQUESTS_A_STEP):
+            end = answered(finished, self._name(finished.source_id), now=now)
+            if await self._requests.end(end):
+                ended.append(_request_ended(finished, end))
+        return ended
 
     async def _settle_all(
         self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState], now: datetime
@@ -56,7 +103,8 @@ class SettlementStage:
         facts: list[Fact] = []
         for attempt in attempts:
             run = states.get(attempt.run_id) if attempt.run_id else None
-            decision = decide(attempt, run, now=now, start_deadline=self._start_deadline)
+            last_class = self._sizing.last_class(attempt.source_id)
+            decision = decide(attempt, run, now=now, start_deadline=self._start_deadline, last_class=last_class)
             facts += await self._apply(decision, attempt, now)
         return facts
 
@@ -66,9 +114,13 @@ class SettlementStage:
                 return []
             case Loaded() | Closed():
                 return await self._settle(attempt, now)
-            case Again() | Close():
+            case Previewed():
+                return await self._end_preview(attempt, None, now)
+            case GiveUp():
+                return await self._end_preview(attempt, decision.reason, now)
+            case Again():
                 return await self._fail(attempt, decision)
-            case Void():
+            case Void() | Close():
                 facts = await self._fail(attempt, decision)
                 if facts and attempt.run_id is not None:
                     await self._runs.cancel(attempt.run_id, decision.reason)
@@ -84,7 +136,21 @@ class SettlementStage:
         if not await self._ledger.settle(end):
             return []
         keys: Keys = {"source": batch.manifest.source_id, "batch": batch.id, "attempt": batch.n, "lane": batch.lane}
-        return [Fact("batch_ended", {**keys, "outcome": end.outcome, "reason": end.reason, "files": len(end.files)})]
+        counted: Keys = {"outcome": end.outcome, "reason": end.reason, "files": len(end.files)}
+        return [Fact("batch_ended", {**keys, **counted, **_spans(end.seconds)})]
+
+    async def _end_preview(self, attempt: OpenAttempt, failed: str | None, now: datetime) -> list[Fact]:
+        ended = await self._ledger.previewed(attempt.batch, attempt.n)
+        if ended is None:
+            return []
+        preview = Preview(refused=failed) if failed is not None else ended.preview
+        end = previewed(ended.request, self._name(ended.request.source_id), preview, now=now)
+        if not await self._ledger.end_preview(attempt.batch, attempt.n, end):
+            return []
+        return [_request_ended(ended.request, end)]
+
+    def _name(self, source_id: str | None) -> SourceName | None:
+        return None if source_id is None else self._permissions.name(source_id)
 
     async def _fail(self, attempt: OpenAttempt, decision: Again | Close | Void) -> list[Fact]:
         if not await self._ledger.failed(attempt.batch, attempt.n, decision):
@@ -96,3 +162,12 @@ class SettlementStage:
                 {"batch": attempt.batch, "attempt": attempt.n, "next": kind, "reason": decision.reason},
             )
         ]
+
+
+def _spans(seconds: Mapping[str, float]) -> Keys:
+    return {f"seconds_{span}": seconds[span] for span in TOLD_SPANS if span in seconds}
+
+
+def _request_ended(request: FinishedRequest, end: RequestEnd) -> Fact:
+    keys: Keys = {"request": request.id, "kind": request.kind, "outcome": end.outcome, "reason": end.reason}
+    return Fact("request_ended", keys)

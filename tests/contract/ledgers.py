@@ -17,7 +17,8 @@ from router.adapters.postgres.batches import PostgresBatches
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.outbox import PostgresOutbox
-from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger
+from router.adapters.postgres.requests import PostgresRequests
+from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger, RequestLedger
 from schemas.report import Cause, Closed, Report
 from tests.builders import NOON, closed
 from tests.fakes.arrivals import FakeArrivals
@@ -27,9 +28,10 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.lease import FakeLease
 from tests.fakes.outbox import FakeOutbox
+from tests.fakes.requests import FakeRequests
 from tests.fakes.results import Claimed, FakeResults, NotWanted
 
-TABLES = "arrival, file, batch, attempt, result, outbox, lease"
+TABLES = "arrival, file, batch, attempt, result, outbox, lease, source_state, request, request_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Ledger(Protocol):
     def arrivals(self) -> ArrivalLedger: ...
     @property
     def attempts(self) -> AttemptLedger: ...
+    @property
+    def requests(self) -> RequestLedger: ...
 
     def router(self, holder: str) -> Router: ...
     async def pass_time(self, seconds: float) -> None: ...
@@ -102,6 +106,7 @@ class FakeLedger:
         self._claims: dict[tuple[str, int], Claimed] = {}
         self.arrivals = FakeArrivals(self._database)
         self.attempts = FakeAttempts(self._database)
+        self.requests = FakeRequests(self._database)
 
     def router(self, holder: str) -> Router:
         lease = FakeLease(self._database, holder)
@@ -166,6 +171,7 @@ class RealLedger:
         self._claims: dict[tuple[str, int], flow_ledger.Claimed] = {}
         self.arrivals = PostgresArrivals(database)
         self.attempts = PostgresAttempts(database)
+        self.requests = PostgresRequests(database)
 
     def router(self, holder: str) -> Router:
         lease = PostgresLease(self._database, holder)

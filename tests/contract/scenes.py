@@ -35,7 +35,7 @@ async def is_cut(
     """Files have landed and are a batch with its first attempt."""
     await lands(ledger, *uris, source_id=source_id)
     batches, epoch = await schedules(ledger)
-    waiting = await batches.waiting(source_id, 1000)
+    waiting = await batches.waiting(source_id, "default", 1000)
     submission = await batches.cut(new_batch(waiting, batch, lane=lane, source_id=source_id), epoch)
     assert submission is not None
     return submission
@@ -59,7 +59,7 @@ async def is_claimed(ledger: Ledger) -> Submission:
 async def next_attempt(ledger: Ledger) -> Submission:
     """The batch that is due begins anew."""
     batches, epoch = await schedules(ledger)
-    [due] = await batches.due_batches(10)
-    submission = await batches.attempt(due, epoch)
+    [due] = await batches.due_batches("default", 10)
+    submission = await batches.attempt(due, {}, epoch)
     assert submission is not None
     return submission

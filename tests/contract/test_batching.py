@@ -13,31 +13,31 @@ async def test_only_sources_with_waiting_files_have_a_backlog(ledger: Ledger) ->
     await lands(ledger, source_id="audit-v1")
     batches, _ = await schedules(ledger)
 
-    backlogs = await batches.backlogs(["audit-v1", "orders-v1", "other-v1"])
+    backlogs = await batches.backlogs()
 
-    assert [backlog.source_id for backlog in backlogs] == ["audit-v1"]
+    assert [(backlog.source_id, backlog.lane) for backlog in backlogs] == [("audit-v1", "default")]
 
 
-async def test_a_backlog_is_as_old_as_its_oldest_file(ledger: Ledger) -> None:
+async def test_a_backlog_is_as_old_as_the_file_that_landed_first(ledger: Ledger) -> None:
     await lands(ledger, A_CSV)
     oldest = await ledger.now()
     await ledger.pass_time(60)
-    await lands(ledger, B_CSV)
+    await ledger.arrivals.record(intake([announced(B_CSV, landed=after(1))]))
     batches, _ = await schedules(ledger)
 
-    [backlog] = await batches.backlogs(["orders-v1"])
+    [backlog] = await batches.backlogs()
 
-    assert 59 < ((await ledger.now()) - backlog.oldest).total_seconds() < 90
-    assert backlog.oldest <= oldest
+    assert backlog.landed == NOON
+    assert 59 < ((await ledger.now()) - backlog.accepted).total_seconds() < 90
+    assert backlog.accepted <= oldest
 
 
-async def test_what_waits_longest_comes_first(ledger: Ledger) -> None:
-    for uri in (C_CSV, A_CSV, B_CSV):
-        await lands(ledger, uri)
-        await ledger.pass_time(1)
+async def test_what_landed_first_comes_first(ledger: Ledger) -> None:
+    for seconds, uri in enumerate((C_CSV, A_CSV, B_CSV)):
+        await ledger.arrivals.record(intake([announced(uri, landed=after(seconds))]))
     batches, _ = await schedules(ledger)
 
-    waiting = await batches.waiting("orders-v1", 2)
+    waiting = await batches.waiting("orders-v1", "default", 2)
 
     assert [file.identity.object for file in waiting] == [
         waiting_file(C_CSV).identity.object,
@@ -49,7 +49,7 @@ async def test_what_came_together_waits_in_the_order_of_its_keys(ledger: Ledger)
     await lands(ledger, A_CSV, B_CSV, C_CSV)
     batches, _ = await schedules(ledger)
 
-    waiting = await batches.waiting("orders-v1", 10)
+    waiting = await batches.waiting("orders-v1", "default", 10)
 
     assert waiting == sorted(map(waiting_file, (A_CSV, B_CSV, C_CSV)), key=lambda file: file.identity)
 
@@ -67,14 +67,14 @@ async def test_files_in_a_batch_wait_no_longer(ledger: Ledger) -> None:
     await is_cut(ledger)
     batches, _ = await schedules(ledger)
 
-    assert await batches.waiting("orders-v1", 10) == []
-    assert await batches.backlogs(["orders-v1"]) == []
+    assert await batches.waiting("orders-v1", "default", 10) == []
+    assert await batches.backlogs() == []
 
 
 async def test_a_cut_takes_only_files_that_still_wait(ledger: Ledger) -> None:
     await lands(ledger, A_CSV, B_CSV)
     batches, epoch = await schedules(ledger)
-    waiting = await batches.waiting("orders-v1", 10)
+    waiting = await batches.waiting("orders-v1", "default", 10)
     await ledger.arrivals.record(intake(removed=[announced(A_CSV, "", landed=after(1))]))
 
     await batches.cut(new_batch(waiting), epoch)
@@ -96,13 +96,11 @@ async def test_a_source_is_busy_in_its_lane_while_its_batch_is_open(ledger: Ledg
     await is_claimed(ledger)
     batches, _ = await schedules(ledger)
 
-    before = await batches.busy_sources("default")
-    elsewhere = await batches.busy_sources("priority")
+    before = await batches.busy()
     await ledger.attempts.settle(settlement())
 
-    assert before == {"orders-v1"}
-    assert elsewhere == frozenset()
-    assert await batches.busy_sources("default") == frozenset()
+    assert before == {("orders-v1", "default")}
+    assert await batches.busy() == frozenset()
 
 
 async def test_open_attempts_take_the_slots_of_their_lane(ledger: Ledger) -> None:
@@ -110,11 +108,11 @@ async def test_open_attempts_take_the_slots_of_their_lane(ledger: Ledger) -> Non
     await is_cut(ledger, batch="b-2", lane="priority", source_id="audit-v1")
     batches, _ = await schedules(ledger)
 
-    before = [await batches.in_flight(lane) for lane in ("default", "high-memory", "priority")]
+    before = await batches.in_flight()
     await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", NOON))
 
-    assert before == [1, 0, 1]
-    assert await batches.in_flight("default") == 0
+    assert before == {"default": 1, "priority": 1}
+    assert (await batches.in_flight()).get("default", 0) == 0
 
 
 async def test_an_attempt_without_a_run_is_to_be_submitted(ledger: Ledger) -> None:
@@ -164,7 +162,7 @@ async def test_a_batch_with_an_open_attempt_is_not_due(ledger: Ledger) -> None:
     await ledger.pass_time(3600)
     batches, _ = await schedules(ledger)
 
-    assert await batches.due_batches(10) == []
+    assert await batches.due_batches("default", 10) == []
 
 
 async def test_a_batch_is_due_when_the_pause_after_its_failure_is_over(ledger: Ledger) -> None:
@@ -173,9 +171,9 @@ async def test_a_batch_is_due_when_the_pause_after_its_failure_is_over(ledger: L
     await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON.fromtimestamp(pause_over, NOON.tzinfo)))
     batches, _ = await schedules(ledger)
 
-    too_early = await batches.due_batches(10)
+    too_early = await batches.due_batches("default", 10)
     await ledger.pass_time(31)
-    [due] = await batches.due_batches(10)
+    [due] = await batches.due_batches("default", 10)
 
     assert too_early == []
     assert (due.id, due.n, due.lane, due.kind) == ("b-1", 2, "default", "load")
@@ -186,7 +184,7 @@ async def test_a_batch_that_is_closing_is_due_at_once_to_be_closed(ledger: Ledge
     await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
     batches, _ = await schedules(ledger)
 
-    [due] = await batches.due_batches(10)
+    [due] = await batches.due_batches("default", 10)
 
     assert (due.id, due.n, due.kind) == ("b-1", 2, "close")
 
@@ -207,17 +205,17 @@ async def test_an_ended_batch_is_not_due(ledger: Ledger) -> None:
     await ledger.attempts.settle(settlement())
     batches, _ = await schedules(ledger)
 
-    assert await batches.due_batches(10) == []
+    assert await batches.due_batches("default", 10) == []
 
 
 async def test_an_attempt_is_made_once(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
     batches, epoch = await schedules(ledger)
-    [due] = await batches.due_batches(10)
+    [due] = await batches.due_batches("default", 10)
 
-    first = await batches.attempt(due, epoch)
-    second = await batches.attempt(due, epoch)
+    first = await batches.attempt(due, {}, epoch)
+    second = await batches.attempt(due, {}, epoch)
 
     assert first is not None
     assert (first.n, first.kind, first.source_id) == (2, "load", "orders-v1")
@@ -228,7 +226,7 @@ async def test_an_ended_batch_has_no_further_attempt(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
     batches, epoch = await schedules(ledger)
-    [due] = await batches.due_batches(10)
+    [due] = await batches.due_batches("default", 10)
     await ledger.attempts.settle(settlement())
 
-    assert await batches.attempt(due, epoch) is None
+    assert await batches.attempt(due, {}, epoch) is None

@@ -311,7 +311,7 @@ async def test_a_file_that_a_load_missed_is_a_new_round_when_it_lands_again(ledg
     batches, _ = await schedules(ledger)
 
     assert recorded.files == 1
-    assert len(await batches.waiting("orders-v1", 10)) == 1
+    assert len(await batches.waiting("orders-v1", "default", 10)) == 1
     assert [(file.round, file.batch_id, file.outcome) for file in await ledger.files()] == [(2, None, None)]
 
 

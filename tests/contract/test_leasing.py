@@ -75,7 +75,7 @@ async def test_releasing_leaves_the_leases_of_others_alone(ledger: Ledger) -> No
 async def test_a_late_cut_changes_nothing(ledger: Ledger) -> None:
     await lands(ledger)
     late, epoch = await schedules(ledger, "one")
-    waiting = await late.waiting("orders-v1", 10)
+    waiting = await late.waiting("orders-v1", "default", 10)
     await ledger.pass_time(11)
     await schedules(ledger, "two")
 
@@ -93,7 +93,7 @@ async def test_a_late_attempt_changes_nothing(ledger: Ledger) -> None:
     await schedules(ledger, "two")
 
     with pytest.raises(LeaseLost):
-        await late.attempt(DueBatch("b-1", 2, "default", "load"), epoch)
+        await late.attempt(DueBatch("b-1", 2, "default", "orders-v1", 0, "load"), {}, epoch)
 
     assert len(await ledger.attempts.open_attempts()) == 1
 
@@ -116,7 +116,7 @@ async def test_a_late_deletion_changes_nothing(ledger: Ledger) -> None:
 async def test_an_old_epoch_of_the_same_router_is_late_too(ledger: Ledger) -> None:
     await lands(ledger, A_CSV)
     batches, old = await schedules(ledger, "one")
-    waiting = await batches.waiting("orders-v1", 10)
+    waiting = await batches.waiting("orders-v1", "default", 10)
     await ledger.pass_time(11)
     await schedules(ledger, "one")
 

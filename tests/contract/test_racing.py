@@ -91,7 +91,7 @@ async def test_an_expired_lease_is_taken_by_one_router(real_ledger: RealLedger) 
 async def test_cuts_at_once_take_each_file_once(real_ledger: RealLedger) -> None:
     await lands(real_ledger, *URIS)
     batches, epoch = await schedules(real_ledger)
-    waiting = await batches.waiting("orders-v1", 1000)
+    waiting = await batches.waiting("orders-v1", "default", 1000)
     orders = [waiting, waiting[:120], waiting[80:]]
 
     cuts = await asyncio.gather(
@@ -107,7 +107,7 @@ async def test_a_cut_and_a_change_of_the_lease_exclude_each_other(real_ledger: R
     await lands(real_ledger, *URIS)
     late, epoch = await schedules(real_ledger, "one")
     other = real_ledger.router("two").batches
-    waiting = await late.waiting("orders-v1", 1000)
+    waiting = await late.waiting("orders-v1", "default", 1000)
     await real_ledger.pass_time(11)
 
     cut, taken = await asyncio.gather(
@@ -122,7 +122,7 @@ async def test_a_cut_and_a_change_of_the_lease_exclude_each_other(real_ledger: R
 async def test_a_file_is_either_removed_or_cut(real_ledger: RealLedger) -> None:
     await lands(real_ledger, *URIS)
     batches, epoch = await schedules(real_ledger)
-    waiting = await batches.waiting("orders-v1", 1000)
+    waiting = await batches.waiting("orders-v1", "default", 1000)
     removals = _sorted(announced(uri, "", landed=after(1)) for uri in URIS[::2])
 
     recorded, _ = await asyncio.gather(
@@ -138,9 +138,9 @@ async def test_an_attempt_is_made_by_one_of_many(real_ledger: RealLedger) -> Non
     await is_claimed(real_ledger)
     await real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
     batches, epoch = await schedules(real_ledger)
-    [due] = await batches.due_batches(10)
+    [due] = await batches.due_batches("default", 10)
 
-    made = await asyncio.gather(*(batches.attempt(due, epoch) for _ in range(8)))
+    made = await asyncio.gather(*(batches.attempt(due, {}, epoch) for _ in range(8)))
 
     assert sum(one is not None for one in made) == 1
 

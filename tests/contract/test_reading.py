@@ -3,6 +3,7 @@
 What a broker that dies costs is tested in `integration/test_kafka.py`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 from uuid import uuid4
@@ -145,6 +146,61 @@ async def test_what_was_polled_and_not_committed_is_polled_again(topic: Topic) -
     await topic.append(b"2")
 
     assert await _values(source) == [b"1", b"2"]
+
+
+async def test_what_is_polled_ahead_is_committed_after_what_was_polled_before(topic: Topic) -> None:
+    await topic.append(b"1")
+    source = topic.source()
+    await _values(source)
+    await topic.append(b"2")
+
+    assert await _values_ahead(source) == [b"2"]
+    await source.commit()
+    first = await topic.committed()
+    await source.commit()
+
+    assert (first, await topic.committed()) == (1, 2)
+
+
+async def test_polling_ahead_does_not_wait(topic: Topic) -> None:
+    await topic.append(b"1")
+    source = topic.source()
+    await _values(source)
+
+    assert await source.poll_ahead() == []
+    await source.commit()
+
+    assert await topic.committed() == 1
+
+
+async def test_after_what_was_not_committed_what_was_polled_ahead_is_polled_again(topic: Topic) -> None:
+    await topic.append(b"1")
+    source = topic.source()
+    await _values(source)
+    await topic.append(b"2")
+    await _values_ahead(source)
+
+    assert await _values(source) == [b"1", b"2"]
+
+
+async def test_what_was_polled_ahead_and_not_committed_is_polled_again(topic: Topic) -> None:
+    await topic.append(b"1")
+    source = topic.source()
+    await _values(source)
+    await topic.append(b"2")
+    await _values_ahead(source)
+    await source.commit()
+
+    assert await _values(source) == [b"2"]
+
+
+async def _values_ahead(source: Source) -> list[bytes | None]:
+    """The first that are fetched in the background."""
+    for _ in range(1000):
+        if found := await source.poll_ahead():
+            return [record.value for record in found]
+        await asyncio.sleep(0.01)
+    return []
 
 
 async def _values(source: Source) -> list[bytes | None]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from router.ports import Announced
+from router.rules.identity import Identity
 from tests.builders import A_CSV, after, announced, intake, letter, new_batch, unmeasured, waiting_file
 from tests.contract.ledgers import Ledger, SeenFile
 
@@ -18,10 +20,22 @@ async def test_a_file_is_recorded_once_however_often_it_is_announced(ledger: Led
 async def test_one_poll_may_announce_many_files(ledger: Ledger) -> None:
     files = [announced(f"s3://landing/orders/{number}.csv") for number in range(500)]
 
-    recorded = await ledger.arrivals.record(intake(sorted(files, key=lambda file: file.identity)))
+    recorded = await ledger.arrivals.record(intake(sorted(files, key=_identity)))
 
     assert recorded.files == 500
     assert {file.uri for file in await ledger.files()} == {file.uri for file in files}
+
+
+async def test_of_a_poll_that_repeats_some_files_the_others_are_recorded(ledger: Ledger) -> None:
+    known, new = announced("s3://landing/orders/a.csv"), announced("s3://landing/orders/b.csv")
+    await ledger.arrivals.record(intake([known], letters=[letter("1")]))
+
+    recorded = await ledger.arrivals.record(intake(sorted([known, new], key=_identity), letters=[letter("2")]))
+    later = await ledger.arrivals.record(intake([announced("s3://landing/orders/c.csv")], letters=[letter("3")]))
+
+    assert (recorded.files, later.files) == (1, 1)
+    assert len(await ledger.files()) == 3
+    assert [event.value for _, event in await ledger.router("one").outbox.outbox(10)] == ["1", "2", "3"]
 
 
 async def test_what_is_told_of_a_file_is_kept(ledger: Ledger) -> None:
@@ -166,6 +180,10 @@ async def _cut(ledger: Ledger) -> None:
     epoch = await batches.hold("scheduling")
     assert epoch is not None
     assert await batches.cut(new_batch([waiting_file()]), epoch) is not None
+
+
+def _identity(file: Announced) -> Identity:
+    return file.identity
 
 
 def _outcomes(files: Sequence[SeenFile]) -> list[str | None]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from router.ports import Announced, Intake, Measurement, Recorded
 from router.rules.identity import Identity
+from router.rules.sizing import Place
 from tests.fakes.database import ArrivalRow, FakeDatabase, FileRow
 
 _LONGEST_PAUSE = timedelta(minutes=10)
@@ -18,7 +19,7 @@ class FakeArrivals:
 
     async def record(self, intake: Intake) -> Recorded:
         now = self._database.begin()
-        files = sum(self._insert_file(file, file.size or 0, now) for file in intake.files)
+        files = sum(self._insert_file(file, now) for file in intake.files)
         unmeasured = sum(self._insert_arrival(arrival, now) for arrival in intake.unmeasured)
         removed = sum(self._remove(removal, now) for removal in intake.removed)
         for letter in intake.letters:
@@ -54,23 +55,26 @@ class FakeArrivals:
             return False
         identity = Identity(told.source_id, told.object, one.found.version)
         arrival = one.arrival
-        file = Announced(identity, arrival.uri, one.found.size, arrival.landed, arrival.position)
-        new = self._insert_file(file, one.found.size, now)
+        file = Announced(identity, arrival.uri, one.found.size, arrival.landed, arrival.position, one.place)
+        new = self._insert_file(file, now)
         if told.version not in {"", one.found.version}:
             self._insert_ended(arrival, "superseded", now)
         return new
 
-    def _insert_file(self, file: Announced, size: int, now: datetime) -> bool:
-        row = self._database.files.get(file.identity)
+    def _insert_file(self, file: Announced, now: datetime) -> bool:
+        row, size = self._database.files.get(file.identity), file.size or 0
+        place = file.place or Place("default", 1, size)
+        new = FileRow(file.uri, size, file.landed, now, estimate=place.estimate, lane=place.lane)
         if row is None:
-            self._database.files[file.identity] = FileRow(file.uri, size, file.landed, now)
+            self._database.files[file.identity] = new
             return True
         if row.landed >= file.landed or row.outcome not in {None, "removed", "missing", "superseded"}:
             return False
         if row.outcome is None:
             row.landed, row.again = file.landed, row.batch_id is not None
             return False
-        self._database.files[file.identity] = FileRow(row.uri, size, file.landed, now, row.round + 1)
+        new.round = row.round + 1
+        self._database.files[file.identity] = new
         return True
 
     def _insert_arrival(self, arrival: Announced, now: datetime) -> bool:

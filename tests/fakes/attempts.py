@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import assert_never
 
-from router.rules.completion import EndedBatch, Settlement
+from router.ports import EndedPreview
+from router.rules.completion import Around, Asking, EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
+from router.rules.requests import FinishedRequest, RequestEnd
+from schemas.completions import StillWaiting
 from schemas.manifest import ManifestFile
-from tests.fakes.database import AttemptRow, FakeDatabase
+from schemas.report import Preview
+from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, SourceRow
 
 
 class FakeAttempts:
@@ -29,7 +33,7 @@ class FakeAttempts:
     async def ended(self, batch: str, n: int) -> EndedBatch | None:
         self._database.begin()
         result, row = self._database.results.get((batch, n)), self._database.open_batch(batch)
-        if row is None or result is None or result.state == "staged" or result.ended is None:
+        if row is None or result is None or result.ended is None or isinstance(result.report, Preview):
             return None
         attempt = self._database.attempts[batch, n]
         files = self._database.files_of(batch)
@@ -40,12 +44,15 @@ class FakeAttempts:
             manifest=row.manifest,
             files=[ManifestFile(uri=file.uri, version=key.version, size=file.size) for key, file in files],
             landed=row.landed,
+            last_landed=max((file.landed for _, file in files), default=row.landed),
+            estimate=row.estimate,
             cut=row.cut,
             submitted=attempt.submitted,
             claimed=attempt.claimed,
             reported=result.ended,
             run_id=attempt.run_id,
             report=result.report,
+            around=self._around(batch, row),
         )
 
     async def settle(self, settlement: Settlement) -> bool:
@@ -65,8 +72,64 @@ class FakeAttempts:
                 file.outcome = None if anew else end.outcome
                 file.batch_id = None if anew else file.batch_id
                 file.round += anew
+        state = self._database.sources.setdefault(settlement.source_id, SourceRow())
+        state.bytes_per_second = settlement.bytes_per_second
+        state.newest_landed = max(state.newest_landed or settlement.newest_landed, settlement.newest_landed)
         self._database.put(settlement.event)
         return True
+
+    async def previewed(self, batch: str, n: int) -> EndedPreview | None:
+        self._database.begin()
+        row, result = self._database.open_batch(batch), self._database.results.get((batch, n))
+        if row is None or row.request_id is None:
+            return None
+        asked = self._database.requests[row.request_id]
+        request = FinishedRequest(
+            row.request_id, asked.request.kind, asked.request.producer, asked.source_id, asked.accepted
+        )
+        seen = result.report if result is not None and isinstance(result.report, Preview) else Preview()
+        return EndedPreview(batch, n, request, seen)
+
+    async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
+        now = self._database.begin()
+        row = self._database.open_batch(batch)
+        if row is None:
+            return False
+        outcome = "previewed" if end.outcome == "previewed" else "failed"
+        row.ended, row.outcome, row.reason = now, outcome, end.reason
+        for _, attempt in self._database.attempts_of(batch):
+            if attempt.ended is None:
+                attempt.ended, attempt.outcome = now, outcome
+        return self._database.end_request(end)
+
+    def _around(self, batch: str, row: BatchRow) -> Around:
+        source_id = row.manifest.source_id
+        files = [file for key, file in self._database.files.items() if key.source_id == source_id and file.waits]
+        landed = [file.landed for file in files]
+        landed += [one.arrival.landed for key, one in self._database.arrivals.items() if key.source_id == source_id]
+        landed += [
+            other.landed
+            for id_, other in self._database.batches.items()
+            if id_ != batch and other.ended is None and other.manifest.source_id == source_id and not other.request_id
+        ]
+        state = self._database.sources.get(source_id, SourceRow())
+        return Around(
+            requests=[found for id_ in sorted(self._database.requests) if (found := self._asking(id_, batch))],
+            oldest_open=min(landed, default=None),
+            newest_landed=state.newest_landed,
+            waiting=StillWaiting(files=len(files), bytes=sum(file.size for file in files)),
+            bytes_per_second=state.bytes_per_second,
+        )
+
+    def _asking(self, request_id: str, batch: str) -> Asking | None:
+        row, asked = self._database.requests[request_id], self._database.files_asked(request_id)
+        here = sum(file is not None and file.batch_id == batch for _, file in asked)
+        if row.end is not None or not here:
+            return None
+        ended = [one.outcome is not None or (file is not None and file.outcome is not None) for one, file in asked]
+        elsewhere = [file is None or file.batch_id != batch for _, file in asked]
+        done = sum(map(all, zip(ended, elsewhere, strict=True)))
+        return Asking(request_id, done, here, None if row.listed is None else len(asked))
 
     async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         now = self._database.begin()
@@ -83,6 +146,8 @@ class FakeAttempts:
                 attempt.outcome, attempt.cause, row.due = "void", "infrastructure", now
             case Again():
                 attempt.outcome, attempt.cause, row.due = "failed", decision.cause, decision.due
+                if decision.size_class is not None:
+                    row.lane, row.size_class = "high-memory", decision.size_class
             case Close():
                 attempt.outcome, attempt.cause, row.due = "failed", decision.cause, now
                 row.closing = decision.reason
@@ -97,10 +162,13 @@ class FakeAttempts:
         return OpenAttempt(
             batch=batch,
             n=n,
+            source_id=self._database.batches[batch].manifest.source_id,
             kind=row.kind,
+            size_class=row.size_class,
             created=row.created,
             run_id=row.claimed_by or row.run_id,
             claimed=row.claimed_by is not None,
+            closing=self._database.batches[batch].closing,
             result=None if result is None else result.state,
             cause=row.cause,
             reason=row.reason,

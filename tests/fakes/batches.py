@@ -1,12 +1,16 @@
 """`batch` and `attempt` as they begin, as `adapters.postgres.batches` keeps them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from router.ports import DueBatch, NewBatch, Submission
+from router.ports import DueBatch, DuePreview, NewBatch, Submission
+from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
-from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase
+from schemas.events import PreviewAsked
+from schemas.manifest import AttemptKind, ManifestFile
+from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, FileRow
 from tests.fakes.lease import FakeLease
 
 ROLE = "scheduling"
@@ -30,63 +34,100 @@ class FakeBatches:
         rows.sort(key=lambda found: found[2].created)
         return [self._submission(batch, n, row) for batch, n, row in rows[:limit]]
 
-    async def due_batches(self, limit: int) -> Sequence[DueBatch]:
+    async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
         now = self._database.begin()
         due = [
             (batch, row)
             for batch, row in self._database.batches.items()
-            if row.ended is None and row.due <= now and self._has_no_open_attempt(batch)
+            if row.ended is None and row.lane == lane and row.due <= now and self._has_no_open_attempt(batch)
         ]
         due.sort(key=lambda found: found[1].due)
         return [
-            DueBatch(batch, self._last(batch) + 1, row.lane, "load" if row.closing is None else "close")
+            DueBatch(batch, self._last(batch) + 1, row.lane, row.manifest.source_id, row.size_class, _kind(row))
             for batch, row in due[:limit]
         ]
 
-    async def in_flight(self, lane: Lane) -> int:
+    async def in_flight(self) -> Mapping[Lane, int]:
         self._database.begin()
-        return sum(row.ended is None and row.lane == lane for row in self._database.attempts.values())
+        return Counter(row.lane for row in self._database.attempts.values() if row.ended is None)
 
-    async def busy_sources(self, lane: Lane) -> frozenset[str]:
+    async def busy(self) -> frozenset[tuple[str, Lane]]:
         self._database.begin()
-        rows = self._database.batches.values()
-        return frozenset(row.manifest.source_id for row in rows if row.ended is None and row.lane == lane)
+        rows = [row for row in self._database.batches.values() if row.ended is None and row.request_id is None]
+        return frozenset((row.manifest.source_id, row.lane) for row in rows)
 
-    async def backlogs(self, source_ids: Sequence[str]) -> Sequence[Backlog]:
+    async def backlogs(self) -> Sequence[Backlog]:
         self._database.begin()
-        oldest: dict[str, datetime] = {}
-        for identity, row in self._database.files.items():
-            if row.waits:
-                oldest[identity.source_id] = min(row.accepted, oldest.get(identity.source_id, row.accepted))
-        return [Backlog(source_id, oldest[source_id]) for source_id in source_ids if source_id in oldest]
+        sources = self._database.sources
+        lines = {
+            (key.source_id, row.lane)
+            for key, row in self._database.files.items()
+            if row.waits and (key.source_id not in sources or sources[key.source_id].paused is None)
+        }
+        return [self._backlog(*line) for line in sorted(lines)]
 
-    async def waiting(self, source_id: str, limit: int) -> Sequence[WaitingFile]:
-        self._database.begin()
+    def _backlog(self, source_id: str, lane: Lane) -> Backlog:
+        _, first = self._line(source_id, lane)[0]
+        state = self._database.sources.get(source_id)
+        return Backlog(source_id, lane, first.landed, first.accepted, state.bytes_per_second if state else None)
+
+    def _line(self, source_id: str, lane: Lane) -> list[tuple[Identity, FileRow]]:
         rows = [
-            (identity, row)
-            for identity, row in self._database.files.items()
-            if identity.source_id == source_id and row.waits
+            (key, row)
+            for key, row in self._database.files.items()
+            if key.source_id == source_id and row.lane == lane and row.waits
         ]
-        rows.sort(key=lambda found: (found[1].accepted, found[0].object))
-        return [WaitingFile(identity, row.size, row.landed) for identity, row in rows[:limit]]
+        return sorted(rows, key=lambda found: (found[1].rank, found[1].landed, found[0].object))
+
+    async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
+        self._database.begin()
+        rows = self._line(source_id, lane)[:limit]
+        return [WaitingFile(identity, row.size, row.landed, row.estimate) for identity, row in rows]
+
+    async def previews(self, limit: int) -> Sequence[DuePreview]:
+        self._database.begin()
+        begun = {row.request_id for row in self._database.batches.values()}
+        found = [
+            DuePreview(of, source_id, ManifestFile(uri=row.uri, version=row.version, size=row.size or 0), asked.rows)
+            for (of, source_id, _), row in self._database.request_files.items()
+            if row.version is not None
+            and of not in begun
+            and self._database.requests[of].end is None
+            and isinstance(asked := self._database.requests[of].request.asked, PreviewAsked)
+        ]
+        return found[:limit]
 
     async def cut(self, batch: NewBatch, epoch: int) -> Submission | None:
         now = self._database.begin()
         self._lease.check(ROLE, epoch)
         files = self._database.files
         taken = [row for file in batch.files if (row := files.get(file.identity)) is not None and row.waits]
-        if not taken:
+        if not taken and batch.request_id is None:
+            return None
+        if batch.request_id is not None and batch.request_id in {
+            row.request_id for row in self._database.batches.values()
+        }:
             return None
         for row in taken:
             row.batch_id = batch.id
-        landed = min(row.landed for row in taken)
-        self._database.batches[batch.id] = BatchRow(batch.lane, landed, batch.manifest, now, now)
-        return self._begin(DueBatch(batch.id, 1, batch.lane, "load"), epoch, now)
+        self._database.batches[batch.id] = BatchRow(
+            batch.lane,
+            min((row.landed for row in taken), default=now),
+            batch.manifest,
+            now,
+            now,
+            estimate=sum(row.estimate for row in taken),
+            size_class=batch.size_class,
+            request_id=batch.request_id,
+        )
+        kind: AttemptKind = "load" if batch.request_id is None else "preview"
+        due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)
+        return self._begin(due, batch.job_variables, epoch, now)
 
-    async def attempt(self, due: DueBatch, epoch: int) -> Submission | None:
+    async def attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
         now = self._database.begin()
         self._lease.check(ROLE, epoch)
-        return self._begin(due, epoch, now)
+        return self._begin(due, job_variables, epoch, now)
 
     async def submitted(self, submission: Submission, run_id: str) -> None:
         now = self._database.begin()
@@ -94,10 +135,10 @@ class FakeBatches:
         if row.run_id is None:
             row.run_id, row.submitted = run_id, now
 
-    def _begin(self, due: DueBatch, epoch: int, now: datetime) -> Submission | None:
+    def _begin(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int, now: datetime) -> Submission | None:
         if self._database.open_batch(due.id) is None or (due.id, due.n) in self._database.attempts:
             return None
-        row = AttemptRow(due.kind, due.lane, epoch, now)
+        row = AttemptRow(due.kind, due.lane, epoch, now, due.size_class, job_variables)
         self._database.attempts[due.id, due.n] = row
         return self._submission(due.id, due.n, row)
 
@@ -110,3 +151,9 @@ class FakeBatches:
 
     def _last(self, batch: str) -> int:
         return max(n for n, _ in self._database.attempts_of(batch))
+
+
+def _kind(row: BatchRow) -> AttemptKind:
+    if row.closing is not None:
+        return "close"
+    return "load" if row.request_id is None else "preview"

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Literal
 
 from router.errors import Transient
+from router.notifications.requests import Request
 from router.ports import Announced, Clock
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity
+from router.rules.requests import RequestEnd
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest
-from schemas.report import Cause, Closed, Report
+from schemas.report import Cause, Closed, Preview, Report
 
 
 @dataclass(slots=True)
@@ -34,6 +36,10 @@ class FileRow:
     accepted: datetime
     round: int = 1
     again: bool = False
+    estimate: int = 0
+    lane: Lane = "default"
+    rank: int = 1
+    request_id: str | None = None
     batch_id: str | None = None
     outcome: str | None = None
     rows: int | None = None
@@ -53,6 +59,9 @@ class BatchRow:
     manifest: Manifest
     cut: datetime
     due: datetime
+    estimate: int = 0
+    size_class: int = 0
+    request_id: str | None = None
     closing: str | None = None
     ended: datetime | None = None
     outcome: str | None = None
@@ -67,6 +76,7 @@ class AttemptRow:
     lane: Lane
     epoch: int
     created: datetime
+    size_class: int = 0
     job_variables: Mapping[str, str] = field(default_factory=dict)
     run_id: str | None = None
     submitted: datetime | None = None
@@ -82,8 +92,8 @@ class AttemptRow:
 class ResultRow:
     """A row of `result`."""
 
-    state: Literal["staged", "published", "closed"]
-    report: Report | Closed
+    state: Literal["staged", "published", "closed", "previewed"]
+    report: Report | Closed | Preview
     snapshot_id: int | None = None
     ended: datetime | None = None
 
@@ -95,6 +105,42 @@ class LeaseRow:
     holder: str
     epoch: int
     expires: datetime
+
+
+@dataclass(slots=True)
+class SourceRow:
+    """A row of `source_state`."""
+
+    paused: datetime | None = None
+    bytes_per_second: float | None = None
+    newest_landed: datetime | None = None
+
+
+@dataclass(slots=True)
+class RequestRow:
+    """A row of `request`."""
+
+    request: Request
+    source_id: str | None
+    accepted: datetime
+    due: datetime
+    deadline: datetime | None = None
+    cursor: str | None = None
+    tries: int = 0
+    trouble: str | None = None
+    listed: datetime | None = None
+    given_up: str | None = None
+    end: RequestEnd | None = None
+
+
+@dataclass(slots=True)
+class RequestFileRow:
+    """A row of `request_file`."""
+
+    uri: str
+    version: str | None = None
+    size: int | None = None
+    outcome: Literal["already-loaded", "missing"] | None = None
 
 
 class FakeDatabase:
@@ -110,6 +156,9 @@ class FakeDatabase:
         self.results: dict[tuple[str, int], ResultRow] = {}
         self.outbox: dict[int, OutgoingEvent] = {}
         self.leases: dict[str, LeaseRow] = {}
+        self.sources: dict[str, SourceRow] = {}
+        self.requests: dict[str, RequestRow] = {}
+        self.request_files: dict[tuple[str, str, bytes], RequestFileRow] = {}
         self._outbox_ids = 0
 
     def begin(self) -> datetime:
@@ -122,6 +171,26 @@ class FakeDatabase:
         """Into the outbox."""
         self._outbox_ids += 1
         self.outbox[self._outbox_ids] = event
+
+    def end_request(self, end: RequestEnd) -> bool:
+        """Once; what waits because of it is given up."""
+        row = self.requests[end.id]
+        if row.end is not None:
+            return False
+        row.end = end
+        for file in self.files.values():
+            if file.request_id == end.id and file.waits:
+                file.outcome, file.reason = "failed", end.reason or "its request has ended"
+        self.put(end.event)
+        return True
+
+    def files_asked(self, request_id: str) -> list[tuple[RequestFileRow, FileRow | None]]:
+        """The files of a request, with what the ledger has of them."""
+        return [
+            (row, None if row.version is None else self.files.get(Identity(source_id, key, row.version)))
+            for (of, source_id, key), row in self.request_files.items()
+            if of == request_id
+        ]
 
     def open_batch(self, batch: str) -> BatchRow | None:
         """A batch that has not ended."""

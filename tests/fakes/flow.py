@@ -6,8 +6,8 @@ from typing import NoReturn
 
 from router.errors import Transient
 from router.ports import Store
-from schemas.manifest import ManifestFile
-from schemas.report import Cause, Closed, FileOutcome, FileReport, Report, Snapshot
+from schemas.manifest import Glance, ManifestFile
+from schemas.report import Cause, Closed, FileOutcome, FileReport, Preview, Report, Snapshot
 from tests.fakes.results import Claimed, FakeResults, NotWanted
 from tests.fakes.table import DuplicatePublish, FakeRow, FakeTable
 
@@ -56,6 +56,9 @@ async def run_flow(parts: Parts, batch: str, n: int, run_id: str) -> None:
 
 
 async def _run(parts: Parts, claimed: Claimed) -> None:
+    if claimed.manifest.glance is not None:
+        await _glance(parts, claimed, claimed.manifest.glance)
+        return
     if await _adopted(parts, claimed):
         return
     try:
@@ -77,6 +80,17 @@ async def _load(parts: Parts, claimed: Claimed) -> None:
             break
     await parts.table.publish(snapshot_id)
     await parts.results.publish(claimed, report)
+
+
+async def _glance(parts: Parts, claimed: Claimed, glance: Glance) -> None:
+    """Nothing is written."""
+    found = await parts.store.measure(glance.file.uri)
+    if found is None or found.version != glance.file.version:
+        await parts.results.previewed(claimed, Preview(refused="it is not there any more, or has changed"))
+    elif found.version.startswith(CORRUPT):
+        await parts.results.previewed(claimed, Preview(refused="it cannot be read"))
+    else:
+        await parts.results.previewed(claimed, Preview(rows=((glance.file.uri,),)))
 
 
 async def _close(parts: Parts, claimed: Claimed) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
-from schemas.report import Cause, Closed, Report
+from schemas.report import Cause, Closed, Preview, Report
 from tests.fakes.database import AttemptRow, FakeDatabase, ResultRow
 
 
@@ -58,6 +58,10 @@ class FakeResults:
     async def closed(self, claimed: Claimed, closed: Closed) -> None:
         """An empty snapshot stands under the batch's id: it can never load."""
         self._end(claimed, ResultRow("closed", closed))
+
+    async def previewed(self, claimed: Claimed, preview: Preview) -> None:
+        """What a preview saw."""
+        self._end(claimed, ResultRow("previewed", preview))
 
     async def failed(self, claimed: Claimed, cause: Cause, reason: str) -> None:
         """The run's own word on why it fails."""

@@ -1,6 +1,6 @@
 """A consumer group's records, as `adapters.kafka` reads them: a log a partition, with committed offsets."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -62,17 +62,17 @@ class FakeBroker:
 
 
 class FakeSource:
-    """See `ports.Source`. What was polled last and not committed is read again."""
+    """See `ports.Source`. What was polled and not committed is read again."""
 
     def __init__(self, broker: FakeBroker, *, records_a_poll: int = 2000) -> None:
         self._broker = broker
         self._records_a_poll = records_a_poll
         self._joined = False
-        self._next: dict[Partition, int] = {}
+        self._uncommitted: deque[dict[Partition, int]] = deque()  # of each poll what comes next
         self.position: dict[Partition, int] = {}
 
     async def poll(self) -> Sequence[Record]:
-        if self._next:
+        if self._uncommitted:
             await self.close()
         if self._broker.away:
             await self.close()
@@ -80,22 +80,39 @@ class FakeSource:
         if not self._joined:
             self._broker.join(self)
             self._joined = True
+        return self._read()
+
+    async def poll_ahead(self) -> Sequence[Record]:
+        if self._broker.away:
+            await self.close()
+            raise Transient("Kafka: away")
+        return self._read()
+
+    def _read(self) -> Sequence[Record]:
         found: list[Record] = []
+        ends: dict[Partition, int] = {}
         for partition, start in self.position.items():
             records = self._broker.logs[partition][start : start + self._records_a_poll - len(found)]
             if records:
-                self._next[partition] = self.position[partition] = start + len(records)
+                ends[partition] = self.position[partition] = start + len(records)
                 found += records
+        if found:
+            self._uncommitted.append(ends)
         return found
 
     async def commit(self) -> None:
-        offsets = {partition: offset for partition, offset in self._next.items() if partition in self.position}
+        if not self._uncommitted:
+            return
         if self._broker.away:
             raise Transient("Kafka: away")
-        self._broker.committed.update(offsets)
-        self._next.clear()
+        ends = self._uncommitted.popleft()
+        self._broker.committed.update({partition: end for partition, end in ends.items() if partition in self.position})
 
     async def close(self) -> None:
         self._joined = False
-        self._next.clear()
+        self._uncommitted.clear()
+        self.leave()
+
+    def leave(self) -> None:
+        """Its process has ended, or was killed."""
         self._broker.leave(self)

@@ -1,7 +1,9 @@
 """Object storage, as `adapters.storage` asks it."""
 
+from collections.abc import Sequence
+
 from router.errors import Transient
-from router.ports import Measured
+from router.ports import Listed, Measured
 
 
 class FakeStore:
@@ -15,3 +17,9 @@ class FakeStore:
         if self.away:
             raise Transient("storage: away")
         return self.objects.get(uri)
+
+    async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
+        if self.away:
+            raise Transient("storage: away")
+        uris = sorted(uri for uri in self.objects if uri.startswith(prefix) and uri > (cursor or ""))
+        return [Listed(uri, self.objects[uri]) for uri in uris[:limit]]

@@ -17,7 +17,7 @@ FOR_GOOD = {"loaded", "quarantined", "failed"}
 
 def broken_promises(world: World) -> Iterator[str]:
     """All of them, when everything has come to its end."""
-    for promise in (no_loss, one_effective_load, completions, newest_wins):
+    for promise in (no_loss, one_effective_load, completions, answers, newest_wins):
         for what in promise(world):
             yield f"{promise.__name__}: {what}"
 
@@ -49,11 +49,16 @@ def watched(world: World) -> Iterator[str]:
 
 
 def admitted(world: World) -> Iterator[str]:
-    """One batch a source and lane at a time, and not more open attempts in a lane than it has slots."""
-    rows = world.database.batches.values()
-    for (source_id, lane), times in Counter(
-        (row.manifest.source_id, row.lane) for row in rows if row.ended is None
-    ).items():
+    """One batch a source and lane at a time, and not more open attempts in a lane than it has slots.
+
+    Previews do not count, and what ran out of memory goes on in another lane beside what is there.
+    """
+    lines = Counter(
+        (row.manifest.source_id, row.lane)
+        for batch, row in world.database.batches.items()
+        if row.ended is None and row.request_id is None and world.database.attempts[batch, 1].lane == row.lane
+    )
+    for (source_id, lane), times in lines.items():
         if times > 1:
             yield f"{source_id} has {times} open batches in {lane}"
     attempts = Counter(row.lane for row in world.database.attempts.values() if row.ended is None)
@@ -106,10 +111,14 @@ def completions(world: World) -> Iterator[str]:
     """P3: every batch that ended is told of, under one id, and as the ledger has it."""
     told: dict[str, dict[str, Any]] = {}
     for event in _published(world, COMPLETIONS_TOPIC):
+        if "run" not in event["data"]:
+            continue
         batch = event["data"]["run"]["batch"]
         if told.setdefault(batch, event) != event:
             yield f"{batch} is told of as {told[batch]['id']} and as {event['id']}"
     for batch, row in world.database.batches.items():
+        if row.request_id is not None:
+            continue
         if row.ended is not None and (batch not in told or told[batch]["data"]["outcome"] != row.outcome):
             yield f"{batch} ended as {row.outcome}, told is {told.get(batch)}"
             continue
@@ -117,6 +126,26 @@ def completions(world: World) -> Iterator[str]:
         for key, file in world.database.files_of(batch):
             if ends.get((file.uri, key.version)) != file.outcome:
                 yield f"{file.uri} {key.version} ended as {file.outcome}, told is {ends}"
+
+
+def answers(world: World) -> Iterator[str]:
+    """P3: every request that came is answered, each time by the same event, and by nothing that is still open."""
+    told: dict[str, dict[str, Any]] = {}
+    for event in _published(world, COMPLETIONS_TOPIC):
+        if "request" in event["data"]:
+            request_id = event["data"]["request"]
+            if told.setdefault(request_id, event) != event:
+                yield f"{request_id} is answered by {told[request_id]} and by {event}"
+    asked = {json.loads(record.value or b"{}")["id"] for log in world.desk.logs.values() for record in log}
+    for request_id in asked - told.keys():
+        yield f"{request_id} is not answered"
+    for request_id, event in told.items():
+        data = event["data"]
+        still_open = [file for file in data["files"] if file["outcome"] in {"waiting", "in-flight"}]
+        if still_open and data["outcome"] not in {"expired", "cancelled"}:
+            yield f"{request_id} was answered while files of it are open: {still_open}"
+        if data["counts"]["files"] != len(data["files"]):
+            yield f"{request_id} counts other files than it names"
 
 
 def newest_wins(world: World) -> Iterator[str]:

@@ -11,9 +11,9 @@ import pytest
 from tests.simulation.promises import broken_promises, watched
 from tests.simulation.world import Chances, World
 
-MOVES = 1200
+MOVES = 1600
 SEEDS = range(90)
-ONCE = Chances(landing_again=False)
+ONCE = Chances(landing_again=False, asking=False)
 TOLD = Chances(same_content_again=False, untold_versions=False)
 WHATEVER = Chances()
 

@@ -13,14 +13,19 @@ from random import Random
 from router.errors import Transient
 from router.ports import Measured
 from router.rules.matching import Matcher
+from router.rules.requests import Permissions
+from router.rules.sizing import Sizing
 from router.stages.discovery import DiscoveryStage
 from router.stages.intake import IntakeStage
+from router.stages.listing import ListingStage
 from router.stages.publication import PublicationStage
+from router.stages.requests import RequestsStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
-from schemas.config import ARRIVALS_TOPIC
-from tests.builders import NOON, config, file_event, s3_notification
+from schemas.config import ARRIVALS_TOPIC, REQUESTS_TOPIC
+from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from tests.builders import NOON, config, file_event, request_event, s3_notification
 from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.attempts import FakeAttempts
 from tests.fakes.batches import FakeBatches
@@ -30,6 +35,7 @@ from tests.fakes.flow import CORRUPT, POISON, Failure, Parts, run_flow
 from tests.fakes.lease import FakeLease
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.publisher import FakePublisher
+from tests.fakes.requests import FakeRequests
 from tests.fakes.results import FakeResults
 from tests.fakes.runs import FakeRuns
 from tests.fakes.source import FakeBroker, FakeSource, Partition
@@ -51,7 +57,15 @@ GARBAGE = [
 ]
 # The moments at which harm to a run is worst: what is staged may be published at any later time.
 WORST = ("before Results.stage", "before Table.publish", "before Results.publish")
-STEPS = {"intake": 3, "discovery": 2, "scheduling": 5, "settlement": 5, "publication": 2}
+STEPS = {
+    "intake": 6,
+    "requests": 1,
+    "discovery": 4,
+    "listing": 1,
+    "scheduling": 10,
+    "settlement": 10,
+    "publication": 4,
+}
 ROUNDS_TO_HEAL = 1500
 
 
@@ -64,7 +78,7 @@ class Router:
     """A router's stages, and the step each of them is in."""
 
     name: str
-    source: FakeSource
+    sources: Sequence[FakeSource]
     settlement: SettlementStage
     stages: Mapping[str, Stage]
     steps: dict[str, "asyncio.Task[Step]"] = field(default_factory=dict)
@@ -72,11 +86,12 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """What may land. Off, an object lands once and is removed once at most; or events tell all they could."""
+    """What may land and be asked. Off, an object lands once and is removed once at most; or events tell all they could."""
 
     landing_again: bool = True
     same_content_again: bool = True
     untold_versions: bool = True
+    asking: bool = True
 
 
 class World:
@@ -87,9 +102,12 @@ class World:
         self._chances = chances or Chances()
         self.config = config()
         self.matcher = Matcher(self.config)
+        self.sizing = Sizing(self.config)
+        self.permissions = Permissions(self.config, self.matcher)
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
         self.broker = FakeBroker(PARTITIONS)
+        self.desk = FakeBroker([(REQUESTS_TOPIC, 0)])
         self.publisher = FakePublisher()
         self.store = FakeStore()
         self.runs = FakeRuns()
@@ -99,6 +117,7 @@ class World:
             self.store,
             self.runs,
             self.broker,
+            self.desk,
             self.publisher,
         )
         self.gate = Gate()
@@ -110,6 +129,7 @@ class World:
         self._left: list[FakeSource] = []
         self._frozen: set[str] = set()
         self._versions = 0
+        self._asked = 0
         self._past: dict[str, list[str]] = {}
         self._webhooks: list[str] = []
         self.runs.webhooks.append(self._webhooks.append)
@@ -164,6 +184,7 @@ class World:
             (110, self._begin_step),
             (5, self._put_something),
             (2, self._remove_something),
+            (3, self._ask_something),
             (2, self._repeat),
             (1, lambda: self._emit(self._random.choice(GARBAGE))),
             (24, self._time_passes),
@@ -175,6 +196,7 @@ class World:
             (2, self._thaw),
             (2, self._someone_is_away),
             (1, self.broker.rebalance),
+            (1, self.desk.rebalance),
             (6, self._webhook),
         ]
         weights = [weight for weight, _ in kinds]
@@ -196,6 +218,36 @@ class World:
         uris = URIS if self._chances.landing_again else sorted(self.store.objects)
         if uris:
             self.remove(self._random.choice(uris))
+
+    def _ask_something(self) -> None:
+        """A person or a producer asks, now and then once more under the same id."""
+        if not self._chances.asking:
+            return
+        uri, self._asked = self._random.choice(URIS), self._asked + 1
+        source = "orders" if "orders" in uri else "audit"
+        batch = self._random.choice([*self.database.batches, "b-nobody-knows"])
+        other = f"ask-{self._random.randrange(self._asked)}"
+        deadline = self.clock.now() + timedelta(seconds=self._random.choice([5, 60, 5000]))
+        kinds: list[tuple[int, Asked]] = [
+            (4, LoadAsked(source=source, files=(uri, URIS[0]))),
+            (2, LoadAsked(source=source, prefix=f"{uri.rpartition('/')[0]}/")),
+            (2, LoadAsked(source=source, files=(uri,), deadline=deadline)),
+            (2, PreviewAsked(source=source, file=uri, rows=5)),
+            (1, LoadAsked(source="nobody-knows-it", files=(uri,))),
+            (2, RetryAsked(files=(uri,))),
+            (1, RetryAsked(batch=batch)),
+            (1, RetryAsked(request=other)),
+            (1, CancelAsked(files=(uri,))),
+            (1, CancelAsked(batch=batch)),
+            (1, CancelAsked(request=other)),
+        ]
+        asked = self._random.choices([asked for _, asked in kinds], [weight for weight, _ in kinds])[0]
+        self.ask(asked, self._random.choice([other, f"ask-{self._asked}", f"ask-{self._asked}"]))
+
+    def ask(self, asked: Asked, request_id: str) -> None:
+        """An event on the topic of requests."""
+        self._says("ask", request_id, asked)
+        self.desk.append((REQUESTS_TOPIC, 0), request_event(asked, request_id, self.clock.now()), self.clock.now())
 
     def _advance(self) -> None:
         turns = [turn for turn in self.gate.waiting() if turn.actor not in self._frozen]
@@ -291,8 +343,9 @@ class World:
 
     def _replace(self, router: Router) -> None:
         """Another process in its place, that knows nothing but the ledger. A frozen one may still go on later."""
-        self.broker.leave(router.source)
-        self._left.append(router.source)
+        for source in router.sources:
+            source.leave()
+        self._left += router.sources
         self._zombies += router.steps.values()
         host, _, life = router.name.partition("/")
         self.routers[self.routers.index(router)] = self._new_router(f"{host}/{int(life) + 1}")
@@ -368,7 +421,7 @@ class World:
     async def _healthy_round(self) -> bool:
         did = False
         for source in self._left:  # a replaced router that thawed joined the group again; nobody drives it
-            self.broker.leave(source)
+            source.leave()
         for run_id in self.runs.in_phase("scheduled"):
             self._start(run_id)
             did = True
@@ -387,7 +440,8 @@ class World:
         return ", ".join(
             what
             for what, is_left in {
-                "records are not read": self.broker.unread > 0,
+                "records are not read": self.broker.unread + self.desk.unread > 0,
+                "requests are not answered": any(row.end is None for row in self.database.requests.values()),
                 "arrivals are not measured": bool(self.database.arrivals),
                 "files have no outcome": any(row.outcome is None for row in self.database.files.values()),
                 "batches are open": any(row.ended is None for row in self.database.batches.values()),
@@ -415,18 +469,29 @@ class World:
     def _new_router(self, name: str) -> Router:
         lease = FakeLease(self.database, name)
         source = FakeSource(self.broker, records_a_poll=4)
+        asked = FakeSource(self.desk, records_a_poll=4)
         around = partial(gated, actor=name, gate=self.gate)
         arrivals = around(FakeArrivals(self.database))
         runs = around(self.runs)
-        settlement = SettlementStage(around(FakeAttempts(self.database)), runs, self.config.start_deadline)
+        store, requests = around(self.store), around(FakeRequests(self.database))
+        settlement = SettlementStage(
+            around(FakeAttempts(self.database)),
+            requests,
+            runs,
+            permissions=self.permissions,
+            sizing=self.sizing,
+            start_deadline=self.config.start_deadline,
+        )
         stages: list[Stage] = [
-            IntakeStage(around(source), arrivals, self.matcher, self.config.arrival_topics),
-            DiscoveryStage(around(self.store), arrivals),
-            SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, self.clock),
+            IntakeStage(around(source), arrivals, self.matcher, self.sizing, self.config.arrival_topics),
+            RequestsStage(around(asked), requests, self.permissions),
+            DiscoveryStage(store, arrivals, self.sizing),
+            ListingStage(store, requests, self.permissions, self.sizing),
+            SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, self.clock, self.sizing),
             settlement,
             PublicationStage(around(FakeOutbox(self.database, lease)), around(self.publisher)),
         ]
-        return Router(name, source, settlement, {stage.name: stage for stage in stages})
+        return Router(name, [source, asked], settlement, {stage.name: stage for stage in stages})
 
     def _step(self, router: Router, name: str) -> None:
         if name not in router.steps:

@@ -13,8 +13,10 @@ from router.rules.recovery import (
     Again,
     Close,
     Closed,
+    GiveUp,
     Loaded,
     OpenAttempt,
+    Previewed,
     RunPhase,
     RunState,
     Void,
@@ -22,15 +24,16 @@ from router.rules.recovery import (
     decide,
     pause,
 )
+from tests.builders import open_attempt
 
 CREATED = datetime(2026, 11, 24, tzinfo=UTC)
 DEADLINE = timedelta(minutes=15)
-ATTEMPT = OpenAttempt("b-1", 1, "load", CREATED, "run", claimed=True, result=None, cause=None, reason=None, failures={})
+ATTEMPT = open_attempt(created=CREATED, claimed=True)
 ENDED: list[RunPhase] = ["completed", "failed", "crashed", "gone"]
 
 
 def decided(attempt: OpenAttempt, run: RunState | None, age: timedelta = GONE_AFTER) -> object:
-    return decide(attempt, run, now=CREATED + age, start_deadline=DEADLINE)
+    return decide(attempt, run, now=CREATED + age, start_deadline=DEADLINE, last_class=1)
 
 
 @pytest.mark.parametrize("phase", [*ENDED, "running", "scheduled", "cancelled"])
@@ -81,11 +84,39 @@ def test_the_third_crash_closes_the_batch() -> None:
     assert isinstance(decided(replace(ATTEMPT, failures={"crash": 2}), RunState("crashed")), Close)
 
 
-def test_out_of_memory_is_tried_once_more() -> None:
-    again = replace(ATTEMPT, cause="out-of-memory")
+def test_out_of_memory_is_tried_once_in_each_size_class() -> None:
+    full = replace(ATTEMPT, cause="out-of-memory")
 
-    assert isinstance(decided(again, RunState("failed")), Again)
-    assert isinstance(decided(replace(again, failures={"out-of-memory": 1}), RunState("failed")), Close)
+    first = decided(full, RunState("failed"))
+    last = decided(replace(full, size_class=1, failures={"out-of-memory": 1}), RunState("failed"))
+
+    assert isinstance(first, Again)
+    assert first.size_class == 1
+    assert isinstance(last, Close)
+
+
+def test_other_failures_stay_in_their_size_class() -> None:
+    decision = decided(replace(ATTEMPT, size_class=1), RunState("crashed"))
+
+    assert isinstance(decision, Again)
+    assert decision.size_class is None
+
+
+def test_an_attempt_whose_batch_is_given_up_is_closed_while_it_runs() -> None:
+    given_up = replace(ATTEMPT, closing="cancelled by request r-1")
+
+    assert decided(given_up, RunState("running")) == Close("cancelled", "cancelled by request r-1")
+    assert decided(replace(given_up, result="staged"), RunState("running")) == Wait()
+    assert decided(replace(given_up, kind="close"), RunState("running")) == Wait()
+
+
+def test_a_preview_is_given_up_where_a_load_would_be_closed() -> None:
+    preview = replace(ATTEMPT, kind="preview")
+
+    assert decided(preview, RunState("cancelled", "a person")) == GiveUp("cancelled", "a person")
+    assert isinstance(decided(replace(preview, failures={"crash": 2}), RunState("crashed")), GiveUp)
+    assert isinstance(decided(preview, RunState("crashed")), Again)
+    assert decided(replace(preview, result="previewed"), None) == Previewed()
 
 
 def test_infrastructure_is_tried_without_limit() -> None:

@@ -1,7 +1,9 @@
 """`file` and `arrival`: what intake records and discovery measures."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import asyncpg
 
@@ -10,10 +12,14 @@ from router.adapters.postgres.outbox import put
 from router.notifications.record import Position
 from router.ports import Announced, Intake, Measurement, Recorded
 from router.rules.identity import Identity
+from router.rules.sizing import Place
 
 _COLUMNS = 'source_id, object, version, uri, landed, topic, "partition", "offset"'
 _ROWS = "unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::int[], $8::bigint[]"
+_FILE_COLUMNS = [*_COLUMNS.replace('"', "").split(", "), "size", "estimate", "lane"]
 _LONGEST_PAUSE = timedelta(minutes=10)
+
+WriteFiles: TypeAlias = Callable[[Connection, Sequence[Announced]], Awaitable[int]]
 
 
 class PostgresArrivals:
@@ -21,12 +27,20 @@ class PostgresArrivals:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._copies = True
 
     async def record(self, intake: Intake) -> Recorded:
-        """One statement per table."""
+        """One statement per table. Files are copied, which costs the least, as long as none of a poll is known."""
+        if self._copies:
+            with suppress(asyncpg.UniqueViolationError):
+                return await self._record(intake, _copy_files)
+        recorded = await self._record(intake, _insert_files)
+        self._copies = recorded.files == len(intake.files)
+        return recorded
+
+    async def _record(self, intake: Intake, write_files: WriteFiles) -> Recorded:
         async with self._database.transaction() as connection:
-            sizes = [file.size or 0 for file in intake.files]
-            files = await _insert_files(connection, intake.files, sizes)
+            files = await write_files(connection, intake.files)
             unmeasured = await _insert_arrivals(connection, intake.unmeasured)
             removed = await _remove(connection, intake.removed)
             await put(connection, intake.letters)
@@ -52,7 +66,7 @@ class PostgresArrivals:
         found = [measurement for measurement in measurements if measurement.found is not None]
         gone = [measurement for measurement in measurements if measurement.letter is not None]
         async with self._database.transaction() as connection:
-            new = await _insert_files(connection, *_as_measured(found))
+            new = await _insert_files(connection, _as_measured(found))
             await _insert_ended(connection, [one.arrival for one in found if _is_overwritten(one)], "superseded")
             await _insert_ended(connection, [one.arrival for one in gone], "missing")
             await put(connection, [one.letter for one in gone if one.letter is not None])
@@ -71,17 +85,16 @@ def _announced(row: asyncpg.Record) -> Announced:
     )
 
 
-def _as_measured(found: Sequence[Measurement]) -> tuple[list[Announced], list[int]]:
+def _as_measured(found: Sequence[Measurement]) -> list[Announced]:
     """The arrivals under the version that was found, in key order."""
-    files: dict[Identity, tuple[Announced, int]] = {}
+    files: dict[Identity, Announced] = {}
     for one in found:
         if one.found is not None:
             old = one.arrival
             identity = Identity(old.identity.source_id, old.identity.object, one.found.version)
-            announced = Announced(identity, old.uri, one.found.size, old.landed, old.position)
-            files.setdefault(identity, (announced, one.found.size))
-    ordered = [files[identity] for identity in sorted(files)]
-    return [file for file, _ in ordered], [size for _, size in ordered]
+            file = Announced(identity, old.uri, one.found.size, old.landed, old.position, one.place)
+            files.setdefault(identity, file)
+    return [files[identity] for identity in sorted(files)]
 
 
 def _is_overwritten(one: Measurement) -> bool:
@@ -112,21 +125,48 @@ def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[da
     ]
 
 
-async def _insert_files(connection: Connection, rows: Sequence[Announced], sizes: Sequence[int]) -> int:
+def _sizes(rows: Sequence[Announced]) -> tuple[list[int], list[int], list[str]]:
+    places = [row.place or _default_place(row.size) for row in rows]
+    return [row.size or 0 for row in rows], [place.estimate for place in places], [place.lane for place in places]
+
+
+def _default_place(size: int | None) -> Place:
+    return Place("default", 1, size or 0)
+
+
+async def _copy_files(connection: Connection, rows: Sequence[Announced]) -> int:
+    """New files; raises UniqueViolationError when one of them is known."""
+    if rows:
+        await connection.copy_records_to_table("file", records=_file_rows(rows), columns=_FILE_COLUMNS)
+    return len(rows)
+
+
+def _file_rows(rows: Sequence[Announced]) -> list[tuple[object, ...]]:
+    return [
+        (source_id, object_, version, uri, landed, topic, partition, offset, size, estimated, lane)
+        for (source_id, object_, version), uri, size, landed, (topic, partition, offset), place in rows
+        for lane, _, estimated in (place or _default_place(size),)
+    ]
+
+
+async def _insert_files(connection: Connection, rows: Sequence[Announced]) -> int:
     """New files, and those that were not there when they were looked for and have landed again: a new round."""
     if not rows:
         return 0
     inserted = _count(
         await connection.execute(
-            f"INSERT INTO file ({_COLUMNS}, size) SELECT * FROM {_ROWS}, $9::bigint[]) ON CONFLICT DO NOTHING",  # noqa: S608
+            f"""
+            INSERT INTO file ({_COLUMNS}, size, estimate, lane)
+            SELECT * FROM {_ROWS}, $9::bigint[], $10::bigint[], $11::text[]) ON CONFLICT DO NOTHING
+            """,  # noqa: S608
             *_arrays(rows),
-            sizes,
+            *_sizes(rows),
         )
     )
-    return inserted if inserted == len(rows) else inserted + await _land_again(connection, rows, sizes)
+    return inserted if inserted == len(rows) else inserted + await _land_again(connection, rows)
 
 
-async def _land_again(connection: Connection, rows: Sequence[Announced], sizes: Sequence[int]) -> int:
+async def _land_again(connection: Connection, rows: Sequence[Announced]) -> int:
     """Remember later landings of known files; says for how many of them a new round begins.
 
     While a file waits, a removal from before its last landing must not cancel it. While it is in flight its load may
@@ -139,9 +179,13 @@ async def _land_again(connection: Connection, rows: Sequence[Announced], sizes: 
             round = f.round + (f.outcome IS NOT NULL)::int,
             accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
             batch_id = CASE WHEN f.outcome IS NULL THEN f.batch_id END,
+            estimate = CASE WHEN f.outcome IS NULL THEN f.estimate ELSE n.estimate END,
+            lane = CASE WHEN f.outcome IS NULL THEN f.lane ELSE n.lane END,
+            rank = CASE WHEN f.outcome IS NULL THEN f.rank ELSE 1 END,
+            request_id = CASE WHEN f.outcome IS NULL THEN f.request_id END,
             outcome = NULL, reason = NULL
-        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[])
-                 AS n (source_id, object, version, landed, size),
+        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[])
+                 AS n (source_id, object, version, landed, size, estimate, lane),
              file old
         WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
           AND (old.source_id, old.object, old.version) = (n.source_id, n.object, n.version)
@@ -149,7 +193,7 @@ async def _land_again(connection: Connection, rows: Sequence[Announced], sizes: 
         RETURNING old.outcome IS NOT NULL AS new_round
         """,
         *_landings(rows),
-        sizes,
+        *_sizes(rows),
     )
     return sum(row["new_round"] for row in changed)
 

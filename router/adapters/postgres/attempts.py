@@ -6,12 +6,16 @@ from typing import assert_never
 
 import asyncpg
 
+from router.adapters.postgres.around import around
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.outbox import put
-from router.rules.completion import EndedBatch, Settlement
+from router.ports import EndedPreview
+from router.rules.completion import Around, EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
+from router.rules.requests import FinishedRequest, RequestEnd
 from schemas.manifest import Manifest, ManifestFile
-from schemas.report import Closed, Report
+from schemas.report import Closed, Preview, Report
 
 
 class PostgresAttempts:
@@ -25,12 +29,12 @@ class PostgresAttempts:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """
-                SELECT a.*, r.state, (
+                SELECT a.*, b.source_id, b.closing, r.state, (
                     SELECT coalesce(jsonb_object_agg(cause, times), '{}') FROM (
                         SELECT cause, count(*) AS times FROM attempt
                         WHERE batch_id = a.batch_id AND kind = a.kind AND ended IS NOT NULL AND cause IS NOT NULL
                         GROUP BY cause) c) AS failures
-                FROM attempt a LEFT JOIN result r USING (batch_id, n)
+                FROM attempt a JOIN batch b ON b.id = a.batch_id LEFT JOIN result r USING (batch_id, n)
                 WHERE a.ended IS NULL AND ($1::text[] IS NULL OR a.run_id::text = ANY($1) OR a.claimed_by = ANY($1))
                 ORDER BY a.created
                 """,
@@ -43,16 +47,18 @@ class PostgresAttempts:
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
                 """
-                SELECT b.id, a.n, a.lane, b.manifest, b.landed, b.cut, a.submitted, a.claimed, a.run_id,
-                       r.ended AS reported, r.state, r.report
+                SELECT b.id, a.n, a.lane, b.source_id, b.manifest, b.landed, b.estimate, b.cut, a.submitted, a.claimed,
+                       a.run_id, r.ended AS reported, r.state, r.report
                 FROM batch b JOIN attempt a ON a.batch_id = b.id JOIN result r USING (batch_id, n)
                 WHERE b.id = $1 AND a.n = $2 AND b.ended IS NULL AND r.state IN ('published', 'closed')
                 """,
                 batch,
                 n,
             )
-            files = await connection.fetch("SELECT uri, version, size FROM file WHERE batch_id = $1", batch)
-        return None if row is None else _ended_batch(row, files)
+            if row is None:
+                return None
+            files = await connection.fetch("SELECT uri, version, size, landed FROM file WHERE batch_id = $1", batch)
+            return _ended_batch(row, files, await around(connection, row["source_id"], batch))
 
     async def settle(self, settlement: Settlement) -> bool:
         """Batch, attempts, files and event in one transaction.
@@ -93,8 +99,50 @@ class PostgresAttempts:
                 [file.rows for file in settlement.files],
                 [file.reason for file in settlement.files],
             )
+            await connection.execute(
+                """
+                INSERT INTO source_state AS s (source_id, bytes_per_second, newest_landed) VALUES ($1, $2, $3)
+                ON CONFLICT (source_id) DO UPDATE
+                SET bytes_per_second = $2, newest_landed = greatest(s.newest_landed, $3)
+                """,
+                settlement.source_id,
+                settlement.bytes_per_second,
+                settlement.newest_landed,
+            )
             await put(connection, [settlement.event])
         return True
+
+    async def previewed(self, batch: str, n: int) -> EndedPreview | None:
+        """The preview's request, with what its run saw; nothing as long as it has not reported."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT q.id, q.kind, q.producer, q.source_id, q.accepted, r.report
+                FROM batch b JOIN request q ON q.id = b.request_id
+                LEFT JOIN result r ON r.batch_id = b.id AND r.n = $2 AND r.state = 'previewed'
+                WHERE b.id = $1 AND b.ended IS NULL
+                """,
+                batch,
+                n,
+            )
+        if row is None:
+            return None
+        request = FinishedRequest(row["id"], row["kind"], row["producer"], row["source_id"], row["accepted"])
+        return EndedPreview(batch, n, request, Preview.model_validate_json(row["report"] or "{}"))
+
+    async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
+        """Batch, attempts, request and event in one transaction. A request that has ended is not answered again."""
+        outcome = "previewed" if end.outcome == "previewed" else "failed"
+        async with self._database.transaction() as connection:
+            if not await _lock_open(connection, batch):
+                return False
+            await connection.execute(
+                "UPDATE batch SET ended = now(), outcome = $2, reason = $3 WHERE id = $1", batch, outcome, end.reason
+            )
+            await connection.execute(
+                "UPDATE attempt SET ended = now(), outcome = $2 WHERE batch_id = $1 AND ended IS NULL", batch, outcome
+            )
+            return await end_request(connection, end)
 
     async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """Under the lock that a run takes before it stages: what it has reported meanwhile counts first."""
@@ -108,7 +156,16 @@ class PostgresAttempts:
                 return False
             match decision:
                 case Again():
-                    await connection.execute("UPDATE batch SET due = $2 WHERE id = $1", batch, decision.due)
+                    await connection.execute(
+                        """
+                        UPDATE batch SET due = $2, size_class = coalesce($3, size_class),
+                            lane = CASE WHEN $3::int IS NULL THEN lane ELSE 'high-memory' END
+                        WHERE id = $1
+                        """,
+                        batch,
+                        decision.due,
+                        decision.size_class,
+                    )
                 case Close():
                     await connection.execute(
                         "UPDATE batch SET closing = $2, due = now() WHERE id = $1", batch, decision.reason
@@ -145,10 +202,13 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
     return OpenAttempt(
         batch=row["batch_id"],
         n=row["n"],
+        source_id=row["source_id"],
         kind=row["kind"],
+        size_class=row["size_class"],
         created=row["created"],
         run_id=row["claimed_by"] or (str(row["run_id"]) if row["run_id"] else None),
         claimed=row["claimed_by"] is not None,
+        closing=row["closing"],
         result=row["state"],
         cause=row["cause"],
         reason=row["reason"],
@@ -156,7 +216,7 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
     )
 
 
-def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record]) -> EndedBatch:
+def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundings: Around) -> EndedBatch:
     report = (Report if row["state"] == "published" else Closed).model_validate_json(row["report"])
     return EndedBatch(
         id=row["id"],
@@ -165,10 +225,13 @@ def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record]) -> EndedB
         manifest=Manifest.model_validate_json(row["manifest"]),
         files=[ManifestFile(uri=file["uri"], version=file["version"], size=file["size"]) for file in files],
         landed=row["landed"],
+        last_landed=max((file["landed"] for file in files), default=row["landed"]),
+        estimate=row["estimate"],
         cut=row["cut"],
         submitted=row["submitted"],
         claimed=row["claimed"],
         reported=row["reported"],
         run_id=str(row["run_id"]) if row["run_id"] else None,
         report=report,
+        around=surroundings,
     )

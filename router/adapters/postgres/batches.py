@@ -1,18 +1,20 @@
 """`batch` and `attempt` as they begin: what scheduling reads and writes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.lease import PostgresLease
-from router.ports import DueBatch, NewBatch, Submission
+from router.ports import DueBatch, DuePreview, NewBatch, Submission
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
+from schemas.manifest import AttemptKind, ManifestFile
 
 ROLE = "scheduling"
+_WAITS = "batch_id IS NULL AND outcome IS NULL"
 
 
 class PostgresBatches:
@@ -36,98 +38,132 @@ class PostgresBatches:
             )
         return [_submission(row) for row in rows]
 
-    async def due_batches(self, limit: int) -> Sequence[DueBatch]:
+    async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
         """Open batches, due, without an open attempt."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """
-                SELECT b.id, a.n + 1 AS n, b.lane, CASE WHEN b.closing IS NULL THEN 'load' ELSE 'close' END AS kind
+                SELECT b.id, a.n + 1 AS n, b.lane, b.source_id, b.size_class,
+                       CASE WHEN b.closing IS NULL THEN b.kind ELSE 'close' END AS kind
                 FROM batch b CROSS JOIN LATERAL (
                     SELECT max(n) AS n, bool_and(ended IS NOT NULL) AS over FROM attempt WHERE batch_id = b.id) a
-                WHERE b.ended IS NULL AND b.due <= now() AND a.over ORDER BY b.due LIMIT $1
+                WHERE b.ended IS NULL AND b.lane = $1 AND b.due <= now() AND a.over ORDER BY b.due LIMIT $2
                 """,
+                lane,
                 limit,
             )
-        return [DueBatch(row["id"], row["n"], row["lane"], row["kind"]) for row in rows]
+        return [DueBatch(**dict(row)) for row in rows]
 
-    async def in_flight(self, lane: Lane) -> int:
-        """Open attempts of the lane."""
+    async def in_flight(self) -> Mapping[Lane, int]:
+        """Open attempts."""
         async with self._database.transaction() as connection:
-            count: int = await connection.fetchval(
-                "SELECT count(*) FROM attempt WHERE ended IS NULL AND lane = $1", lane
-            )
-        return count
+            rows = await connection.fetch("SELECT lane, count(*) FROM attempt WHERE ended IS NULL GROUP BY lane")
+        return {row["lane"]: row["count"] for row in rows}
 
-    async def busy_sources(self, lane: Lane) -> frozenset[str]:
-        """Sources with an open batch in the lane."""
+    async def busy(self) -> frozenset[tuple[str, Lane]]:
+        """Open batches that load."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch("SELECT source_id FROM batch WHERE ended IS NULL AND lane = $1", lane)
-        return frozenset(row["source_id"] for row in rows)
+            rows = await connection.fetch("SELECT source_id, lane FROM batch WHERE ended IS NULL AND kind = 'load'")
+        return frozenset((row["source_id"], row["lane"]) for row in rows)
 
-    async def backlogs(self, source_ids: Sequence[str]) -> Sequence[Backlog]:
-        """One index probe a source."""
+    async def backlogs(self) -> Sequence[Backlog]:
+        """From line to line through the index of waiting files: two probes for each that is not empty."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
-                """
-                SELECT s.id, f.accepted FROM unnest($1::text[]) AS s (id) CROSS JOIN LATERAL (
-                    SELECT accepted FROM file WHERE source_id = s.id AND batch_id IS NULL AND outcome IS NULL
-                    ORDER BY accepted LIMIT 1) f
-                """,
-                source_ids,
+                f"""
+                WITH RECURSIVE line AS (
+                    (SELECT source_id, lane FROM file WHERE {_WAITS} ORDER BY source_id, lane LIMIT 1)
+                    UNION ALL
+                    SELECT n.source_id, n.lane FROM line l CROSS JOIN LATERAL (
+                        SELECT source_id, lane FROM file
+                        WHERE {_WAITS} AND (source_id, lane) > (l.source_id, l.lane)
+                        ORDER BY source_id, lane LIMIT 1) n
+                )
+                SELECT l.source_id, l.lane, f.landed, f.accepted, s.bytes_per_second
+                FROM line l CROSS JOIN LATERAL (
+                    SELECT landed, accepted FROM file WHERE source_id = l.source_id AND lane = l.lane AND {_WAITS}
+                    ORDER BY rank, landed, object LIMIT 1) f
+                LEFT JOIN source_state s ON s.source_id = l.source_id
+                WHERE s.paused IS NULL
+                """  # noqa: S608 - a constant of this module
             )
-        return [Backlog(row["id"], row["accepted"]) for row in rows]
+        return [Backlog(**dict(row)) for row in rows]
 
-    async def waiting(self, source_id: str, limit: int) -> Sequence[WaitingFile]:
+    async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         """Through the partial index of waiting files."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
-                """
-                SELECT object, version, size, landed FROM file
-                WHERE source_id = $1 AND batch_id IS NULL AND outcome IS NULL ORDER BY accepted, object LIMIT $2
-                """,
+                f"""
+                SELECT object, version, size, landed, estimate FROM file
+                WHERE source_id = $1 AND lane = $2 AND {_WAITS} ORDER BY rank, landed, object LIMIT $3
+                """,  # noqa: S608
                 source_id,
+                lane,
                 limit,
             )
         return [
-            WaitingFile(Identity(source_id, row["object"], row["version"]), row["size"], row["landed"]) for row in rows
+            WaitingFile(Identity(source_id, row["object"], row["version"]), row["size"], row["landed"], row["estimate"])
+            for row in rows
+        ]
+
+    async def previews(self, limit: int) -> Sequence[DuePreview]:
+        """Requests whose file is there and that no batch stands for."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT r.id, r.source_id, (r.asked ->> 'rows')::int AS rows, f.uri, f.version, f.size
+                FROM request r JOIN request_file f ON f.request_id = r.id
+                WHERE r.kind = 'preview' AND r.ended IS NULL AND f.version IS NOT NULL
+                  AND NOT EXISTS (SELECT FROM batch b WHERE b.request_id = r.id)
+                ORDER BY r.accepted LIMIT $1
+                """,
+                limit,
+            )
+        return [
+            DuePreview(
+                row["id"],
+                row["source_id"],
+                ManifestFile(uri=row["uri"], version=row["version"], size=row["size"]),
+                row["rows"],
+            )
+            for row in rows
         ]
 
     async def cut(self, batch: NewBatch, epoch: int) -> Submission | None:
-        """The files that still wait make the batch."""
+        """The files that still wait make the batch; a preview has none, and one batch at most."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
-            taken = await connection.fetch(
+            taken = await _take(connection, batch)
+            if not taken and batch.request_id is None:
+                return None
+            kind: AttemptKind = "load" if batch.request_id is None else "preview"
+            made = await connection.fetchval(
                 """
-                UPDATE file f SET batch_id = $1
-                FROM unnest($3::bytea[], $4::text[]) AS w (object, version)
-                WHERE (f.source_id, f.object, f.version) = ($2, w.object, w.version)
-                  AND f.batch_id IS NULL AND f.outcome IS NULL
-                RETURNING f.size, f.landed
+                INSERT INTO batch (id, source_id, lane, kind, size_class, request_id, files, bytes, estimate, landed,
+                                   manifest)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11)
+                ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO NOTHING RETURNING true
                 """,
                 batch.id,
                 batch.manifest.source_id,
-                [file.identity.object for file in batch.files],
-                [file.identity.version for file in batch.files],
-            )
-            if not taken:
-                return None
-            await connection.execute(
-                "INSERT INTO batch (id, source_id, lane, files, bytes, landed, manifest) VALUES ($1,$2,$3,$4,$5,$6,$7)",
-                batch.id,
-                batch.manifest.source_id,
                 batch.lane,
+                kind,
+                batch.size_class,
+                batch.request_id,
                 len(taken),
                 sum(row["size"] for row in taken),
-                min(row["landed"] for row in taken),
+                sum(row["estimate"] for row in taken),
+                min((row["landed"] for row in taken), default=None),
                 batch.manifest.model_dump_json(by_alias=True, exclude_unset=True),
             )
-            return await _begin(connection, DueBatch(batch.id, 1, batch.lane, "load"), epoch)
+            due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)
+            return await _begin(connection, due, batch.job_variables, epoch) if made else None
 
-    async def attempt(self, due: DueBatch, epoch: int) -> Submission | None:
+    async def attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
         """The attempt of that number, once."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
-            return await _begin(connection, due, epoch)
+            return await _begin(connection, due, job_variables, epoch)
 
     async def submitted(self, submission: Submission, run_id: str) -> None:
         """The run is known now; a repetition changes nothing."""
@@ -140,11 +176,29 @@ class PostgresBatches:
             )
 
 
-async def _begin(connection: Connection, due: DueBatch, epoch: int) -> Submission | None:
+async def _take(connection: Connection, batch: NewBatch) -> Sequence[asyncpg.Record]:
+    return await connection.fetch(
+        """
+        UPDATE file f SET batch_id = $1
+        FROM unnest($3::bytea[], $4::text[]) AS w (object, version)
+        WHERE (f.source_id, f.object, f.version) = ($2, w.object, w.version)
+          AND f.batch_id IS NULL AND f.outcome IS NULL
+        RETURNING f.size, f.landed, f.estimate
+        """,
+        batch.id,
+        batch.manifest.source_id,
+        [file.identity.object for file in batch.files],
+        [file.identity.version for file in batch.files],
+    )
+
+
+async def _begin(
+    connection: Connection, due: DueBatch, job_variables: Mapping[str, str], epoch: int
+) -> Submission | None:
     row = await connection.fetchrow(
         """
-        INSERT INTO attempt AS a (batch_id, n, kind, lane, epoch)
-        SELECT b.id, $2, $3, $4, $5 FROM batch b WHERE b.id = $1 AND b.ended IS NULL
+        INSERT INTO attempt AS a (batch_id, n, kind, lane, size_class, job_variables, epoch)
+        SELECT b.id, $2, $3, $4, $5, $6, $7 FROM batch b WHERE b.id = $1 AND b.ended IS NULL
         ON CONFLICT DO NOTHING
         RETURNING a.batch_id, a.n, a.lane, a.kind, a.job_variables,
                   (SELECT source_id FROM batch WHERE id = a.batch_id) AS source_id
@@ -153,6 +207,8 @@ async def _begin(connection: Connection, due: DueBatch, epoch: int) -> Submissio
         due.n,
         due.kind,
         due.lane,
+        due.size_class,
+        json.dumps(dict(job_variables)),
         epoch,
     )
     return _submission(row) if row is not None else None

@@ -1,0 +1,455 @@
+"""`request` and `request_file`: what was asked for, which files that are, and when it is at its end."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+
+from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.ends import end_request
+from router.adapters.postgres.outbox import put
+from router.ports import AskedRequest, Found, FoundFile, Unlisted
+from router.rules.completion import OutgoingEvent
+from router.rules.identity import object_key
+from router.rules.requests import FinishedRequest, RequestEnd
+from schemas.completions import MAX_FILES_NAMED, RequestCounts, RequestedFile
+from schemas.config import COMPLETIONS_TOPIC
+from schemas.events import LoadAsked, PreviewAsked
+
+FILES_A_LISTING = 1000
+_LONGEST_PAUSE = timedelta(minutes=10)
+_IS_OPEN = "q.outcome IS NULL AND (q.version IS NULL OR f.outcome IS NULL)"
+# What a retry or a cancel is about: the files of a batch $1, of a request $2, the newest versions of objects $3.
+_OF_BATCH = "SELECT source_id, object, version FROM file WHERE batch_id = $1"
+_OF_REQUEST = "SELECT source_id, object, version FROM request_file WHERE request_id = $2"
+_OPENED_BY_REQUEST = "SELECT source_id, object, version FROM file WHERE request_id = $2 AND outcome IS NULL"
+_NEWEST = """
+    (SELECT DISTINCT ON (source_id, object) source_id, object, version FROM file WHERE object = ANY($3::bytea[])
+     ORDER BY source_id, object, landed DESC)
+"""
+_TO_RETRY = f"{_OF_BATCH} UNION {_OF_REQUEST} UNION {_NEWEST}"
+_TO_CANCEL = f"{_OF_BATCH} UNION {_OPENED_BY_REQUEST} UNION {_NEWEST}"
+
+
+class PostgresRequests:
+    """See `ports.RequestLedger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record_requests(self, requests: Sequence[AskedRequest], letters: Sequence[OutgoingEvent]) -> int:
+        """In the order of their ids, so that several routers do not deadlock."""
+        async with self._database.transaction() as connection:
+            new = 0
+            for asked in sorted(requests, key=lambda asked: asked.request.id):
+                new += await _record(connection, asked)
+            await put(connection, letters)
+        return new
+
+    async def to_list(self) -> Unlisted | None:
+        """The longest due; until it was listed on or a minute has passed nobody else gets it."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                """
+                UPDATE request r SET due = now() + interval '1 minute', tries = r.tries + 1
+                FROM (SELECT id FROM request WHERE ended IS NULL AND listed IS NULL AND due <= now()
+                      ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED) d
+                WHERE r.id = d.id RETURNING r.*
+                """
+            )
+            return None if row is None else await _unlisted(connection, row)
+
+    async def found(self, found: Found, *, reload: bool) -> int:
+        """Each file of a request is taken up once, whoever lists it: so nothing is reloaded twice."""
+        async with self._database.transaction() as connection:
+            kind = await _lock_unlisted(connection, found.request_id)
+            if kind is None:
+                return 0
+            new = await _take_up(connection, found)
+            opened = 0
+            if kind == "load" and new:
+                opened = await _open(connection, found.request_id, new, reload=reload)
+            await _mark_missing(connection, found)
+            await connection.execute(
+                """
+                UPDATE request SET cursor = $2, due = now(), tries = 0, trouble = NULL,
+                    listed = CASE WHEN $3 THEN now() END WHERE id = $1
+                """,
+                found.request_id,
+                found.cursor,
+                found.is_all,
+            )
+        return opened
+
+    async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+        """A new round for each file, in one statement."""
+        async with self._database.transaction() as connection:
+            asked = await _lock_asked(connection, unlisted.id)
+            if asked is None:
+                return 0
+            rows = await connection.fetch(
+                f"""
+                UPDATE file f SET outcome = NULL, reason = NULL, rows = NULL, batch_id = NULL, round = f.round + 1,
+                    accepted = now(), rank = 0, request_id = $4,
+                    lane = CASE WHEN f.lane = 'default' AND f.source_id <> ALL($5::text[]) THEN 'priority'
+                                ELSE f.lane END
+                FROM ({_TO_RETRY}) t
+                WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version) AND f.version <> ''
+                  AND f.outcome IN ('failed', 'quarantined', 'missing')
+                RETURNING f.source_id, f.object, f.version, f.uri
+                """,  # noqa: S608 - a constant of this module
+                *_targets(asked),
+                unlisted.id,
+                pinned,
+            )
+            await _are_all(connection, unlisted.id, rows)
+        return len(rows)
+
+    async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
+        """What is in flight goes on, unless its batch is named; the request answers once that has ended."""
+        async with self._database.transaction() as connection:
+            asked = await _lock_asked(connection, unlisted.id)
+            if asked is None:
+                return 0
+            batch, request, objects = _targets(asked)
+            rows = await connection.fetch(
+                f"""
+                SELECT f.source_id, f.object, f.version, f.uri FROM file f JOIN ({_TO_CANCEL}) t
+                  ON (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
+                """,  # noqa: S608
+                batch,
+                request,
+                objects,
+            )
+            given_up = await _give_up_waiting(connection, rows, reason)
+            await connection.execute(
+                """
+                UPDATE batch SET closing = $2, due = now()
+                WHERE id = $1 AND ended IS NULL AND closing IS NULL AND kind = 'load'
+                """,
+                batch,
+                reason,
+            )
+            await connection.execute(
+                "UPDATE request SET given_up = $2 WHERE id = $1 AND ended IS NULL", request, reason
+            )
+            await _are_all(connection, unlisted.id, rows)
+        return given_up
+
+    async def put_off(self, request_id: str, trouble: str) -> None:
+        """Longer each time."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """
+                UPDATE request SET trouble = $2, due = now() + least(interval '1 second' * 2 ^ least(tries, 16), $3)
+                WHERE id = $1
+                """,
+                request_id,
+                trouble,
+                _LONGEST_PAUSE,
+            )
+
+    async def finished(self, limit: int) -> Sequence[FinishedRequest]:
+        """With their counts; a look at one open file is enough to know that a request is not."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                f"""
+                SELECT r.*, coalesce(r.deadline <= now(), false) AS expired FROM request r
+                WHERE r.ended IS NULL AND (
+                    r.given_up IS NOT NULL OR r.deadline <= now()
+                    OR (r.listed IS NOT NULL AND r.kind <> 'preview' AND NOT EXISTS (
+                        SELECT FROM request_file q LEFT JOIN file f USING (source_id, object, version)
+                        WHERE q.request_id = r.id AND {_IS_OPEN}))
+                    OR (r.kind = 'preview' AND EXISTS (
+                        SELECT FROM request_file q WHERE q.request_id = r.id AND q.outcome IS NOT NULL)))
+                ORDER BY r.accepted LIMIT $1
+                """,  # noqa: S608
+                limit,
+            )
+            return [await _finished(connection, row) for row in rows]
+
+    async def end(self, end: RequestEnd) -> bool:
+        """Once."""
+        async with self._database.transaction() as connection:
+            return await end_request(connection, end)
+
+
+async def _record(connection: Connection, asked: AskedRequest) -> int:
+    request, data = asked.request, asked.request.asked
+    new = await connection.fetchval(
+        """
+        INSERT INTO request (id, kind, producer, source_id, asked, deadline, topic, "partition", "offset")
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true
+        """,
+        request.id,
+        request.kind,
+        request.producer,
+        asked.source_id,
+        "{}" if data is None else data.model_dump_json(),
+        data.deadline if isinstance(data, LoadAsked) else None,
+        *request.position,
+    )
+    if not new:
+        await _answer_again(connection, asked)
+    elif asked.refusal is not None:
+        await end_request(connection, asked.refusal)
+    elif uris := _named(data):
+        await connection.execute(
+            """
+            INSERT INTO request_file (request_id, source_id, object, uri)
+            SELECT $1, $2, * FROM unnest($3::bytea[], $4::text[]) ON CONFLICT DO NOTHING
+            """,
+            request.id,
+            asked.source_id,
+            [object_key(uri) for uri in uris],
+            uris,
+        )
+    return int(bool(new))
+
+
+async def _answer_again(connection: Connection, asked: AskedRequest) -> None:
+    row = await connection.fetchrow("SELECT producer, event FROM request WHERE id = $1", asked.request.id)
+    if row is None or row["producer"] != asked.request.producer:
+        await put(connection, [asked.taken])
+    elif row["event"] is not None:
+        await put(connection, [OutgoingEvent(COMPLETIONS_TOPIC, asked.request.id, row["event"])])
+
+
+def _named(data: object) -> list[str]:
+    match data:
+        case LoadAsked():
+            return list(data.files)
+        case PreviewAsked():
+            return [data.file]
+        case _:
+            return []
+
+
+def _targets(asked: Mapping[str, Any]) -> tuple[str | None, str | None, list[bytes]]:
+    return asked.get("batch"), asked.get("request"), [object_key(uri) for uri in asked.get("files", ())]
+
+
+async def _unlisted(connection: Connection, row: asyncpg.Record) -> Unlisted:
+    asked = json.loads(row["asked"])
+    files: list[str] = []
+    source_ids = (
+        frozenset([row["source_id"]]) if row["source_id"] else await _source_ids(connection, row["kind"], asked)
+    )
+    if row["kind"] in {"load", "preview"} and not asked.get("prefix"):
+        found = await connection.fetch(
+            """
+            SELECT uri FROM request_file WHERE request_id = $1 AND version IS NULL AND outcome IS NULL
+            ORDER BY object LIMIT $2
+            """,
+            row["id"],
+            FILES_A_LISTING,
+        )
+        files = [one["uri"] for one in found]
+    return Unlisted(
+        id=row["id"],
+        kind=row["kind"],
+        producer=row["producer"],
+        source_id=row["source_id"],
+        reload=asked.get("if_loaded") == "reload",
+        files=files,
+        prefix=asked.get("prefix"),
+        cursor=row["cursor"],
+        source_ids=source_ids,
+    )
+
+
+async def _source_ids(connection: Connection, kind: str, asked: Mapping[str, Any]) -> frozenset[str]:
+    batch, request, objects = _targets(asked)
+    rows = await connection.fetch(
+        f"""
+        SELECT DISTINCT source_id FROM ({_TO_RETRY if kind == "retry" else _TO_CANCEL}) t
+        UNION SELECT source_id FROM batch WHERE id = $1
+        UNION SELECT source_id FROM request WHERE id = $2 AND source_id IS NOT NULL
+        """,  # noqa: S608
+        batch,
+        request,
+        objects,
+    )
+    return frozenset(row["source_id"] for row in rows)
+
+
+async def _lock_unlisted(connection: Connection, request_id: str) -> str | None:
+    kind: str | None = await connection.fetchval(
+        "SELECT kind FROM request WHERE id = $1 AND ended IS NULL AND listed IS NULL FOR UPDATE", request_id
+    )
+    return kind
+
+
+async def _lock_asked(connection: Connection, request_id: str) -> Mapping[str, Any] | None:
+    if await _lock_unlisted(connection, request_id) is None:
+        return None
+    asked: Mapping[str, Any] = json.loads(
+        await connection.fetchval("SELECT asked FROM request WHERE id = $1", request_id)
+    )
+    return asked
+
+
+async def _take_up(connection: Connection, found: Found) -> Sequence[FoundFile]:
+    """Those that nobody has taken up before."""
+    if not found.files:
+        return []
+    files = {file.identity.object: file for file in found.files}
+    rows = await connection.fetch(
+        """
+        INSERT INTO request_file AS q (request_id, source_id, object, version, uri, size)
+        SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[], $6::bigint[])
+        ON CONFLICT (request_id, source_id, object) DO UPDATE SET version = excluded.version, size = excluded.size
+        WHERE q.version IS NULL AND q.outcome IS NULL RETURNING q.object
+        """,
+        found.request_id,
+        *_columns(list(files.values())),
+        [file.size for file in files.values()],
+    )
+    return [files[row["object"]] for row in rows]
+
+
+async def _open(connection: Connection, request_id: str, files: Sequence[FoundFile], *, reload: bool) -> int:
+    """What waits moves to where a person's files wait; what has ended waits anew; what is in flight goes on."""
+    files = sorted(files, key=lambda file: file.identity)
+    rows = await connection.fetch(
+        """
+        INSERT INTO file AS f (source_id, object, version, uri, size, estimate, lane, rank, request_id, landed)
+        SELECT *, 0, $8, now() FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+                                           $7::text[])
+        ON CONFLICT (source_id, object, version) DO UPDATE
+        SET lane = excluded.lane, rank = 0, estimate = excluded.estimate,
+            request_id = CASE WHEN f.outcome IS NULL THEN f.request_id ELSE excluded.request_id END,
+            round = f.round + (f.outcome IS NOT NULL)::int,
+            accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
+            batch_id = NULL, outcome = NULL, rows = NULL, reason = NULL
+        WHERE (f.outcome IS NULL AND f.batch_id IS NULL) OR f.outcome <> 'loaded' OR (f.outcome = 'loaded' AND $9)
+        RETURNING true
+        """,
+        *_columns(files),
+        [file.size for file in files],
+        [file.place.estimate for file in files],
+        [file.place.lane for file in files],
+        request_id,
+        reload,
+    )
+    await connection.execute(
+        """
+        UPDATE request_file q SET outcome = 'already-loaded' FROM file f
+        WHERE q.request_id = $1 AND q.object = ANY($2) AND f.outcome = 'loaded'
+          AND (f.source_id, f.object, f.version) = (q.source_id, q.object, q.version)
+        """,
+        request_id,
+        [file.identity.object for file in files],
+    )
+    return len(rows)
+
+
+def _columns(files: Sequence[FoundFile]) -> tuple[list[str], list[bytes], list[str], list[str]]:
+    return (
+        [file.identity.source_id for file in files],
+        [file.identity.object for file in files],
+        [file.identity.version for file in files],
+        [file.uri for file in files],
+    )
+
+
+async def _mark_missing(connection: Connection, found: Found) -> None:
+    if found.missing:
+        await connection.execute(
+            """
+            UPDATE request_file SET outcome = 'missing'
+            WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL
+            """,
+            found.request_id,
+            [object_key(uri) for uri in found.missing],
+        )
+
+
+async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record], reason: str) -> int:
+    given_up = await connection.fetch(
+        """
+        UPDATE file f SET outcome = 'failed', reason = $4
+        FROM unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, version)
+        WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
+          AND f.outcome IS NULL AND f.batch_id IS NULL RETURNING true
+        """,
+        [row["source_id"] for row in rows],
+        [row["object"] for row in rows],
+        [row["version"] for row in rows],
+        reason,
+    )
+    return len(given_up)
+
+
+async def _are_all(connection: Connection, request_id: str, rows: Sequence[asyncpg.Record]) -> None:
+    await connection.execute(
+        """
+        INSERT INTO request_file (request_id, source_id, object, version, uri)
+        SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING
+        """,
+        request_id,
+        [row["source_id"] for row in rows],
+        [row["object"] for row in rows],
+        [row["version"] for row in rows],
+        [row["uri"] for row in rows],
+    )
+    await connection.execute("UPDATE request SET listed = now() WHERE id = $1", request_id)
+
+
+async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequest:
+    [counts] = await connection.fetch(
+        """
+        SELECT count(*) AS files,
+               count(*) FILTER (WHERE q.outcome IS NULL AND f.outcome = 'loaded') AS loaded,
+               count(*) FILTER (WHERE q.outcome = 'already-loaded') AS already,
+               coalesce(sum(f.rows) FILTER (WHERE q.outcome IS NULL AND f.outcome = 'loaded'), 0)::bigint AS rows
+        FROM request_file q LEFT JOIN file f USING (source_id, object, version) WHERE q.request_id = $1
+        """,
+        row["id"],
+    )
+    files = await connection.fetch(
+        """
+        SELECT q.uri, q.version, f.rows, f.reason, f.batch_id AS batch, coalesce(q.outcome, f.outcome,
+                   CASE WHEN f.batch_id IS NOT NULL THEN 'in-flight'
+                        WHEN f.request_id = q.request_id THEN 'failed' ELSE 'waiting' END) AS outcome
+        FROM request_file q LEFT JOIN file f USING (source_id, object, version) WHERE q.request_id = $1
+        ORDER BY q.outcome IS NULL AND f.outcome = 'loaded', q.uri LIMIT $2
+        """,
+        row["id"],
+        MAX_FILES_NAMED + 1,
+    )
+    return FinishedRequest(
+        id=row["id"],
+        kind=row["kind"],
+        producer=row["producer"],
+        source_id=row["source_id"],
+        accepted=row["accepted"],
+        counts=_counts(counts),
+        files=[_requested(file) for file in files],
+        expired=row["expired"],
+        given_up=row["given_up"],
+    )
+
+
+def _counts(row: asyncpg.Record) -> RequestCounts:
+    return RequestCounts(
+        files=row["files"],
+        files_loaded=row["loaded"],
+        files_already_loaded=row["already"],
+        files_not_loaded=row["files"] - row["loaded"] - row["already"],
+        rows=row["rows"],
+    )
+
+
+def _requested(row: asyncpg.Record) -> RequestedFile:
+    outcome = row["outcome"]
+    return RequestedFile(
+        uri=row["uri"],
+        version=row["version"],
+        outcome=outcome,
+        rows=(row["rows"] or 0) if outcome == "loaded" else 0,
+        reason=row["reason"],
+        batch=row["batch"],
+    )

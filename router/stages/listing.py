@@ -1,0 +1,95 @@
+"""Storage → ledger: which files a request asks for. Those it names are measured, those below its prefix listed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from router.errors import Rejected, Transient
+from router.ports import Found, FoundFile, Listed, Measured, RequestLedger, Store, Unlisted
+from router.rules.identity import Identity, object_key
+from router.rules.requests import FinishedRequest, Permissions, refused
+from router.rules.sizing import Sizing
+from router.step import Fact, Step
+
+FILES_A_STEP = 1000
+REQUESTS_AT_ONCE = 32
+
+
+class ListingStage:
+    """One part of one request a step; what the storage does not answer is due again later."""
+
+    name = "listing"
+
+    def __init__(self, store: Store, ledger: RequestLedger, permissions: Permissions, sizing: Sizing) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._permissions = permissions
+        self._sizing = sizing
+        self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
+
+    async def step(self, now: datetime) -> Step:
+        """Find the next files of a request."""
+        unlisted = await self._ledger.to_list()
+        if unlisted is None:
+            return Step()
+        try:
+            files = await self._carry_out(unlisted)
+        except Transient as trouble:
+            await self._ledger.put_off(unlisted.id, str(trouble))
+            return Step((Fact("listing_failed", {"request": unlisted.id, "trouble": str(trouble)}),))
+        except Rejected as rejected:
+            finished = FinishedRequest(unlisted.id, unlisted.kind, unlisted.producer, None, now)
+            await self._ledger.end(refused(finished, rejected, now=now))
+            return Step((Fact("request_ended", {"request": unlisted.id, "outcome": "rejected"}),), more=True)
+        keys = {"request": unlisted.id, "kind": unlisted.kind}
+        return Step((Fact("request_listed", keys, files),), more=True)
+
+    async def _carry_out(self, unlisted: Unlisted) -> int:
+        match unlisted.kind:
+            case "load" | "preview":
+                self._permissions.check_source(unlisted.source_id or "")
+                found = await (self._measured(unlisted) if unlisted.prefix is None else self._listed(unlisted))
+                return await self._ledger.found(found, reload=unlisted.reload)
+            case "retry":
+                self._check(unlisted)
+                return await self._ledger.retried(unlisted, self._permissions.pinned)
+            case "cancel":
+                self._check(unlisted)
+                return await self._ledger.cancelled(unlisted, f"cancelled by request {unlisted.id}")
+
+    def _check(self, unlisted: Unlisted) -> None:
+        if not unlisted.source_ids:
+            raise Rejected("unknown-target", "nothing is known of what it names: no such file, batch or request")
+        for source_id in unlisted.source_ids:
+            self._permissions.check_producer(unlisted.producer, source_id)
+
+    async def _measured(self, unlisted: Unlisted) -> Found:
+        measured = await asyncio.gather(*(self._measure(uri) for uri in unlisted.files))
+        pairs = list(zip(unlisted.files, measured, strict=True))
+        return Found(
+            unlisted.id,
+            [self._found(unlisted, uri, found) for uri, found in pairs if found is not None],
+            [uri for uri, found in pairs if found is None],
+            is_all=len(pairs) < FILES_A_STEP,
+        )
+
+    async def _listed(self, unlisted: Unlisted) -> Found:
+        page = await self._store.listed(unlisted.prefix or "", unlisted.cursor, FILES_A_STEP)
+        return Found(
+            unlisted.id,
+            [self._found(unlisted, one.uri, one.measured) for one in self._taken(unlisted, page)],
+            cursor=page[-1].uri if page else unlisted.cursor,
+            is_all=len(page) < FILES_A_STEP,
+        )
+
+    def _taken(self, unlisted: Unlisted, page: Sequence[Listed]) -> Sequence[Listed]:
+        return [one for one in page if self._permissions.takes(one.uri, unlisted.source_id or "")]
+
+    async def _measure(self, uri: str) -> Measured | None:
+        async with self._places:
+            return await self._store.measure(uri)
+
+    def _found(self, unlisted: Unlisted, uri: str, measured: Measured) -> FoundFile:
+        source_id = unlisted.source_id or ""
+        place = self._sizing.place(source_id, uri, measured.size, asked=True)
+        return FoundFile(Identity(source_id, object_key(uri), measured.version), uri, measured.size, place)

@@ -1,0 +1,287 @@
+"""`request` and `request_file`, as `adapters.postgres.requests` keeps them."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from router.ports import AskedRequest, Found, FoundFile, Unlisted
+from router.rules.completion import OutgoingEvent
+from router.rules.identity import Identity, object_key
+from router.rules.requests import FinishedRequest, RequestEnd
+from schemas.completions import RequestCounts, RequestedFile
+from schemas.config import Lane
+from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from tests.fakes.database import FakeDatabase, FileRow, RequestFileRow, RequestRow
+
+_LONGEST_PAUSE = timedelta(minutes=10)
+_TO_RETRY = {"failed", "quarantined", "missing"}
+
+
+class FakeRequests:
+    """See `ports.RequestLedger`."""
+
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+
+    async def record_requests(self, requests: Sequence[AskedRequest], letters: Sequence[OutgoingEvent]) -> int:
+        now = self._database.begin()
+        new = sum(self._record(asked, now) for asked in sorted(requests, key=lambda asked: asked.request.id))
+        for letter in letters:
+            self._database.put(letter)
+        return new
+
+    async def to_list(self) -> Unlisted | None:
+        now = self._database.begin()
+        due = [
+            (row.due, request_id)
+            for request_id, row in self._database.requests.items()
+            if row.end is None and row.listed is None and row.due <= now
+        ]
+        if not due:
+            return None
+        _, request_id = min(due)
+        row = self._database.requests[request_id]
+        row.due, row.tries = now + timedelta(minutes=1), row.tries + 1
+        return self._unlisted(request_id, row)
+
+    async def found(self, found: Found, *, reload: bool) -> int:
+        now = self._database.begin()
+        row = self._database.requests[found.request_id]
+        if row.end is not None or row.listed is not None:
+            return 0
+        new = [file for file in found.files if self._take_up(found.request_id, file)]
+        opened = 0
+        if row.request.kind == "load":
+            opened = sum(self._open(found.request_id, file, now, reload=reload) for file in new)
+        for uri in found.missing:
+            missing = self._database.request_files[found.request_id, row.source_id or "", object_key(uri)]
+            missing.outcome = "missing"
+        row.cursor, row.due, row.tries, row.trouble = found.cursor, now, 0, None
+        row.listed = now if found.is_all else None
+        return opened
+
+    async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+        now = self._database.begin()
+        row = self._database.requests[unlisted.id]
+        if row.end is not None or row.listed is not None:
+            return 0
+        again = [
+            (key, file)
+            for key, file in self._targets(row, kind="retry")
+            if file.outcome in _TO_RETRY and key.version != ""
+        ]
+        for key, file in again:
+            lane: Lane = "priority" if file.lane == "default" and key.source_id not in pinned else file.lane
+            _begin_anew(file, now, lane, unlisted.id)
+        self._are_all(unlisted.id, again, now)
+        return len(again)
+
+    async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
+        now = self._database.begin()
+        row = self._database.requests[unlisted.id]
+        asked = row.request.asked
+        if row.end is not None or row.listed is not None or not isinstance(asked, CancelAsked):
+            return 0
+        targets = list(self._targets(row, kind="cancel"))
+        waiting = [file for _, file in targets if file.waits]
+        for file in waiting:
+            file.outcome, file.reason = "failed", reason
+        batch = self._database.open_batch(asked.batch or "")
+        if batch is not None and batch.closing is None and batch.request_id is None:
+            batch.closing, batch.due = reason, now
+        other = self._database.requests.get(asked.request or "")
+        if other is not None and other.end is None:
+            other.given_up = reason
+        self._are_all(unlisted.id, targets, now)
+        return len(waiting)
+
+    async def put_off(self, request_id: str, trouble: str) -> None:
+        now = self._database.begin()
+        row = self._database.requests[request_id]
+        row.trouble, row.due = trouble, now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
+
+    async def finished(self, limit: int) -> Sequence[FinishedRequest]:
+        now = self._database.begin()
+        found = [
+            self._finished(request_id, row, now)
+            for request_id, row in self._database.requests.items()
+            if row.end is None and self._is_over(request_id, row, now)
+        ]
+        return found[:limit]
+
+    async def end(self, end: RequestEnd) -> bool:
+        self._database.begin()
+        return self._database.end_request(end)
+
+    def _record(self, asked: AskedRequest, now: datetime) -> bool:
+        request, known = asked.request, self._database.requests.get(asked.request.id)
+        if known is not None:
+            if known.request.producer != request.producer:
+                self._database.put(asked.taken)
+            elif known.end is not None:
+                self._database.put(known.end.event)
+            return False
+        row = RequestRow(request, asked.source_id, now, now)
+        self._database.requests[request.id] = row
+        if asked.refusal is not None:
+            self._database.end_request(asked.refusal)
+            return True
+        match request.asked:
+            case LoadAsked():
+                row.deadline, uris = request.asked.deadline, list(request.asked.files)
+            case PreviewAsked():
+                uris = [request.asked.file]
+            case _:
+                uris = []
+        for uri in uris:
+            key = (request.id, asked.source_id or "", object_key(uri))
+            self._database.request_files.setdefault(key, RequestFileRow(uri))
+        return True
+
+    def _unlisted(self, request_id: str, row: RequestRow) -> Unlisted:
+        asked = row.request.asked
+        named = [
+            file.uri for file, _ in self._database.files_asked(request_id) if file.version is None and not file.outcome
+        ]
+        source_ids = {row.source_id} if row.source_id else self._source_ids(row)
+        return Unlisted(
+            id=request_id,
+            kind=row.request.kind,
+            producer=row.request.producer,
+            source_id=row.source_id,
+            reload=isinstance(asked, LoadAsked) and asked.if_loaded == "reload",
+            files=named[:1000],
+            prefix=asked.prefix if isinstance(asked, LoadAsked) else None,
+            cursor=row.cursor,
+            source_ids=frozenset(source_ids),
+        )
+
+    def _source_ids(self, row: RequestRow) -> set[str]:
+        found = {key.source_id for key, _ in self._targets(row, kind=row.request.kind)}
+        if isinstance(row.request.asked, RetryAsked | CancelAsked):
+            batch = self._database.batches.get(row.request.asked.batch or "")
+            other = self._database.requests.get(row.request.asked.request or "")
+            found |= {batch.manifest.source_id} if batch is not None else set()
+            found |= {other.source_id} if other is not None and other.source_id else set()
+        return found
+
+    def _targets(self, row: RequestRow, *, kind: str) -> Iterator[tuple[Identity, FileRow]]:
+        asked = row.request.asked
+        if not isinstance(asked, RetryAsked | CancelAsked):
+            return
+        objects = {object_key(uri) for uri in asked.files}
+        of_request = {
+            Identity(source_id, key, file.version)
+            for (of, source_id, key), file in self._database.request_files.items()
+            if of == asked.request and file.version is not None
+        }
+        for key, file in self._database.files.items():
+            opened_by_request = asked.request is not None and file.request_id == asked.request and file.outcome is None
+            if (
+                (asked.batch is not None and file.batch_id == asked.batch)
+                or (key in of_request if kind == "retry" else opened_by_request)
+                or (key.object in objects and self._is_newest(key, file))
+            ):
+                yield key, file
+
+    def _is_newest(self, key: Identity, file: FileRow) -> bool:
+        return all(
+            other.landed <= file.landed
+            for known, other in self._database.files.items()
+            if (known.source_id, known.object) == (key.source_id, key.object)
+        )
+
+    def _take_up(self, request_id: str, file: FoundFile) -> bool:
+        key = (request_id, file.identity.source_id, file.identity.object)
+        row = self._database.request_files.setdefault(key, RequestFileRow(file.uri))
+        if row.version is not None or row.outcome is not None:
+            return False
+        row.version, row.size = file.identity.version, file.size
+        return True
+
+    def _open(self, request_id: str, file: FoundFile, now: datetime, *, reload: bool) -> bool:
+        row = self._database.files.get(file.identity)
+        if row is None:
+            row = FileRow(file.uri, file.size, now, now, estimate=file.place.estimate, lane=file.place.lane)
+            row.rank, row.request_id = 0, request_id
+            self._database.files[file.identity] = row
+            return True
+        if row.waits:
+            row.lane, row.rank, row.estimate = file.place.lane, 0, file.place.estimate
+            return True
+        if row.outcome == "loaded" and not reload:
+            key = (request_id, file.identity.source_id, file.identity.object)
+            self._database.request_files[key].outcome = "already-loaded"
+        if row.outcome is None or (row.outcome == "loaded" and not reload):
+            return False
+        row.estimate = file.place.estimate
+        _begin_anew(row, now, file.place.lane, request_id)
+        return True
+
+    def _are_all(self, request_id: str, files: Sequence[tuple[Identity, FileRow]], now: datetime) -> None:
+        for key, file in files:
+            self._database.request_files.setdefault(
+                (request_id, key.source_id, key.object), RequestFileRow(file.uri, key.version)
+            )
+        self._database.requests[request_id].listed = now
+
+    def _is_over(self, request_id: str, row: RequestRow, now: datetime) -> bool:
+        if row.given_up is not None or (row.deadline is not None and row.deadline <= now):
+            return True
+        asked = self._database.files_asked(request_id)
+        if row.request.kind == "preview":
+            return any(one.outcome is not None for one, _ in asked)
+        return row.listed is not None and not any(
+            one.outcome is None and (file is None or file.outcome is None) for one, file in asked
+        )
+
+    def _finished(self, request_id: str, row: RequestRow, now: datetime) -> FinishedRequest:
+        asked = self._database.files_asked(request_id)
+        files = sorted(
+            (_requested(request_id, one, file) for one, file in asked),
+            key=lambda file: (file.outcome == "loaded", file.uri),
+        )
+        loaded = sum(file.outcome == "loaded" for file in files)
+        already = sum(file.outcome == "already-loaded" for file in files)
+        return FinishedRequest(
+            id=request_id,
+            kind=row.request.kind,
+            producer=row.request.producer,
+            source_id=row.source_id,
+            accepted=row.accepted,
+            counts=RequestCounts(
+                files=len(files),
+                files_loaded=loaded,
+                files_already_loaded=already,
+                files_not_loaded=len(files) - loaded - already,
+                rows=sum(file.rows for file in files),
+            ),
+            files=files[:101],
+            expired=row.deadline is not None and row.deadline <= now,
+            given_up=row.given_up,
+        )
+
+
+def _begin_anew(file: FileRow, now: datetime, lane: Lane, request_id: str) -> None:
+    file.round, file.accepted = file.round + 1, now
+    file.lane, file.rank, file.request_id = lane, 0, request_id
+    file.batch_id = file.outcome = file.rows = file.reason = None
+
+
+def _requested(request_id: str, one: RequestFileRow, file: FileRow | None) -> RequestedFile:
+    if one.outcome is not None or file is None:
+        outcome: str = one.outcome or "waiting"
+    elif file.outcome is not None:
+        outcome = file.outcome
+    else:
+        opened_by_it = "failed" if file.request_id == request_id else "waiting"
+        outcome = "in-flight" if file.batch_id is not None else opened_by_it
+    return RequestedFile.model_validate(
+        {
+            "uri": one.uri,
+            "version": one.version,
+            "outcome": outcome,
+            "rows": (file.rows or 0) if file is not None and outcome == "loaded" else 0,
+            "reason": None if file is None else file.reason,
+            "batch": None if file is None else file.batch_id,
+        }
+    )
