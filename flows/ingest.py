@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
+from flows.loading.attempt import carry_out
 from flows.loading.errors import NotWanted
 from flows.loading.ledger import Ledger
-from flows.loading.load import load
 from flows.loading.steps import unwatched
-from schemas.report import Closed, Report
+from schemas.report import Closed, Preview, Report
 
 if TYPE_CHECKING:
     from flows.loading.steps import Watch
@@ -28,11 +28,11 @@ def ingest(batch: str, attempt: int) -> None:
 
 
 def run(batch: str, attempt: int, watch: Watch = unwatched) -> None:
-    """The work of the flow, within any flow run. `watch` is told after each step."""
+    """The work of an attempt, within any flow run. `watch` is told after each step."""
     log = get_run_logger()
     ledger = Ledger(os.environ["DATABASE_URL"])
     try:
-        ended = load(batch, attempt, str(flow_run.id), ledger=ledger, environ=os.environ, watch=watch)
+        ended = carry_out(batch, attempt, str(flow_run.id), ledger=ledger, environ=os.environ, watch=watch)
     except NotWanted as error:
         log.info("not wanted any more: %s", error)
         return
@@ -43,5 +43,7 @@ def run(batch: str, attempt: int, watch: Watch = unwatched) -> None:
             )
         case Closed():
             log.warning("closed batch=%s cause=%s reason=%s", batch, ended.cause, ended.reason)
+        case Preview():
+            log.info("previewed batch=%s rows=%d refused=%s", batch, len(ended.rows), ended.refused)
         case _:
             log.info("%s batch=%s attempt=%d", ended, batch, attempt)

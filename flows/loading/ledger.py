@@ -14,17 +14,19 @@ from psycopg.types.json import Jsonb
 
 from flows.loading.errors import Infrastructure, NotWanted
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
-from schemas.report import Cause, Closed, Report, readable
+from schemas.report import Cause, Closed, Preview, Report, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from schemas.config import Lane
 
 CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An attempt that is ours alone.
+    """An attempt that is ours alone; that of a preview has no `files`.
 
     `rivals` are the earlier claims on the batch, (attempt, run), newest first: what they began may still go on.
     `again` says that this very run claimed before: its first process died, or still lives.
@@ -34,6 +36,7 @@ class Claimed:
     attempt: int
     run_id: str
     kind: AttemptKind
+    lane: Lane
     manifest: Manifest
     files: tuple[ManifestFile, ...]
     closing: str | None = None
@@ -57,12 +60,13 @@ class Ledger:
             files = connection.execute(_FILES, {"batch": batch}).fetchall()
             rivals = connection.execute(_RIVALS, {"batch": batch, "n": attempt}).fetchall()
             settled = connection.execute(_SETTLED, {"batch": batch, "n": attempt}).fetchone()
-        kind, manifest, closing, again = row
+        kind, lane, manifest, closing, again = row
         return Claimed(
             batch=batch,
             attempt=attempt,
             run_id=run_id,
             kind=kind,
+            lane=lane,
             manifest=Manifest.model_validate(manifest),
             files=tuple(ManifestFile(uri=uri, version=version, size=size) for uri, version, size in files),
             closing=closing,
@@ -116,6 +120,12 @@ class Ledger:
                 )
             connection.execute(_END, {**_key(claimed), "state": "closed", "report": _json(closed)})
 
+    def previewed(self, claimed: Claimed, preview: Preview) -> None:
+        """What a look at the file has shown. Raises NotWanted like `stage`."""
+        with self._transaction() as connection:
+            self._pass_fence(connection, claimed)
+            connection.execute(_END, {**_key(claimed), "state": "previewed", "report": _json(preview)})
+
     def failed(self, claimed: Claimed, cause: Cause, reason: str) -> None:
         """The run's own word on why it fails."""
         with self._transaction() as connection:
@@ -152,7 +162,7 @@ def _key(claimed: Claimed) -> dict[str, Any]:
     return {"batch": claimed.batch, "n": claimed.attempt, "run": claimed.run_id}
 
 
-def _json(value: Report | Closed) -> Jsonb:
+def _json(value: Report | Closed | Preview) -> Jsonb:
     return Jsonb(value.model_dump(mode="json"))
 
 
@@ -166,7 +176,7 @@ WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s
   AND attempt.ended IS NULL AND batch.ended IS NULL
   AND (attempt.kind = 'close' OR batch.closing IS NULL)
   AND attempt.n = (SELECT max(newest.n) FROM attempt AS newest WHERE newest.batch_id = %(batch)s)
-RETURNING attempt.kind, batch.manifest, batch.closing, attempt.claimed <> now()
+RETURNING attempt.kind, attempt.lane, batch.manifest, batch.closing, attempt.claimed <> now()
 """
 _FILES = "SELECT uri, version, size FROM file WHERE batch_id = %(batch)s ORDER BY uri"
 _RIVALS = """

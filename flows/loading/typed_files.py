@@ -28,8 +28,15 @@ class JsonReader:
     uris: Sequence[str]
 
     def found(self) -> list[StructField]:
-        """The columns in the files, with types that Spark infers."""
-        return [field for field in _checked(self._inferred().schema.fields) if field.name != _CORRUPT]
+        """The columns in the files, with types that Spark infers. Raises Unreadable when all lines are broken."""
+        from pyspark.sql.types import StructType  # noqa: PLC0415
+
+        inferred = _checked(self._inferred().schema.fields)
+        fields = [field for field in inferred if field.name != _CORRUPT]
+        if inferred and not fields:
+            with named_errors():
+                self.frame(StructType()).take(1)
+        return fields
 
     def frame(self, columns: StructType) -> DataFrame:
         """The rows, with the table's columns. Raises Rejected when a record has a field that is not the table's."""

@@ -1,4 +1,4 @@
-"""One load in a process of its own that waits after a step: `python -m … batch attempt step file`.
+"""One attempt in a process of its own that waits after a step: `python -m … batch attempt step file`.
 
 It makes the file when it waits, and goes on when the file is gone.
 """
@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
+from flows.loading.attempt import carry_out
 from flows.loading.ledger import Ledger
-from flows.loading.load import load
 
 
 def main(batch: str, attempt: int, step: str, paused: Path) -> None:
@@ -21,7 +21,7 @@ def main(batch: str, attempt: int, step: str, paused: Path) -> None:
                 time.sleep(0.02)
 
     ledger = Ledger(os.environ["DATABASE_URL"])
-    load(batch, attempt, str(uuid4()), ledger=ledger, environ=os.environ, watch=wait_after)
+    carry_out(batch, attempt, str(uuid4()), ledger=ledger, environ=os.environ, watch=wait_after)
 
 
 if __name__ == "__main__":

@@ -17,16 +17,17 @@ from psycopg.types.json import Jsonb
 from pyspark.sql import SparkSession
 
 from flows.loading import probe
+from flows.loading.attempt import Ended, carry_out
 from flows.loading.ledger import Ledger
-from flows.loading.load import Ended, load
 from flows.loading.steps import Watch, unwatched
+from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest
-from schemas.report import FileReport, Report
+from schemas.report import FileReport, Preview, Report
 
 CSV: Mapping[str, Any] = {"csv": {}}
 JSON: Mapping[str, Any] = {"json": {}}
 PARQUET: Mapping[str, Any] = {"parquet": {}}
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 180
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -42,6 +43,9 @@ class Lake:
     def ledger(self) -> Ledger:
         return Ledger(self.settings["DATABASE_URL"])
 
+    def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(self.settings["DATABASE_URL"])
+
     def land(self, name: str, content: str | bytes) -> Path:
         path = self.folder / uuid4().hex / name
         path.parent.mkdir(parents=True)
@@ -56,58 +60,77 @@ class Lake:
         *,
         hints: Mapping[str, str] | None = None,
         partition: Sequence[str] = (),
+        lane: Lane = "default",
     ) -> str:
         """A batch of these files as they are now, with a first attempt to load it."""
-        batch = f"b-{uuid4().hex[:12]}"
-        manifest = Manifest.model_validate(
-            {
-                "source_id": "orders-v1",
-                "source_name": "orders",
-                "table": table,
-                "format": format_,
-                "columns": {"hints": hints or {}},
-                "partition": partition,
-            }
-        )
-        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
-            connection.execute(
-                "INSERT INTO batch (id, source_id, lane, files, bytes, landed, manifest)"
-                " VALUES (%s, 'orders-v1', 'default', %s, 0, now(), %s)",
-                (batch, len(files), Jsonb(manifest.model_dump(mode="json", by_alias=True, exclude_none=True))),
-            )
+        batch = self._batch(table, format_, {"columns": {"hints": hints or {}}, "partition": partition})
+        with self._connection() as connection:
             for file in files:
                 connection.execute(
                     "INSERT INTO file (source_id, object, version, uri, size, landed, batch_id)"
                     " VALUES (%s, %s, %s, %s, %s, now(), %s)",
                     (batch, _key(file), probe.mark(uri(file)), uri(file), file.stat().st_size, batch),
                 )
-        self.attempt(batch, 1)
+        self.attempt(batch, 1, lane=lane)
         return batch
 
-    def attempt(self, batch: str, n: int, kind: AttemptKind = "load") -> None:
+    def preview(
+        self,
+        file: Path,
+        format_: Mapping[str, Any] = CSV,
+        *,
+        rows: int = 20,
+        hints: Mapping[str, str] | None = None,
+        table: str = "lake.flows.nowhere",
+    ) -> str:
+        """A preview of this file as it is now, with a first attempt."""
+        asked = {"uri": uri(file), "version": probe.mark(uri(file)), "size": file.stat().st_size}
+        more = {"columns": {"hints": hints or {}}, "glance": {"file": asked, "rows": rows}}
+        batch = self._batch(table, format_, more, kind="preview")
+        self.attempt(batch, 1, "preview", lane="priority")
+        return batch
+
+    def _batch(self, table: str, format_: Mapping[str, Any], more: Mapping[str, Any], kind: str = "load") -> str:
+        batch = f"b-{uuid4().hex[:12]}"
+        manifest = Manifest.model_validate(
+            {"source_id": "orders-v1", "source_name": "orders", "table": table, "format": format_, **more}
+        )
+        self.execute(
+            "INSERT INTO batch (id, kind, source_id, lane, files, bytes, landed, manifest)"
+            " VALUES (%s, %s, 'orders-v1', 'default', 1, 0, now(), %s)",
+            (batch, kind, Jsonb(manifest.model_dump(mode="json", by_alias=True, exclude_none=True))),
+        )
+        return batch
+
+    def attempt(self, batch: str, n: int, kind: AttemptKind = "load", *, lane: Lane = "default") -> None:
         """The router's: one more attempt, the one before being over."""
         self.execute(
             "UPDATE attempt SET ended = now(), outcome = 'failed' WHERE batch_id = %s AND ended IS NULL", (batch,)
         )
         self.execute(
-            "INSERT INTO attempt (batch_id, n, kind, lane, epoch) VALUES (%s, %s, %s, 'default', 1)", (batch, n, kind)
+            "INSERT INTO attempt (batch_id, n, kind, lane, epoch) VALUES (%s, %s, %s, %s, 1)", (batch, n, kind, lane)
         )
 
     def load(self, batch: str, n: int = 1, *, run_id: str | None = None, watch: Watch = unwatched) -> Ended:
         run = run_id or str(uuid4())
-        return load(batch, n, run, ledger=self.ledger, environ=self.settings, watch=watch)
+        return carry_out(batch, n, run, ledger=self.ledger, environ=self.settings, watch=watch)
 
     def published(self, batch: str, n: int = 1, *, watch: Watch = unwatched) -> Report:
         ended = self.load(batch, n, watch=watch)
         assert isinstance(ended, Report), ended
         return ended
 
+    def previewed(self, batch: str, n: int = 1, *, watch: Watch = unwatched) -> Preview:
+        ended = self.load(batch, n, watch=watch)
+        assert isinstance(ended, Preview), ended
+        return ended
+
     def execute(self, statement: str, values: Sequence[object] = ()) -> None:
-        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+        with self._connection() as connection:
             connection.execute(statement.encode(), values)
 
     def result(self, batch: str, n: int) -> tuple[str, dict[str, Any]] | None:
-        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+        with self._connection() as connection:
             found = connection.execute(
                 "SELECT state, report FROM result WHERE batch_id = %s AND n = %s", (batch, n)
             ).fetchone()
@@ -115,7 +138,7 @@ class Lake:
 
     def attempt_of(self, batch: str, n: int) -> tuple[str | None, str | None]:
         """Cause and reason in the run's own words."""
-        with psycopg.connect(self.settings["DATABASE_URL"]) as connection:
+        with self._connection() as connection:
             found = connection.execute(
                 "SELECT cause, reason FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
             ).fetchone()

@@ -132,6 +132,16 @@ def test_what_is_wrong_with_one_file_does_not_hold_up_the_others(lake: Lake) -> 
     assert lake.rows(table, "a") == [(1,)]
 
 
+def test_json_of_nothing_but_broken_lines_is_quarantined_before_there_is_a_table(lake: Lake) -> None:
+    table = a_table()
+    files = [lake.land("broken.json", '{"a": \n{"b"\n'), lake.land("empty.json", "")]
+
+    report = lake.published(lake.batch(table, files, JSON))
+
+    assert outcomes(report) == {"broken.json": ("quarantined", 0), "empty.json": ("loaded", 0)}
+    assert not lake.session.catalog.tableExists(table)
+
+
 def test_a_cut_parquet_file_is_quarantined_and_a_narrower_type_widened(lake: Lake) -> None:
     table = a_table()
     good = parquet(lake, "good.parquet", a=[1, 2], b=["x", "y"])

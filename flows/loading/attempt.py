@@ -1,0 +1,81 @@
+"""One attempt of one batch, from the claim to the result. It knows nothing of Prefect.
+
+    claim -> session -> load, close or look at a file -> result
+
+Whatever happens in between, the next attempt finds either nothing of this one in the table, or all of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, assert_never
+
+import psycopg
+
+from flows.loading import session
+from flows.loading.closing import Ending
+from flows.loading.errors import Infrastructure, NotWanted, cause_of
+from flows.loading.glancing import glance
+from flows.loading.load import load
+from flows.loading.steps import Steps, Watch, unwatched
+from schemas.report import Closed, Preview, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspark.sql import SparkSession
+
+    from flows.loading.ledger import Claimed, Ledger
+
+Ended = Report | Closed | Preview | Literal["not wanted", "settled before"]
+
+
+def carry_out(
+    batch: str, attempt: int, run_id: str, *, ledger: Ledger, environ: Mapping[str, str], watch: Watch = unwatched
+) -> Ended:
+    """Do what this attempt is for, and write its result.
+
+    `environ` says where Spark is (see `session.opened`). Why it failed is in the ledger before an error leaves here.
+
+    Raises:
+        Infrastructure, OutOfMemory: try again.
+        NotWanted: the attempt was ended, or the batch closed, while this worked on it.
+    """
+    steps = Steps(watch)
+    claimed = ledger.claim(batch, attempt, run_id)
+    if claimed is None:
+        return "not wanted"
+    if claimed.settled:
+        return "settled before"
+    steps.done("claim")
+    try:
+        with session.opened(claimed, environ) as opened:
+            steps.done("session")
+            return _by_kind(opened, ledger, claimed, steps)
+    except NotWanted:
+        raise
+    except Exception as error:
+        _say_why(ledger, claimed, error)
+        raise
+
+
+def _by_kind(opened: SparkSession, ledger: Ledger, claimed: Claimed, steps: Steps) -> Report | Closed | Preview:
+    match claimed.kind:
+        case "load":
+            return load(Ending(opened, ledger, claimed), steps)
+        case "close":
+            reason = claimed.closing or "its attempts crashed"
+            return Ending(opened, ledger, claimed).close(Closed(cause="crash", reason=reason))
+        case "preview":
+            preview = glance(opened, claimed.manifest, steps)
+            ledger.previewed(claimed, preview)
+            steps.done("result")
+            return preview
+        case _:
+            assert_never(claimed.kind)
+
+
+def _say_why(ledger: Ledger, claimed: Claimed, error: Exception) -> None:
+    try:
+        ledger.failed(claimed, cause_of(error), str(error) or type(error).__name__)
+    except (Infrastructure, psycopg.Error):
+        error.add_note("and the ledger could not be told")

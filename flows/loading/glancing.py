@@ -1,0 +1,108 @@
+"""A look at the first rows of one file, as a load that makes the table would read them. Nothing is written.
+
+The types are those of the whole file, so a text file is read to its end once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from flows.loading.errors import Rejected, named_errors
+from flows.loading.files import Files
+from flows.loading.reading import Reading
+from flows.loading.types import ddl, quoted
+from schemas.report import Preview, PreviewColumn
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import DataType, StructField
+
+    from flows.loading.steps import Steps
+    from schemas.manifest import Manifest
+    from schemas.report import FileReport
+
+    Row = tuple[str | None, ...]
+
+MAX_COLUMNS, MAX_LETTERS = 100, 200
+MAX_BYTES = 512 * 1024  # of all values: a Kafka record has room for a megabyte
+
+
+def glance(session: SparkSession, manifest: Manifest, steps: Steps) -> Preview:
+    """What the manifest's `glance` asks for; a file that cannot be read is refused, with the reason.
+
+    Raises:
+        Infrastructure, OutOfMemory: try again.
+    """
+    if manifest.glance is None:
+        raise RuntimeError("a preview of no file")
+    files = Files([manifest.glance.file])
+    reading, wanted = Reading(session, manifest, files, steps), manifest.glance.rows
+    try:
+        reading.begin()
+        preview = reading.of_what_is_readable(lambda: _first_rows(reading, wanted))
+        steps.done("read")
+        reading.probe()
+    except Rejected as error:
+        return Preview(refused=str(error))
+    ended = files.ended.get(manifest.glance.file.uri)
+    return preview if ended is None else Preview(refused=_why(ended))
+
+
+def _why(ended: FileReport) -> str:
+    if ended.outcome == "missing":
+        return "it is not there any more"
+    if ended.outcome == "superseded":
+        return "it has changed since it was asked for"
+    return ended.reason or "it cannot be read"
+
+
+def _first_rows(reading: Reading, wanted: int) -> Preview:
+    from pyspark.sql.types import StructType  # noqa: PLC0415
+
+    fields = reading.fields()
+    if not fields:
+        return Preview()
+    shown = fields[:MAX_COLUMNS]
+    found = _texts(reading.frame(StructType(fields)), shown, wanted + 1)
+    rows = _fitting([tuple(map(_cut, row)) for row in found[:wanted]])
+    return Preview(
+        columns=tuple(PreviewColumn(name=field.name, type=ddl(field.dataType)) for field in shown),
+        rows=tuple(rows),
+        truncated=len(shown) < len(fields) or rows != found,
+    )
+
+
+def _texts(frame: DataFrame, fields: list[StructField], rows: int) -> list[Row]:
+    """So many rows at most; a value is text, one letter longer than shown if it is longer."""
+    chosen = [_text(frame[quoted(field.name)], field.dataType).alias(field.name) for field in fields]
+    with named_errors():
+        return [tuple(row) for row in frame.select(*chosen).take(rows)]
+
+
+def _text(value: Column, kind: DataType) -> Column:
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415
+    from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType  # noqa: PLC0415
+
+    match kind:
+        case BinaryType():
+            text = F.hex(F.substring(value, 1, MAX_LETTERS))
+        case ArrayType() | MapType() | StructType():
+            text = F.to_json(value)
+        case _:
+            text = F.make_valid_utf8(value.cast("string"))
+    return F.substring(F.replace(text, F.lit("\0"), F.lit("\ufffd")), 1, MAX_LETTERS + 1)  # PostgreSQL knows no NUL
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None else text[:MAX_LETTERS]
+
+
+def _fitting(rows: list[Row]) -> list[Row]:
+    """The first of them that together are not too large."""
+    left = MAX_BYTES
+    for count, row in enumerate(rows):
+        left -= len(json.dumps(row, ensure_ascii=False).encode())
+        if left < 0:
+            return rows[:count]
+    return rows
