@@ -1,7 +1,9 @@
 """A Spark session of one load alone: `spark.wap.id` is session configuration, and a shared session loses batches.
 
 With `SPARK_CONNECT_URL` on a Spark Connect server, otherwise embedded (configured by `spark-defaults.conf` in
-`SPARK_CONF_DIR`). The catalog is part of Spark's configuration.
+`SPARK_CONF_DIR`). The catalog is part of Spark's configuration. A run of the lane high-memory is always embedded: what
+is too big for others must not take them down with it. In Kubernetes such a run has its pod for itself, and a Spark of
+the pod's size.
 
 On a Connect server a load goes on after its client is killed. So a session's id follows from the claim, and whoever
 claims the batch next closes that session: what runs there is interrupted, and whatever still lives there gets
@@ -13,7 +15,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
@@ -25,10 +28,13 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client import SparkConnectClient
+    from pyspark.sql.connect.client.retries import RetryPolicy
 
     from flows.loading.ledger import Claimed
 
 PREFLIGHT_SECONDS = 3
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container, in bytes; `max` when there is none
+HEAP_SHARE = 0.7  # the rest is for what Java keeps beside its heap, and for Python
 _RETRIES = 2  # pyspark's own default goes on for ten minutes
 _DEFAULT_PORT = 15002
 
@@ -40,14 +46,15 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     Raises:
         Infrastructure: no Connect server answers.
     """
-    url = environ.get("SPARK_CONNECT_URL")
-    session = _embedded() if not url else _connected(url, own_id(claimed))
+    url, alone = environ.get("SPARK_CONNECT_URL"), claimed.lane == "high-memory"
+    heap = heap_of_the_pod(environ, MEMORY_LIMIT) if alone else None
+    session = _embedded(heap) if alone or not url else _connected(url, own_id(claimed))
     try:
         if url:
             _close_rivals(url, claimed)
         yield session
     finally:
-        if url:
+        if url and not alone:
             session.stop()
 
 
@@ -60,17 +67,27 @@ def _session_id(batch: str, attempt: int, run_id: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"autoloader/{batch}/{attempt}/{run_id}")
 
 
-def _embedded() -> SparkSession:
+def heap_of_the_pod(environ: Mapping[str, str], limit: Path) -> str | None:
+    """The heap for a pod of this memory limit, as Java wants it; None outside of Kubernetes, or without a limit."""
+    if "KUBERNETES_SERVICE_HOST" not in environ:
+        return None
+    text = limit.read_text().strip() if limit.exists() else ""
+    return f"{int(int(text) * HEAP_SHARE) // 2**20}m" if text.isdecimal() else None
+
+
+def _embedded(heap: str | None) -> SparkSession:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
 
+    builder = SparkSession.builder.appName("autoloader")
+    if heap is not None:
+        builder = builder.config("spark.driver.memory", heap)  # Java starts with the first session
     with named_errors():
-        return SparkSession.builder.appName("autoloader").getOrCreate().newSession()
+        return builder.getOrCreate().newSession()
 
 
 def _connected(url: str, session_id: UUID) -> SparkSession:
     _preflight(url)
     from pyspark.sql import SparkSession  # noqa: PLC0415 - as above
-    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415
 
     # pyspark prints each error with its whole stack; ours say it in a line.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
@@ -78,13 +95,19 @@ def _connected(url: str, session_id: UUID) -> SparkSession:
     with named_errors():
         session: SparkSession = SparkSession.builder.remote(with_parameters(url, session_id)).create()
         client = cast("SparkConnectClient", session.client)  # type: ignore[operator]  # a property, to mypy a function
-        client.set_retry_policies([DefaultPolicy(max_retries=_RETRIES)])
+        client.set_retry_policies([_policy()])
         # Reattaching needs threads, which pyspark 4.1 joins under a lock that they may want (SPARK-55362): loads hung
         # at their end, and when an old session was collected. Without it a plan may be sent twice: no harm here, and
         # never to another server, which would refuse the session.
         client.disable_reattachable_execute()
         session.conf.set("spark.sql.caseSensitive", "false")  # the first call: does the server take us?
     return session
+
+
+def _policy() -> RetryPolicy:
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - as above
+
+    return DefaultPolicy(max_retries=_RETRIES)
 
 
 def with_parameters(url: str, session_id: UUID) -> str:
@@ -110,6 +133,17 @@ def _close_rivals(url: str, claimed: Claimed) -> None:
         rivals.append((claimed.attempt, claimed.run_id))
     for attempt, run_id in rivals:
         with suppress(Exception):  # closed long ago, or a server that has forgotten it: both are what we want
-            rival = _connected(url, _session_id(claimed.batch, attempt, run_id))
-            rival.interruptAll()
-            rival.stop()
+            _close(url, _session_id(claimed.batch, attempt, run_id))
+
+
+def _close(url: str, session_id: UUID) -> None:
+    """By the client alone: with a session of Connect all of this process's pyspark would be one of Connect."""
+    from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415 - as above
+
+    _preflight(url)
+    client = SparkConnectClient(with_parameters(url, session_id), use_reattachable_execute=False)
+    with closing(client):  # an open one talks to the server once more when the process ends
+        client.set_retry_policies([_policy()])
+        client.get_configs("spark.sql.caseSensitive")  # makes the session if it is not there yet: now it never will be
+        client.interrupt_all()
+        client.release_session()

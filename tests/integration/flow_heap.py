@@ -1,0 +1,24 @@
+"""The heap in MiB of an embedded session in the lane high-memory: `python -m … file`, which has the pod's limit."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from flows.loading import session
+from flows.loading.ledger import Claimed
+from schemas.config import Format
+from schemas.manifest import Manifest
+
+
+def main(limit: Path) -> None:
+    session.MEMORY_LIMIT = limit
+    manifest = Manifest(source_id="a-v1", source_name="a", table="lake.a.b", format=Format.model_validate("csv"))
+    claimed = Claimed("b-1", 1, "run", "load", "high-memory", manifest, ())
+    with session.opened(claimed, os.environ) as opened:
+        java: Any = opened.sparkContext._jvm
+        print(java.java.lang.Runtime.getRuntime().maxMemory() // 2**20)  # noqa: T201 - what it is for
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
