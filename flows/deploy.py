@@ -1,11 +1,12 @@
 """What Prefect must know before the router may submit: pools, queues, deployments, the webhook, two automations.
 
-A lane has a work pool, a queue of the same name in it, and a deployment of the flow. Safe to repeat: what is there is
-compared and changed only where it differs.
+A lane has a work pool, a queue of the same name in it, and a deployment of the flow `ingest`; previews go with the lane
+priority. Safe to repeat: what is there is compared and changed only where it differs.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,20 @@ from prefect.workers.process import ProcessWorker
 
 from flows.infrastructure import kubernetes
 from flows.ingest import ingest
+from flows.preview import preview
 from schemas.config import LANES
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from prefect import Flow
     from prefect.client.orchestration import PrefectClient
 
-    from schemas.config import Config, Lane, LaneConfig
+    from schemas.config import Config, Lane, LaneConfig, SizeClass
 
-ENTRYPOINT = "flows.ingest.ingest"  # a module path: a worker imports it, with nothing to pull or copy
+# Module paths: a worker imports them, with nothing to pull or copy.
+ENTRYPOINT = "flows.ingest.ingest"
+PREVIEW_ENTRYPOINT = "flows.preview.preview"
 WEBHOOK = "autoloader"
 ENDINGS = ("Completed", "Failed", "Crashed", "Cancelled")
 HEARTBEAT_SECONDS = 30  # the smallest that Prefect allows
@@ -50,6 +55,20 @@ class DeployError(Exception):
     """Prefect holds something that cannot be changed into what is configured: what, and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A flow that the router may run in a lane."""
+
+    flow: Flow[[str, int], None]
+    lane: Lane
+    entrypoint: str
+
+    @property
+    def name(self) -> str:
+        """As Prefect spells it."""
+        return f"{self.flow.name}/{self.lane}"
+
+
 async def deploy(
     config: Config, *, webhook_url: str, webhook_secret: str, entrypoint: str = ENTRYPOINT
 ) -> tuple[str, ...]:
@@ -63,13 +82,11 @@ async def deploy(
     async with get_client() as client:
         lines: list[str] = []
         deployments: list[UUID] = []
-        flow_id = await client.create_flow_from_name(ingest.name)
         for lane in LANES:
-            lines.append(await _pool(client, lane, config.lanes.of(lane)))
+            lines.append(await _pool(client, lane, config.lanes.of(lane), config.lanes.high_memory.classes[0]))
             lines.append(await _queue(client, lane))
-            deployment, line = await _deployment(
-                client, flow_id, lane, _wanted(lane, config.lanes.of(lane), entrypoint)
-            )
+        for one in deployed(entrypoint):
+            deployment, line = await _deployment(client, one, _wanted(one, config.lanes.of(one.lane)))
             deployments.append(deployment)
             lines.append(line)
         block_id, line = await _webhook(webhook_url, webhook_secret)
@@ -84,10 +101,15 @@ def pool_name(lane: Lane) -> str:
     return f"autoloader-{lane}"
 
 
-async def _pool(client: PrefectClient, lane: Lane, settings: LaneConfig) -> str:
+def deployed(entrypoint: str) -> tuple[Deployed, ...]:
+    """All that runs: loads in every lane, previews where nothing else holds them up."""
+    return (*(Deployed(ingest, lane, entrypoint) for lane in LANES), Deployed(preview, "priority", PREVIEW_ENTRYPOINT))
+
+
+async def _pool(client: PrefectClient, lane: Lane, settings: LaneConfig, size: SizeClass) -> str:
     name, kind = pool_name(lane), settings.pool.type
     template = (
-        kubernetes.high_memory(kubernetes.default_template())
+        kubernetes.high_memory(kubernetes.default_template(), size)
         if kind == "kubernetes"
         else ProcessWorker.get_default_base_job_template()
     )
@@ -119,28 +141,29 @@ async def _queue(client: PrefectClient, lane: Lane) -> str:
     return f"queue {name}: unchanged"
 
 
-async def _deployment(client: PrefectClient, flow_id: UUID, lane: Lane, wanted: dict[str, Any]) -> tuple[UUID, str]:
-    name = f"{ingest.name}/{lane}"
+async def _deployment(client: PrefectClient, one: Deployed, wanted: dict[str, Any]) -> tuple[UUID, str]:
     try:
-        found = await client.read_deployment_by_name(name)
+        found = await client.read_deployment_by_name(one.name)
     except ObjectNotFound:
-        return await client.create_deployment(flow_id=flow_id, name=lane, **wanted), f"deployment {name}: created"
+        flow_id = await client.create_flow_from_name(one.flow.name)
+        created = await client.create_deployment(flow_id=flow_id, name=one.lane, **wanted)
+        return created, f"deployment {one.name}: created"
     if all(getattr(found, field) == value for field, value in wanted.items()):
-        return found.id, f"deployment {name}: unchanged"
+        return found.id, f"deployment {one.name}: unchanged"
     await client.update_deployment(found.id, DeploymentUpdate(**wanted))
-    return found.id, f"deployment {name}: changed"
+    return found.id, f"deployment {one.name}: changed"
 
 
-def _wanted(lane: Lane, settings: LaneConfig, entrypoint: str) -> dict[str, Any]:
+def _wanted(one: Deployed, settings: LaneConfig) -> dict[str, Any]:
     """The fields of a deployment that are ours."""
     variables: dict[str, Any] = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}}
     if settings.pool.type == "process":
         variables["command"] = COMMAND
-    schema = {**parameter_schema(ingest).model_dump_for_openapi(), "additionalProperties": False}
+    schema = {**parameter_schema(one.flow).model_dump_for_openapi(), "additionalProperties": False}
     return {
-        "entrypoint": entrypoint,
-        "work_pool_name": pool_name(lane),
-        "work_queue_name": pool_name(lane),
+        "entrypoint": one.entrypoint,
+        "work_pool_name": pool_name(one.lane),
+        "work_queue_name": pool_name(one.lane),
         "parameter_openapi_schema": schema,
         "enforce_parameter_schema": True,
         "tags": ["autoloader"],

@@ -1,18 +1,28 @@
-"""The base job template of a lane in Kubernetes: a Job of its own for each run, sized as a whole."""
+"""The base job template of a lane in Kubernetes: a Job of its own for each run, sized as a whole.
+
+The router names the size of each attempt by the variables `cpu_request`, `cpu_limit`, `memory_request` and
+`memory_limit`. The pod's environment is that of its image and of this template, never the worker's: there is no
+`SPARK_CONNECT_URL` in it, and a run of the lane high-memory would not look at it (`flows.loading.session`).
+"""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-CPU, MEMORY = "8", "32Gi"  # requests and limits alike: a big load must neither starve nor be evicted
+if TYPE_CHECKING:
+    from schemas.config import SizeClass
+
 DEADLINE_SECONDS = 6 * 3600  # without one, a pod that cannot be scheduled stays pending for ever
 FINISHED_TTL_SECONDS = 3600
 USER = 1000
 
 
-def high_memory(template: dict[str, Any]) -> dict[str, Any]:
-    """Prefect's own template for Kubernetes, with our size, a deadline and what Pod Security *restricted* asks for."""
+def high_memory(template: dict[str, Any], size: SizeClass) -> dict[str, Any]:
+    """Prefect's own template for Kubernetes, with this size for runs that name none, a deadline and what Pod Security
+    *restricted* asks for.
+    """
+    cpu, memory = str(size.cpu), f"{size.memory // 2**20}Mi"
     ours = deepcopy(template)
     job = ours["job_configuration"]["job_manifest"]["spec"]
     job["activeDeadlineSeconds"] = DEADLINE_SECONDS
@@ -22,11 +32,11 @@ def high_memory(template: dict[str, Any]) -> dict[str, Any]:
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }
-    defaults = {
-        "cpu_request": CPU,
-        "cpu_limit": CPU,
-        "memory_request": MEMORY,
-        "memory_limit": MEMORY,
+    defaults = {  # requests and limits alike: a big load must neither starve nor be evicted
+        "cpu_request": cpu,
+        "cpu_limit": cpu,
+        "memory_request": memory,
+        "memory_limit": memory,
         "finished_job_ttl": FINISHED_TTL_SECONDS,
     }
     for name, value in defaults.items():

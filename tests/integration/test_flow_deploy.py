@@ -39,7 +39,7 @@ async def test_deploying_again_changes_nothing(stack: Stack) -> None:
 
     lines = await deploy(configured(stack), **as_the_stack_did(stack))
 
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert all(line.endswith(": unchanged") for line in lines), lines
 
 
@@ -53,6 +53,22 @@ async def test_a_pool_of_another_type_is_named_with_what_to_do(stack: Stack) -> 
 
     with pytest.raises(DeployError, match="pool autoloader-default is of type process"):
         await deploy(other, **as_the_stack_did(stack))
+
+
+def test_previews_have_a_deployment_where_nothing_holds_them_up(prefect: str) -> None:
+    with httpx.Client(base_url=prefect, trust_env=False) as client:
+        deployment = client.get("/deployments/name/preview/priority").json()
+        loads = client.get("/deployments/name/ingest/priority").json()
+        automations = client.post("/automations/filter", json={}).json()
+
+    assert deployment["entrypoint"] == "flows.preview.preview"
+    assert deployment["work_queue_name"] == deployment["work_pool_name"] == "autoloader-priority"
+    assert deployment["job_variables"] == loads["job_variables"]
+    assert set(deployment["parameter_openapi_schema"]["properties"]) == {"batch", "attempt"}
+    assert deployment["enforce_parameter_schema"]
+    ours = [automation for automation in automations if automation["name"].startswith("autoloader: ")]
+    assert len(ours) == 2
+    assert all(f"prefect.deployment.{deployment['id']}" in str(automation["trigger"]) for automation in ours)
 
 
 def test_a_run_with_a_parameter_nobody_knows_is_refused(prefect: str) -> None:

@@ -5,8 +5,9 @@ from uuid import uuid4
 from prefect.events import EventTrigger, Posture
 from prefect.events.actions import CallWebhook
 
-from flows.deploy import automations, pool_name
+from flows.deploy import automations, deployed, pool_name
 from flows.infrastructure.kubernetes import default_template, high_memory
+from schemas.config import HighMemory
 
 
 def test_the_automations_look_at_our_deployments_alone() -> None:
@@ -35,16 +36,29 @@ def test_a_lane_has_one_name_for_pool_and_queue() -> None:
     assert pool_name("high-memory") == "autoloader-high-memory"
 
 
+def test_loads_run_in_every_lane_and_previews_in_priority() -> None:
+    assert {one.name: one.entrypoint for one in deployed("some.other.ingest")} == {
+        "ingest/default": "some.other.ingest",
+        "ingest/high-memory": "some.other.ingest",
+        "ingest/priority": "some.other.ingest",
+        "preview/priority": "flows.preview.preview",
+    }
+
+
 def test_a_high_memory_job_has_its_size_a_deadline_and_no_rights() -> None:
     plain = default_template()
 
-    ours = high_memory(plain)
+    ours = high_memory(plain, HighMemory().classes[0])
 
-    sizes = {name: ours["variables"]["properties"][name]["default"] for name in ("cpu_request", "memory_limit")}
-    assert sizes == {"cpu_request": "8", "memory_limit": "32Gi"}
+    names = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
+    sizes = {name: ours["variables"]["properties"][name]["default"] for name in names}
+    assert sizes == {
+        "cpu_request": "8", "cpu_limit": "8", "memory_request": "32768Mi", "memory_limit": "32768Mi",
+    }  # fmt: skip
     job = ours["job_configuration"]["job_manifest"]["spec"]
     assert job["activeDeadlineSeconds"] > 0
     pod = job["template"]["spec"]
+    assert pod["containers"][0]["resources"]["limits"] == {"cpu": "{{ cpu_limit }}", "memory": "{{ memory_limit }}"}
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert "activeDeadlineSeconds" not in plain["job_configuration"]["job_manifest"]["spec"]
