@@ -8,7 +8,8 @@ S3 notifications stand on a topic of a PostgreSQL and a Kafka started for this. 
     consumer    (a) a bare aiokafka consumer that parses the JSON
     copy        (b) a bare COPY of the same rows into an empty table of the same shape
 
-A second pair of numbers, when rows are asked for: the same intake on a ledger that holds so many rows already.
+Then the share of each step in intake. A second time, when rows are asked for: the same intake on a ledger that holds
+so many rows already.
 """
 
 import asyncio
@@ -25,12 +26,14 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from benchmarks.shares import Shares
 from dev.stack import Stack
 from router.adapters.kafka import KafkaSource
 from router.adapters.postgres.arrivals import PostgresArrivals
 from router.adapters.postgres.database import Database
 from router.rules.identity import object_key
 from router.rules.matching import Matcher
+from router.rules.sizing import Sizing
 from router.stages.intake import IntakeStage
 from schemas.config import Config, parse_config
 from schemas.ledger.migrate import upgrade
@@ -95,32 +98,37 @@ async def written(servers: str, first: int, records: int) -> str:
     return topic
 
 
-async def intake(settings: Mapping[str, str], config: Config, topic: str, records: int) -> float:
-    """Records a second, recorded and committed."""
+async def intake(settings: Mapping[str, str], config: Config, topic: str, records: int) -> tuple[float, Shares]:
+    """Records a second, recorded and committed, counted from the first poll that brings some; and the steps' shares."""
+    shares = Shares()
     database = Database(settings["DATABASE_URL"])
     source = KafkaSource(settings["KAFKA_BOOTSTRAP_SERVERS"], str(uuid4()), [topic])
-    stage = IntakeStage(source, PostgresArrivals(database), Matcher(config), config.arrival_topics)
-    taken, begun = 0, 0.0
-    while taken < records:
-        before = time.perf_counter()
-        facts = (await stage.step(START)).facts
-        begun = begun or (before if facts else 0.0)
-        taken += sum(int(fact.keys["records"] or 0) for fact in facts if fact.name == "events_recorded")
-    seconds = time.perf_counter() - begun
+    stage = IntakeStage(
+        shares.around(source),
+        shares.around(PostgresArrivals(database)),
+        Matcher(config, for_events=True),
+        Sizing(config),
+        config.arrival_topics,
+    )
+    taken = 0
+    with shares.taken():
+        while taken < records:
+            facts = (await stage.step(START)).facts
+            taken += sum(int(fact.keys["records"] or 0) for fact in facts if fact.name == "events_recorded")
+    seconds = time.perf_counter() - shares.begun
     await source.close()
     await database.close()
-    return records / seconds
+    return records / seconds, shares
 
 
 async def consumer(servers: str, topic: str, records: int) -> float:
-    """Records a second, parsed and nothing else."""
+    """Records a second, parsed and nothing else, counted in the same way."""
     reader = AIOKafkaConsumer(topic, bootstrap_servers=servers, group_id=str(uuid4()), auto_offset_reset="earliest")
     await reader.start()
     read, begun = 0, 0.0
     while read < records:
-        before = time.perf_counter()
         found = await reader.getmany(timeout_ms=500, max_records=2000)
-        begun = begun or (before if found else 0.0)
+        begun = begun or (time.perf_counter() if found else 0.0)
         for batch in found.values():
             read += len(batch)
             for record in batch:
@@ -170,14 +178,16 @@ async def main(settings: Mapping[str, str], records: int, rows: int) -> None:
     config = parse_config(CONFIG % topic, {})
     bare = await consumer(servers, topic, records)
     copied = await copy(url, records)
-    empty = await intake(settings, config, topic, records)
+    empty, shares = await intake(settings, config, topic, records)
     print(f"intake {empty:,.0f}/s   consumer {bare:,.0f}/s   copy {copied:,.0f}/s")
     print(f"intake/consumer {empty / bare:.2f}   intake/copy {empty / copied:.2f}")
+    print(*shares.lines(empty), sep="\n")
     if rows:
         await filled(url, rows)
         later = await written(servers, records, records)
-        full = await intake(settings, parse_config(CONFIG % later, {}), later, records)
+        full, shares = await intake(settings, parse_config(CONFIG % later, {}), later, records)
         print(f"on {rows:,} rows: intake {full:,.0f}/s, {full / empty:.2f} of the empty ledger's")
+        print(*shares.lines(full), sep="\n")
 
 
 if __name__ == "__main__":
