@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:  ## Show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
-demo: .venv/installed  ## Land three files and see them become rows in Iceberg (first time: a few minutes of set-up)
+demo: .venv/installed  ## Five acts, from one file to killed servers, every row counted (first time: some minutes of set-up)
 	$(BIN)/autoloader demo
 
 up: .venv/installed  ## Start the local stack and watch over it until Ctrl-C
@@ -37,7 +37,7 @@ lock: .venv/installed  ## Write requirements.txt anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
 
 .venv/installed: requirements.txt pyproject.toml
-	@echo "setting up .venv from requirements.txt (a minute or two)"
+	@echo "setting up .venv from requirements.txt (650 MB of packages to download, a few minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --editable .

@@ -1,0 +1,186 @@
+"""The command: start the stack, play the acts, count after each, and say the result in one last line."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli import environment
+from cli.demo.account import Account, account
+from cli.demo.act import Act, Play, Samples
+from cli.demo.asking import stuck_file
+from cli.demo.killing import killed_parts
+from cli.demo.landing import many_files, one_file
+from cli.demo.screen import Screen
+from cli.demo.site import Site
+from cli.demo.trouble import trouble_and_lanes
+from dev import jars
+from dev.stack import Stack
+
+# Measured with two cores, rounded up.
+MINUTES, MORE_MINUTES_TO_DOWNLOAD = 2, 1
+LINEITEM_SCALE = 0.05
+BACKLOG_FILES = 12
+SHOWN_PROBLEMS = 10
+
+ACTS: Mapping[str, Play] = {
+    "one file": one_file,
+    "a year of files at once, every notification twice": many_files,
+    "a year of weather, while router, broker and Prefect's server get SIGKILL": killed_parts,
+    "trouble, and lanes": trouble_and_lanes,
+    "a file that is stuck": stuck_file,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """An act, how long it took with its counting, and the account of all acts up to it."""
+
+    title: str
+    act: Act
+    account: Account
+    seconds: float
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """All that is not as it should be."""
+        return [*self.act.problems, *self.account.problems]
+
+
+def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False) -> None:
+    """Play five acts on the local stack and count what came of them. Exit code 1: something is lost, twice, unsaid."""
+    begun, screen, home = time.monotonic(), Screen(), environment.home()
+    config = environment.config({"AUTOLOADER_HOME": str(home), **os.environ})
+    stack = Stack(home, environment.config_path(os.environ).resolve(), progress=screen.aside, environ=_for_a_minute())
+    screen.say(announcement(home, Path(os.environ.get("AUTOLOADER_JARS", home / "jars"))))
+    with ThreadPoolExecutor(1) as pool:
+        making = pool.submit(make_samples, home / "demo-files")
+        stack.up()
+    try:
+        ready = time.monotonic()
+        with closing(Site(stack, config, f"{datetime.now(UTC):run-%Y%m%d-%H%M%S}")) as site:
+            played = play(site, making.result(), screen)
+        acted = time.monotonic()
+    finally:
+        if not keep:
+            stack.down()
+    seconds = {"stack_ready": ready - begun, "acts": acted - ready, "all": time.monotonic() - begun}
+    path = home / "demo-report.json"
+    path.write_text(json.dumps(report(played, seconds), indent=2, default=str) + "\n")
+    if keep:
+        screen.say(how_to_go_on(stack.settings(), config.sources["yours"].from_.path))
+    screen.say(f"stack ready in {seconds['stack_ready']:.0f} s, all in {seconds['all']:.0f} s; {path}")
+    screen.last(played[-1].account.line)
+    raise typer.Exit(any(one.problems for one in played))
+
+
+def _for_a_minute() -> Mapping[str, str]:
+    """The environment, with Java's quick compiler alone: the other one's work pays off after the demo's end."""
+    before = os.environ.get("JDK_JAVA_OPTIONS", "")
+    return {**os.environ, "JDK_JAVA_OPTIONS": f"{before} -XX:TieredStopAtLevel=1".strip()}
+
+
+def announcement(home: Path, jars_folder: Path) -> str:
+    """What is about to happen, before anything is downloaded or started."""
+    missing = [one for one in (jars.KAFKA, jars.SPARK) if not one.complete_in(jars_folder)]
+    downloads = ", ".join(f"{one.contents} ({one.megabytes} MB)" for one in missing)
+    minutes = MINUTES + (MORE_MINUTES_TO_DOWNLOAD if missing else 0)
+    return (
+        "five acts on a real PostgreSQL, Kafka, Prefect and Spark, on loopback ports of this machine\n"
+        f"to download: {downloads or 'nothing'}\n"
+        f"it takes about {minutes} minutes (measured with two cores, rounded up)\n"
+        f"everything lies below {home}"
+    )
+
+
+def make_samples(folder: Path) -> Samples:
+    """All files of the demo; two seconds of work, done while the stack starts."""
+    from dev import nycflights, samples, tpch  # noqa: PLC0415 - pyarrow, for this command alone
+
+    flights = nycflights.flights_by_day(folder / "flights")
+    zipped = [samples.zipped(day) for day in flights[:4]]
+    return Samples(
+        flights=flights,
+        weather=nycflights.weather_by_day(folder / "weather"),
+        zipped=zipped[:-1],
+        broken=samples.cut_in_half(zipped[-1]),
+        lineitem=tpch.lineitem(folder, scale=LINEITEM_SCALE),
+        planes=nycflights.planes_in_parts(folder / "planes", BACKLOG_FILES),
+    )
+
+
+def play(site: Site, samples: Samples, screen: Screen) -> Sequence[Played]:
+    """One act after the other; after each, all that landed so far is counted anew."""
+    played: list[Played] = []
+    for number, (title, act) in enumerate(ACTS.items(), start=1):
+        screen.heading(f"{number}  {title}")
+        begun = time.monotonic()
+        acts = [*(one.act for one in played), act(site, samples, screen)]
+        counted = _counted(site, acts)
+        played.append(Played(title, acts[-1], counted, time.monotonic() - begun))
+        _judge(screen, played[-1])
+    return played
+
+
+def _counted(site: Site, acts: Sequence[Act]) -> Account:
+    landed = [file for act in acts for file in act.landed]
+    requests = [request for act in acts for request in act.requests]
+    return account(landed, requests, sum(act.dead_letters for act in acts), site.found(landed))
+
+
+def _judge(screen: Screen, played: Played) -> None:
+    for problem in played.problems[:SHOWN_PROBLEMS]:
+        screen.judge(problem, right=False)
+    if (more := len(played.problems) - SHOWN_PROBLEMS) > 0:
+        screen.judge(f"and {more} more, in the report", right=False)
+    screen.judge(f"{played.account.rows:,} rows so far · {played.account.line}", right=not played.problems)
+
+
+def report(played: Sequence[Played], seconds: Mapping[str, float]) -> dict[str, Any]:
+    """The whole, for programs."""
+    whole = played[-1].account
+    return {
+        "right": not any(one.problems for one in played),
+        "line": whole.line,
+        "rows": whole.rows,
+        "lost": whole.lost,
+        "twice": whole.twice,
+        "completions": {"answered": whole.answered, "asked": whole.asked},
+        "runs": sum(one.act.figures.get("runs", 0) for one in played),
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "acts": [
+            {
+                "title": one.title,
+                "seconds": round(one.seconds, 1),
+                "files": len(one.act.landed),
+                "rows": sum(file.rows for file in one.act.landed),
+                "figures": one.act.figures,
+                "account": asdict(one.account),
+                "problems": one.problems,
+            }
+            for one in played
+        ],
+    }
+
+
+def how_to_go_on(settings: Mapping[str, str], landing: str) -> str:
+    """What to do with a stack that is left running."""
+    program = os.path.relpath(Path(sys.executable).with_name("autoloader"))
+    folder = landing.removeprefix("file://")
+    return (
+        "\nthe stack is running, nothing watches over it\n"
+        f"your own data   drop a CSV file into {folder} and announce it: {program} land yours {folder}FILE.csv\n"
+        f"look            {program} status\n"
+        f"                {program} explain {landing}FILE.csv\n"
+        f"                Prefect at {settings['PREFECT_API_URL'].removesuffix('/api')}\n"
+        f"stop            {program} down"
+    )
