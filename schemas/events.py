@@ -12,10 +12,10 @@ request's, chosen by the producer: the same id again asks for nothing new, and i
 `source` is the producer's name, which a source of the configuration may demand.
 """
 
-from datetime import datetime
-from typing import Literal, Self
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas.base import Strict, Wire
 
@@ -46,6 +46,23 @@ class FileEvent(Wire):
 MAX_FILES_ASKED = 10_000
 
 
+def _storable(text: str) -> str:
+    if "\0" in text:  # PostgreSQL keeps none, and a request must not stop those behind it
+        raise ValueError("it holds a NUL character")
+    return text
+
+
+def _in_utc(told: datetime) -> datetime:
+    try:
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("no such time in UTC") from error
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Moment = Annotated[datetime, AfterValidator(_in_utc)]  # UTC when it names no zone, as with the time of an event
+
+
 class LoadAsked(Strict):
     """The `data` of `autoloader.load.requested.v1`: files by URI, or all below a prefix, of one source.
 
@@ -53,11 +70,11 @@ class LoadAsked(Strict):
     with `if_loaded: reload` (which appends its rows once more). After the deadline what still waits is given up.
     """
 
-    source: str
-    files: tuple[str, ...] = Field((), max_length=MAX_FILES_ASKED)
-    prefix: str | None = None
+    source: Text
+    files: tuple[Text, ...] = Field((), max_length=MAX_FILES_ASKED)
+    prefix: Text | None = None
     if_loaded: Literal["skip", "reload"] = "skip"
-    deadline: datetime | None = None
+    deadline: Moment | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -69,17 +86,17 @@ class LoadAsked(Strict):
 class PreviewAsked(Strict):
     """The `data` of `autoloader.preview.requested.v1`: the first rows of one file, as a load would read them."""
 
-    source: str
-    file: str
+    source: Text
+    file: Text
     rows: int = Field(20, ge=1, le=100)
 
 
 class Targets(Strict):
     """What a retry or a cancel is about: one of these."""
 
-    files: tuple[str, ...] = Field((), max_length=MAX_FILES_ASKED)
-    batch: str | None = None
-    request: str | None = None
+    files: tuple[Text, ...] = Field((), max_length=MAX_FILES_ASKED)
+    batch: Text | None = None
+    request: Text | None = None
 
     @model_validator(mode="after")
     def _one_of_them(self) -> Self:

@@ -6,15 +6,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from router.notifications.record import Position, Record
-from router.ports import Announced, Intake, NewBatch
+from router.notifications.requests import Request
+from router.ports import Announced, AskedRequest, Found, FoundFile, Intake, NewBatch
 from router.rules.completion import OutgoingEvent, Settlement
 from router.rules.identity import Identity, object_key
 from router.rules.recovery import OpenAttempt
+from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.scheduling import WaitingFile
 from router.rules.sizing import Place
-from schemas.completions import CompletedFile
-from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, Config, Format, Lane, parse_config
-from schemas.events import Asked, FileData, FileEvent, RequestEvent
+from schemas.completions import CompletedFile, RequestCounts, RequestedFile, RequestOutcome
+from schemas.config import (
+    ARRIVALS_TOPIC,
+    COMPLETIONS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    REQUESTS_TOPIC,
+    Config,
+    Format,
+    Lane,
+    parse_config,
+)
+from schemas.events import Asked, FileData, FileEvent, LoadAsked, RequestEvent, RequestKind
 from schemas.manifest import Manifest
 from schemas.report import Closed, FileOutcome, FileReport, Report, Snapshot
 
@@ -208,3 +219,91 @@ def settlement(
 
 def completed_file(uri: str = A_CSV, version: str = "v1", **changes: Any) -> CompletedFile:
     return CompletedFile(**{"uri": uri, "version": version, "outcome": "loaded", "rows": 5, **changes})
+
+
+def load_asked(*files: str, **changes: Any) -> LoadAsked:
+    """By default one file of the source `orders`."""
+    values: Mapping[str, Any] = {"source": "orders", "files": files or (A_CSV,), **changes}
+    return LoadAsked(**values)
+
+
+def request(asked: Asked | None = None, request_id: str = "r-1", *, producer: str = "/tests") -> Request:
+    asked = asked or load_asked()
+    return Request(request_id, _kind(asked), producer, asked, None, NOON, position(topic=REQUESTS_TOPIC))
+
+
+def asked_request(
+    asked: Asked | None = None,
+    request_id: str = "r-1",
+    *,
+    producer: str = "/tests",
+    source_id: str | None = ORDERS,
+    refusal: RequestEnd | None = None,
+) -> AskedRequest:
+    """A retry or a cancel names no source."""
+    made = request(asked, request_id, producer=producer)
+    if made.kind in {"retry", "cancel"}:
+        source_id = None
+    return AskedRequest(made, letter(f"{request_id} is taken"), source_id, refusal)
+
+
+def request_end(
+    request_id: str = "r-1", outcome: RequestOutcome = "cancelled", reason: str | None = "enough"
+) -> RequestEnd:
+    return RequestEnd(
+        request_id, outcome, reason, OutgoingEvent(COMPLETIONS_TOPIC, request_id, f"{request_id} {outcome}")
+    )
+
+
+def found_file(
+    uri: str = A_CSV, version: str = "v1", *, size: int = 10, lane: Lane = "priority", source_id: str = ORDERS
+) -> FoundFile:
+    return FoundFile(identity(uri, version, source_id), uri, size, Place(lane, 0, size))
+
+
+def found(
+    *files: FoundFile,
+    request_id: str = "r-1",
+    missing: Sequence[str] = (),
+    cursor: str | None = None,
+    more: bool = False,
+) -> Found:
+    """By default all there is to find."""
+    return Found(request_id, files, missing, cursor, is_all=not more)
+
+
+def finished_request(files: Sequence[RequestedFile] = (), **changes: Any) -> FinishedRequest:
+    """A load request with the counts of its files."""
+    loaded = sum(file.outcome == "loaded" for file in files)
+    already = sum(file.outcome == "already-loaded" for file in files)
+    counts = RequestCounts(
+        files=len(files),
+        files_loaded=loaded,
+        files_already_loaded=already,
+        files_not_loaded=len(files) - loaded - already,
+        rows=sum(file.rows for file in files),
+    )
+    values: Mapping[str, Any] = {
+        "id": "r-1",
+        "kind": "load",
+        "producer": "/tests",
+        "source_id": ORDERS,
+        "accepted": NOON,
+        "counts": counts,
+        "files": files,
+    }
+    return FinishedRequest(**{**values, **changes})
+
+
+def requested_file(uri: str = A_CSV, **changes: Any) -> RequestedFile:
+    return RequestedFile(**{"uri": uri, "version": "v1", "outcome": "loaded", "rows": 5, **changes})
+
+
+def _kind(asked: Asked) -> RequestKind:
+    kinds: Mapping[str, RequestKind] = {
+        "LoadAsked": "load",
+        "PreviewAsked": "preview",
+        "RetryAsked": "retry",
+        "CancelAsked": "cancel",
+    }
+    return kinds[type(asked).__name__]

@@ -12,6 +12,7 @@ from router.notifications import cloudevents, fields
 from router.notifications.decode import document_of
 from router.notifications.record import Position, Record
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RequestKind, RetryAsked
+from schemas.report import MAX_REASON_LETTERS
 
 MAX_NAME_LETTERS = 200
 MODELS: Mapping[str, tuple[RequestKind, type[Asked]]] = {
@@ -69,4 +70,4 @@ def _checked(model: type[Asked], data: object) -> tuple[Asked | None, str | None
         return model.model_validate(data), None
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, one['loc'])) or 'data'}: {one['msg']}" for one in error.errors()[:5]]
-        return None, "; ".join(line.replace("Value error, ", "") for line in lines)
+        return None, "; ".join(line.replace("Value error, ", "") for line in lines)[:MAX_REASON_LETTERS]

@@ -22,7 +22,7 @@ from schemas.completions import (
 )
 from schemas.config import COMPLETIONS_TOPIC, Config
 from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RequestKind, RetryAsked
-from schemas.report import Preview
+from schemas.report import Preview, readable
 
 NOTHING = RequestCounts(files=0, files_loaded=0, files_already_loaded=0, files_not_loaded=0, rows=0)
 
@@ -183,6 +183,7 @@ def _end(
     preview: Preview | None = None,
     now: datetime,
 ) -> RequestEnd:
+    reason = None if reason is None else readable(reason)
     data = RequestCompletion(
         request=finished.id,
         kind=finished.kind,
