@@ -22,7 +22,7 @@ from router.adapters.postgres.database import Database
 from router.adapters.prefect import PrefectRuns
 from router.errors import Transient
 from router.settings import SettingsError, read_settings
-from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, ConfigError
+from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC, ConfigError
 
 SECONDS = 3
 
@@ -122,7 +122,7 @@ async def _topics(bootstrap_servers: str, environ: Mapping[str, str]) -> str:
         raise Transient(f"{type(error).__name__}: {error}") from error
     finally:
         await admin.close()
-    needed = {COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, *environment.config(environ).arrival_topics}
+    needed = {REQUESTS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, *environment.config(environ).arrival_topics}
     if missing := sorted(needed - there):
         raise Transient(f"{bootstrap_servers} answers, but has no topic {', '.join(missing)}; create them")
     return f"{bootstrap_servers}, all topics are there"

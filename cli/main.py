@@ -7,8 +7,10 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli import demo, deploy, doctor, explain, land, router, stack, status
+from cli import deploy, doctor, explain, land, pause, request, router, stack, status
+from cli.demo import command as demo
 from cli.land import LandError
+from cli.request import AskingError
 from dev.stack import StackError
 from router.adapters.http import PortTaken
 from router.errors import Transient
@@ -33,7 +35,7 @@ def command(function: Callable[P, R]) -> None:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (ConfigError, LandError, PortTaken, SettingsError, StackError, Transient) as error:
+        except (AskingError, ConfigError, LandError, PortTaken, SettingsError, StackError, Transient) as error:
             print(f"autoloader {function.__name__}: {error}", file=sys.stderr)
             raise typer.Exit(1) from error
 
@@ -47,6 +49,12 @@ for function in (
     router.router,
     deploy.deploy,
     land.land,
+    request.request,
+    request.preview,
+    request.retry,
+    request.cancel,
+    pause.pause,
+    pause.resume,
     status.status,
     explain.explain,
     doctor.doctor,

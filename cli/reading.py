@@ -11,15 +11,20 @@ from router.settings import read_settings
 T = TypeVar("T")
 
 
-def ask(environ: Mapping[str, str], question: Callable[[PostgresReading], Awaitable[T]]) -> T:
-    """The answer; Transient when the ledger is away or not deployed."""
+def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable[T]]) -> T:
+    """What the work on the ledger gave; Transient when that is away or not deployed."""
 
-    async def answer() -> T:
+    async def done() -> T:
         database = Database(read_settings(environ).database_url)
         try:
             await database.check()
-            return await question(PostgresReading(database))
+            return await work(database)
         finally:
             await database.close()
 
-    return asyncio.run(answer())
+    return asyncio.run(done())
+
+
+def ask(environ: Mapping[str, str], question: Callable[[PostgresReading], Awaitable[T]]) -> T:
+    """The answer, of one who reads only."""
+    return with_ledger(environ, lambda database: question(PostgresReading(database)))

@@ -5,19 +5,21 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import astuple
 
 import structlog
 
 from router.adapters.clock import SystemClock
 from router.adapters.http import Server, application
 from router.adapters.kafka import KafkaPublisher, KafkaSource
-from router.adapters.metrics import Metrics
+from router.adapters.metrics import Backlog, Metrics
 from router.adapters.postgres.arrivals import PostgresArrivals
 from router.adapters.postgres.attempts import PostgresAttempts
 from router.adapters.postgres.batches import PostgresBatches
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.outbox import PostgresOutbox
+from router.adapters.postgres.reading import PostgresReading
 from router.adapters.postgres.requests import PostgresRequests
 from router.adapters.prefect import PrefectRuns
 from router.adapters.storage import ObjectStore
@@ -41,6 +43,7 @@ ARRIVALS_GROUP, REQUESTS_GROUP = "autoloader-arrivals", "autoloader-requests"
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 STUCK_SECONDS = 120.0
+LOOK_EVERY_SECONDS = 5.0
 
 log = structlog.get_logger()
 
@@ -78,6 +81,27 @@ class Progress:
     def not_ready(self) -> Mapping[str, str]:
         """Stages in trouble, with their trouble."""
         return {name: trouble for name, trouble in self._trouble.items() if trouble}
+
+
+class Exposition:
+    """The metrics with what stands just now, which is looked up at most every five seconds, however often one asks."""
+
+    def __init__(self, metrics: Metrics, ledger: PostgresReading, sources: Sequence[KafkaSource], clock: Clock) -> None:
+        self._metrics = metrics
+        self._ledger = ledger
+        self._sources = sources
+        self._clock = clock
+        self._next_look = 0.0
+
+    async def text(self) -> bytes:
+        """Without a ledger as it was before: that it is away is told by the stages."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
+            for source in self._sources:
+                self._metrics.lags(source.lag())
+            with suppress(Transient):
+                self._metrics.waits([Backlog(*astuple(line)) for line in await self._ledger.lines()], self._clock.now())
+        return self._metrics.exposition()
 
 
 async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, progress: Progress) -> None:
@@ -153,7 +177,7 @@ async def run(settings: Settings, config: Config) -> None:
         hint=hint,
         stuck=progress.stuck,
         not_ready=progress.not_ready,
-        exposition=metrics.exposition,
+        exposition=Exposition(metrics, PostgresReading(database), [source, asked], clock).text,
     )
     server = Server(app, settings.http_host, settings.http_port)
 

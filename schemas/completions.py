@@ -82,7 +82,7 @@ class BatchCompletion(Wire):
 
     At most 100 files are named, those not loaded first; `files_truncated` says whether there are more. At most 100
     schema changes are named. So an event stays below a megabyte, Kafka's usual limit. `seconds`: `landed_to_cut`,
-    `cut_to_submit`, `submit_to_start`, `load`, `landed_to_queryable`, and the flow's own steps.
+    `cut_to_submit`, `event_to_submit` (both), `submit_to_start`, `load`, `landed_to_queryable`, the flow's own steps.
 
     `complete_through`: every file of the source that landed before it, and was announced by now, is in the table or
     was named as not loadable.

@@ -9,7 +9,7 @@ GET  /metrics            Prometheus
 import hmac
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 import uvicorn
@@ -31,7 +31,7 @@ def application(
     hint: Callable[[str], None],
     stuck: Callable[[], Mapping[str, str]],
     not_ready: Callable[[], Mapping[str, str]],
-    exposition: Callable[[], bytes],
+    exposition: Callable[[], Awaitable[bytes]],
 ) -> Starlette:
     """The routes; `stuck` and `not_ready` name what is wrong, empty when all is well."""
 
@@ -51,7 +51,7 @@ def application(
         return _health(not_ready())
 
     async def metrics(_request: Request) -> Response:
-        return Response(exposition(), media_type="text/plain; version=0.0.4")
+        return Response(await exposition(), media_type="text/plain; version=0.0.4")
 
     return Starlette(
         routes=[

@@ -40,6 +40,7 @@ class KafkaSource:
         self._topics = topics
         self._consumer: AIOKafkaConsumer | None = None
         self._uncommitted: deque[Polled] = deque()
+        self._read: dict[TopicPartition, int] = {}
         self._idle_polls = 0
         self._careful = False
 
@@ -95,9 +96,19 @@ class KafkaSource:
         """Leave the group. What was polled and not committed is read again."""
         consumer, self._consumer = self._consumer, None
         self._uncommitted.clear()
+        self._read.clear()
         self._idle_polls = 0
         if consumer is not None:
             await _stopped(consumer)
+
+    def lag(self) -> Mapping[str, int]:
+        """Records that are not polled yet, by topic; of partitions of which something was polled."""
+        lags = dict.fromkeys(self._topics, 0)
+        for partition in self._consumer.assignment() if self._consumer is not None else ():
+            end = self._consumer.highwater(partition) if self._consumer is not None else None
+            if end is not None and partition in self._read:
+                lags[partition.topic] += max(0, end - self._read[partition])
+        return lags
 
     async def _start(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(
@@ -137,6 +148,7 @@ class KafkaSource:
         if found:
             ends = {partition: (records[0].offset, records[-1].offset + 1) for partition, records in found.items()}
             self._uncommitted.append(ends)
+            self._read.update({partition: end for partition, (_, end) in ends.items()})
         return [_record(record) for records in found.values() for record in records]
 
     def _rewind(self, consumer: AIOKafkaConsumer) -> None:

@@ -1,5 +1,10 @@
-"""Prometheus metrics: every name with its meaning. They are counted from the facts of the steps, nowhere else."""
+"""Prometheus metrics: every name with its meaning. What happened is counted from the facts of the steps, nowhere else.
 
+What stands (the backlog, the lag) is told by whoever knows it when somebody asks.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -7,25 +12,53 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from router.step import Fact
 
 STEP_SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 5, 30)
+SPAN_SECONDS = (0.5, 1, 2, 5, 10, 20, 60, 300, 1800, 3600)
+LINE = ("source", "lane")
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits of a source in a lane; `landed` of the first."""
+
+    source_id: str
+    lane: str
+    files: int
+    bytes: int
+    landed: datetime
 
 
 class Metrics:
-    """A registry of our own, so that a process may hold several routers."""
+    """A registry of our own, so that a process may hold several routers. Sources are told by their ids."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._facts = Counter(
-            "autoloader_facts_total",
-            "Things that happened, by stage and kind: the events of the log, counted",
-            ["stage", "fact"],
-            registry=self.registry,
+        self._facts = self._counter(
+            "autoloader_facts_total", "Things that happened, by stage and kind: the events of the log", "stage", "fact"
         )
-        self._dead_letters = Counter(
-            "autoloader_dead_letters_total", "Records that could not be used", ["reason"], registry=self.registry
+        self._records = self._counter(
+            "autoloader_records_total", "Announcements in records, by what became of them", "outcome"
         )
-        self._batches = Counter(
-            "autoloader_batches_ended_total", "Batches that ended, by outcome", ["outcome"], registry=self.registry
+        self._dead_letters = self._counter("autoloader_dead_letters_total", "Records that could not be used", "reason")
+        self._batches = self._counter(
+            "autoloader_batches_ended_total", "Batches that ended, by outcome", "source", "lane", "outcome"
         )
+        self._requests = self._counter("autoloader_requests_ended_total", "Requests answered", "kind", "outcome")
+        self._failures = self._counter(
+            "autoloader_attempts_failed_total", "Attempts that failed, by what comes next", "next"
+        )
+        self._repaired = self._counter(
+            "autoloader_sweep_repairs_total", "Attempts settled by a sweep, of which no webhook had told"
+        )
+        self._leases = self._counter(
+            "autoloader_lease_changes_total", "Times this router took a lease that another had", "role"
+        )
+        self._queryable = self._spans("autoloader_landed_to_queryable_seconds", "From landing to rows in the table")
+        self._submitted = self._spans("autoloader_event_to_submitted_seconds", "From landing to a run in Prefect")
+        self._started = self._spans("autoloader_submitted_to_started_seconds", "From the run to its begin by a worker")
+        self._backlog_files = self._gauge("autoloader_backlog_files", "Files that wait, up to 100,000 a line", *LINE)
+        self._backlog_bytes = self._gauge("autoloader_backlog_bytes", "Their bytes as they landed", *LINE)
+        self._backlog_age = self._gauge("autoloader_backlog_oldest_seconds", "Age of the first in line", *LINE)
+        self._lag = self._gauge("autoloader_consumer_lag_records", "Records that are not read yet", "topic")
         self._steps = Histogram(
             "autoloader_step_seconds",
             "How long a step of a stage took",
@@ -33,18 +66,23 @@ class Metrics:
             registry=self.registry,
             buckets=STEP_SECONDS,
         )
-        self._trouble = Gauge(
-            "autoloader_stage_in_trouble",
-            "1 while what a stage depends on does not answer",
-            ["stage"],
-            registry=self.registry,
+        self._trouble = self._gauge(
+            "autoloader_stage_in_trouble", "1 while what a stage depends on does not answer", "stage"
         )
-        self._progress = Gauge(
+        self._progress = self._gauge(
             "autoloader_stage_progress_timestamp_seconds",
             "When a stage last came to the end of a step, in seconds since 1970",
-            ["stage"],
-            registry=self.registry,
+            "stage",
         )
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(name, meaning, labels, registry=self.registry)
+
+    def _spans(self, name: str, meaning: str) -> Histogram:
+        return Histogram(name, f"{meaning}, a batch", LINE, registry=self.registry, buckets=SPAN_SECONDS)
 
     def stepped(self, stage: str, seconds: float, now: datetime, *, in_trouble: bool) -> None:
         """A step came to its end."""
@@ -55,10 +93,55 @@ class Metrics:
     def happened(self, stage: str, fact: Fact) -> None:
         """A fact of a step."""
         self._facts.labels(stage, fact.name).inc(fact.count)
-        if fact.name == "records_dead_lettered":
-            self._dead_letters.labels(fact.keys["reason"]).inc(fact.count)
-        if fact.name == "batch_ended":
-            self._batches.labels(fact.keys["outcome"]).inc(fact.count)
+        keys = fact.keys
+        match fact.name:
+            case "events_recorded":
+                new, to_measure = int(keys["new_files"] or 0), int(keys["to_measure"] or 0)
+                self._records.labels("new").inc(new)
+                self._records.labels("to-measure").inc(to_measure)
+                self._records.labels("known").inc(fact.count - new - to_measure)
+            case "events_unmatched":
+                self._records.labels("unmatched").inc(fact.count)
+            case "files_removed":
+                self._records.labels("removed").inc(fact.count)
+            case "records_dead_lettered":
+                self._records.labels("dead-lettered").inc(fact.count)
+                self._dead_letters.labels(keys["reason"]).inc(fact.count)
+            case "batch_ended":
+                self._batches.labels(keys["source"], keys["lane"], keys["outcome"]).inc(fact.count)
+                self._took(fact)
+            case "request_ended":
+                self._requests.labels(keys["kind"], keys["outcome"]).inc(fact.count)
+            case "attempt_failed":
+                self._failures.labels(keys["next"]).inc(fact.count)
+            case "sweep_repaired":
+                self._repaired.inc(fact.count)
+            case "lease_taken":
+                self._leases.labels(keys["role"]).inc(fact.count)
+
+    def _took(self, fact: Fact) -> None:
+        spans = {
+            "seconds_landed_to_queryable": self._queryable,
+            "seconds_event_to_submit": self._submitted,
+            "seconds_submit_to_start": self._started,
+        }
+        for span, histogram in spans.items():
+            if (seconds := fact.keys.get(span)) is not None:
+                histogram.labels(fact.keys["source"], fact.keys["lane"]).observe(float(seconds))
+
+    def waits(self, backlogs: Sequence[Backlog], now: datetime) -> None:
+        """All that waits just now: a line that is not named has nothing."""
+        for gauge in (self._backlog_files, self._backlog_bytes, self._backlog_age):
+            gauge.clear()
+        for line in backlogs:
+            self._backlog_files.labels(line.source_id, line.lane).set(line.files)
+            self._backlog_bytes.labels(line.source_id, line.lane).set(line.bytes)
+            self._backlog_age.labels(line.source_id, line.lane).set(max(0.0, (now - line.landed).total_seconds()))
+
+    def lags(self, records: Mapping[str, int]) -> None:
+        """Records that are not read yet, by topic."""
+        for topic, count in records.items():
+            self._lag.labels(topic).set(count)
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""

@@ -5,15 +5,18 @@ import os
 from collections.abc import Iterator, Sequence
 from heapq import nsmallest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
-from obstore import ObjectMeta
 from obstore.exceptions import BaseError
 
 from router.errors import Transient
 from router.ports import Listed, Measured
 from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
+
+if TYPE_CHECKING:  # obstore has its types in stubs only
+    from obstore import ObjectMeta
 
 
 class ObjectStore:
@@ -57,7 +60,7 @@ async def _page(prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]
     return found[:limit]
 
 
-def _measured(meta: ObjectMeta) -> Measured:
+def _measured(meta: "ObjectMeta") -> Measured:
     modified = meta["last_modified"].timestamp()
     return Measured(version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=modified), meta["size"])
 

@@ -263,6 +263,7 @@ def _seconds(batch: EndedBatch) -> dict[str, float]:
     spans = {
         "landed_to_cut": (batch.landed, batch.cut),
         "cut_to_submit": (batch.cut, batch.submitted),
+        "event_to_submit": (batch.landed, batch.submitted),
         "submit_to_start": (batch.submitted, batch.claimed),
         "load": (batch.claimed, batch.reported),
         "landed_to_queryable": (batch.landed, _committed(batch)),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from router.errors import Rejected
+from schemas.config import Lane
 
 Standing = Literal["loaded", "waiting", "needs a person"]
 
@@ -36,10 +37,10 @@ class KnownAttempt:
 
 @dataclass(frozen=True, slots=True)
 class KnownBatch:
-    """The batch the file went into."""
+    """The batch the file went into. `files` counts those of it; a preview has none."""
 
     id: str
-    lane: str
+    lane: Lane
     table: str
     files: int
     cut: datetime
@@ -67,14 +68,47 @@ class KnownFile:
     reason: str | None
     due: datetime | None
     batch: KnownBatch | None
+    lane: Lane = "default"
+    requests: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """All the ledger knows of a request. `files_total` counts those known so far; `trouble` is that of its listing."""
+
+    id: str
+    kind: str
+    producer: str
+    source_id: str | None
+    position: str
+    accepted: datetime
+    deadline: datetime | None
+    trouble: str | None
+    listed: datetime | None
+    ended: datetime | None
+    outcome: str | None
+    reason: str | None
+    files_done: int
+    files_total: int
+    oldest_open: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What else decides when a waiting file goes: the batch its source has in flight, and whether a router runs."""
+    """What else decides when a waiting file goes.
 
+    `in_flight`: the batch its source has in its lane. `slots`: how many its lane has, `taken` how many of them are.
+    """
+
+    source: str
     in_flight: str | None
     router_alive: bool
+    paused: datetime | None = None
+    paused_by: str | None = None
+    taken: int = 0
+    slots: int = 1
+    min_wait: timedelta = timedelta(0)
+    commit_interval: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +122,15 @@ class Explanation:
     next: str
     you_can: Sequence[str]
     history: Sequence[Moment]
+    held_up: Sequence[str] = ()
+    checked: Sequence[str] = ()
 
 
 def explain(file: KnownFile, around: Surroundings, *, now: datetime) -> Explanation:
     """The answer for a file the ledger knows."""
     standing, state, why, following, commands = _verdict(file, around, now)
-    return Explanation(file.uri, standing, state, why, following, commands, _history(file))
+    held_up = [f"request {request}" for request in file.requests] if standing != "loaded" else []
+    return Explanation(file.uri, standing, state, why, following, commands, _history(file), held_up)
 
 
 def explain_batch(batch: KnownBatch, *, now: datetime) -> Explanation:
@@ -103,9 +140,39 @@ def explain_batch(batch: KnownBatch, *, now: datetime) -> Explanation:
         history += _moments(attempt)
     if batch.ended is None:
         return Explanation(batch.id, *_in_flight(batch, _span(now - batch.cut), now), history)
-    standing: Standing = "loaded" if batch.outcome == "loaded" else "needs a person"
-    why = batch.reason or f"its files are in {batch.table}"
-    return Explanation(batch.id, standing, batch.outcome or "ended", why, "nothing", [], history)
+    standing: Standing = "loaded" if batch.outcome in {"loaded", "previewed"} else "needs a person"
+    why = batch.reason or (f"its files are in {batch.table}" if batch.files else "it has shown its file's first rows")
+    commands = [] if standing == "loaded" else [f"autoloader retry {batch.id}   (what was not loaded, once more)"]
+    return Explanation(batch.id, standing, batch.outcome or "ended", why, "nothing", commands, history)
+
+
+def explain_request(request: KnownRequest, *, now: datetime) -> Explanation:
+    """The answer for a request."""
+    history = [Moment(request.accepted, f"{request.kind} asked by {request.producer}, at {request.position}")]
+    if request.listed is not None:
+        history.append(Moment(request.listed, f"all its files are known: {request.files_total}"))
+    if request.ended is not None:
+        history.append(Moment(request.ended, f"answered: {request.outcome}"))
+    return Explanation(request.id, *_of_request(request, now), history)
+
+
+def _of_request(request: KnownRequest, now: datetime) -> "_Verdict":
+    done = f"{request.files_done} of {request.files_total} files have ended"
+    if request.ended is not None:
+        standing: Standing = "loaded" if request.outcome in {"loaded", "previewed", "done"} else "needs a person"
+        commands = [f"autoloader retry {request.id}"] if request.outcome in {"partly-loaded", "nothing-loaded"} else []
+        return standing, str(request.outcome), request.reason or done, "nothing", commands
+    state = f"open for {_span(now - request.accepted)}"
+    until = f", given up in {_span(request.deadline - now)}" if request.deadline else ""
+    cancel = f"autoloader cancel {request.id}"
+    if request.trouble is not None:
+        return "waiting", state, f"its files are not listed yet: {request.trouble}", f"tried again{until}", [cancel]
+    if request.kind == "preview":
+        return "waiting", state, "its file has not been looked at yet", f"answered when it has{until}", [cancel]
+    if request.listed is None:
+        return "waiting", state, "its files are being listed", f"they are loaded, then it is answered{until}", [cancel]
+    look = [f"autoloader explain {request.oldest_open}"] if request.oldest_open else []
+    return "waiting", state, done, f"answered when all have{until}", [*look, cancel]
 
 
 def explain_unknown(uri: str, rejected: Rejected | None, exists: bool | None) -> Explanation:
@@ -136,15 +203,18 @@ def _verdict(file: KnownFile, around: Surroundings, now: datetime) -> _Verdict:
     if file.size is None:
         return _unmeasured(file, age, now)
     if file.batch is None:
-        return _waiting(around, age)
+        return _waiting(file, around, age, now)
     return _in_flight(file.batch, age, now)
 
 
 def _ended(file: KnownFile) -> _Verdict:
     why = file.reason or "no reason was recorded"
     commands = {
-        "quarantined": ["mend the file and land it again: new content is a new version"],
-        "failed": ["mend what the reason names and land the files again with new content"],
+        "quarantined": [
+            "mend the file and land it again: new content is a new version",
+            f"autoloader retry {file.uri}",
+        ],
+        "failed": [f"mend what the reason names, then: autoloader retry {file.uri}"],
         "missing": ["land it again"],
         "removed": ["land it again"],
         "superseded": ["look at the newer version of the file"],
@@ -158,29 +228,42 @@ def _unmeasured(file: KnownFile, age: str, now: datetime) -> _Verdict:
     return "waiting", f"to be measured, for {age}", why, f"asked again {due}", []
 
 
-def _waiting(around: Surroundings, age: str) -> _Verdict:
-    state = f"waiting for {age}"
+def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> _Verdict:
+    state = f"waiting for {age} in lane {file.lane}"
     if not around.router_alive:
         return "waiting", state, "no router holds the lease for scheduling", "when a router runs", ["autoloader router"]
+    if around.paused is not None:
+        why = f"its source {around.source} is paused by {around.paused_by} for {_span(now - around.paused)}"
+        return "waiting", state, why, "nothing, until it is resumed", [f"autoloader resume {around.source}"]
+    hurry = [] if file.lane == "priority" else [f"autoloader request {around.source} {file.uri}   (to the front)"]
     if around.in_flight:
         why = f"its source has batch {around.in_flight} in flight; what arrives meanwhile is the next batch"
+        look = f"autoloader explain {around.in_flight}"
+        return "waiting", state, why, f"cut when {around.in_flight} has ended", [look, *hurry]
+    if around.taken >= around.slots:
+        why = f"{around.taken} of {around.slots} slots of its lane are taken"
         return (
             "waiting",
             state,
             why,
-            f"cut when {around.in_flight} has ended",
-            [f"autoloader explain {around.in_flight}"],
+            "cut when a slot is free and it is its source's turn",
+            ["autoloader status", *hurry],
         )
-    return "waiting", state, "its lane has no free slot, or it came just now", "cut when a slot is free", []
+    if now - file.accepted < around.min_wait:
+        why = f"its source waits {_span(around.min_wait)} for company (min_wait)"
+        return "waiting", state, why, f"cut in {_span(around.min_wait - (now - file.accepted))} at the latest", hurry
+    why = f"it came just now, or its table has had its commits (one each {_span(around.commit_interval)} after a burst)"
+    return "waiting", state, why, "cut within seconds", hurry
 
 
 def _in_flight(batch: KnownBatch, age: str, now: datetime) -> _Verdict:
-    state = f"in batch {batch.id}, accepted {age} ago"
+    state = f"in batch {batch.id} in lane {batch.lane}, accepted {age} ago"
+    cancel = [f"autoloader cancel {batch.id}"]
     attempt = batch.attempts[-1] if batch.attempts else None
     if attempt is None or attempt.ended is not None:
         last = f": {attempt.reason}" if attempt and attempt.reason else ""
         due = "now" if batch.due <= now else f"in {_span(batch.due - now)}"
-        return "waiting", state, f"attempt {attempt.n if attempt else 0} failed{last}", f"tried again {due}", []
+        return "waiting", state, f"attempt {attempt.n if attempt else 0} failed{last}", f"tried again {due}", cancel
     if batch.closing:
         return (
             "waiting",
@@ -195,7 +278,7 @@ def _in_flight(batch: KnownBatch, age: str, now: datetime) -> _Verdict:
             state,
             f"attempt {attempt.n} is written, Prefect has not created its run",
             "created at once",
-            [],
+            cancel,
         )
     if attempt.claimed is None:
         return (
@@ -203,9 +286,9 @@ def _in_flight(batch: KnownBatch, age: str, now: datetime) -> _Verdict:
             state,
             f"run {attempt.run_id} waits for a worker of lane {batch.lane}",
             "a worker begins it",
-            [],
+            cancel,
         )
-    return "waiting", state, f"run {attempt.run_id} is loading it", "it ends, and is settled", []
+    return "waiting", state, f"run {attempt.run_id} is loading it", "it ends, and is settled", cancel
 
 
 def _history(file: KnownFile) -> Sequence[Moment]:

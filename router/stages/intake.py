@@ -129,9 +129,9 @@ class _Taken:
     def intake(self) -> Intake:
         """Sorted by key, so that several routers take locks in one order."""
         return Intake(
-            files=[self.files[identity] for identity in sorted(self.files)],
-            unmeasured=[self.unmeasured[identity] for identity in sorted(self.unmeasured)],
-            removed=[self.removed[identity] for identity in sorted(self.removed)],
+            files=_in_order(self.files),
+            unmeasured=_in_order(self.unmeasured),
+            removed=_in_order(self.removed),
             letters=self.letters,
         )
 
@@ -144,6 +144,10 @@ class _Taken:
             yield Fact("events_unmatched", count=self.unmatched)
         if recorded.removed:
             yield Fact("files_removed", count=recorded.removed)
+
+
+def _in_order(found: dict[Identity, Announced]) -> list[Announced]:
+    return [found[identity] for identity in sorted(found)]
 
 
 def _keep_latest(found: dict[Identity, Announced], announced: Announced) -> None:

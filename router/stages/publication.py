@@ -17,13 +17,18 @@ class PublicationStage:
     def __init__(self, ledger: OutboxLedger, publisher: Publisher) -> None:
         self._ledger = ledger
         self._publisher = publisher
+        self._epoch: int | None = None
 
     async def step(self, now: datetime) -> Step:
         """Publish the oldest rows, under the lease so that they keep their order."""
         epoch = await self._ledger.hold(ROLE)
-        rows = await self._ledger.outbox(EVENTS_A_STEP) if epoch is not None else ()
-        if epoch is None or not rows:
+        if epoch is None:
             return Step()
+        taken = () if epoch == self._epoch else (Fact("lease_taken", {"role": ROLE, "epoch": epoch}),)
+        self._epoch = epoch
+        rows = await self._ledger.outbox(EVENTS_A_STEP)
+        if not rows:
+            return Step(taken)
         await self._publisher.publish([event for _, event in rows])
         await self._ledger.published([row_id for row_id, _ in rows], epoch)
-        return Step((Fact("events_published", count=len(rows)),), more=len(rows) == EVENTS_A_STEP)
+        return Step((*taken, Fact("events_published", count=len(rows))), more=len(rows) == EVENTS_A_STEP)

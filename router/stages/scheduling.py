@@ -37,6 +37,7 @@ class SchedulingStage:
         self._sizing = sizing
         self._accounts: dict[Lane, Accounts] = {lane: {} for lane in LANES}
         self._next_commits: dict[str, datetime] = {}
+        self._epoch: int | None = None
 
     async def step(self, now: datetime) -> Step:
         """One round over the lanes."""
@@ -51,7 +52,9 @@ class SchedulingStage:
         submissions += await self._previews(room)
         if room.lanes:
             submissions += await self._batches(room, now)
-        return Step(tuple([await self._submit(submission) for submission in submissions]))
+        taken = () if epoch == self._epoch else (Fact("lease_taken", {"role": ROLE, "epoch": epoch}),)
+        self._epoch = epoch
+        return Step((*taken, *[await self._submit(submission) for submission in submissions]))
 
     async def _next_attempts(self, lane: Lane, room: "_Room") -> Sequence[Submission]:
         written = []

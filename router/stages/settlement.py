@@ -33,7 +33,7 @@ SWEEP_EVERY = timedelta(seconds=15)
 MAX_HINTS = 10_000
 REQUESTS_A_STEP = 20
 REPORTED = {"published", "closed", "previewed"}
-TOLD_SPANS = ("cut_to_submit", "submit_to_start", "load", "landed_to_queryable")
+TOLD_SPANS = ("event_to_submit", "submit_to_start", "load", "landed_to_queryable")
 
 
 class SettlementStage:

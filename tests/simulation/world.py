@@ -86,7 +86,7 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """What may land and be asked. Off, an object lands once and is removed once at most; or events tell all they could."""
+    """What may happen. Off, an object lands once and is removed once, events tell all they could, nobody asks."""
 
     landing_again: bool = True
     same_content_again: bool = True

@@ -56,7 +56,7 @@ async def test_a_bug_ends_the_loop() -> None:
 
 async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.app.IDLE_SECONDS", 0.001)
-    away, well = Transient("Kafka: away"), Step((Fact("events_recorded", count=3),), more=True)
+    away, well = Transient("Kafka: away"), Step((Fact("arrivals_measured", count=3),), more=True)
     loop, progress, metrics = driven(Scripted(lambda: fails(away)))
     with suppress(EndOfScript):
         await loop
@@ -67,7 +67,7 @@ async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyP
     assert progress.not_ready() == {"intake": "Kafka: away"}
     assert b'autoloader_stage_in_trouble{stage="intake"} 1.0' in metrics.exposition()
     assert after.not_ready() == {}
-    assert b'autoloader_facts_total{fact="events_recorded",stage="intake"} 3.0' in counted.exposition()
+    assert b'autoloader_facts_total{fact="arrivals_measured",stage="intake"} 3.0' in counted.exposition()
 
 
 async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> None:

@@ -56,6 +56,7 @@ def test_a_loaded_batch_says_so_with_its_counts_and_times() -> None:
     assert event["data"]["seconds"] == {
         "landed_to_cut": 1,
         "cut_to_submit": 0.5,
+        "event_to_submit": 1.5,
         "submit_to_start": 1.5,
         "load": 5,
         "landed_to_queryable": 7,

@@ -49,7 +49,7 @@ def test_the_demo_s_file_is_read() -> None:
         ("from:", "frm:", "sources.orders: unknown key 'frm'; did you mean 'from'?"),
         ("csv:", "cvs:", "sources.orders.format: unknown key 'cvs'; did you mean 'csv'?"),
         ("max_files", "max-files", "sources.orders.batch: unknown key 'max-files'; did you mean 'max_files'?"),
-        ("version: 1", "version: 1\nqqq: 1", "the file: unknown key 'qqq'; known keys: allow, lanes"),
+        ("version: 1", "version: 1\nqqq: 1", "the file: unknown key 'qqq'; known keys: allow, commit_burst"),
         ("version: 1", "version: 2", "version: Input should be 1"),
         ("2GiB", "2 Gobs", "sources.orders.batch.max_bytes: could not interpret byte unit"),
         ("10m", "10 minutes", "start_deadline: '10 minutes' is not a duration"),

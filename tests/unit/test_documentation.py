@@ -5,12 +5,25 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from cli.main import app
 from router.notifications.decode import decode
 from router.notifications.record import Arrival, Position, Record
+from router.notifications.requests import request
 from schemas.completions import BatchCompletion
-from schemas.config import parse_config
+from schemas.config import (
+    BatchLimits,
+    Config,
+    From,
+    HighMemory,
+    Into,
+    LanePin,
+    SizeClass,
+    SourceConfig,
+    TopicConfig,
+    parse_config,
+)
 from tests.unit.test_notifications import WRITTEN
 
 README = Path("README.md").read_text()
@@ -39,6 +52,14 @@ def test_the_completion_of_the_readme_names_only_what_there_is() -> None:
     data = json.loads(code_blocks("json")[1])["data"]
 
     assert set(data) <= set(BatchCompletion.model_fields)
+
+
+def test_the_request_of_the_readme_is_understood() -> None:
+    record = Record(Position("t", 0, 0), None, code_blocks("json")[2].encode(), (), WRITTEN)
+
+    found = request(record)
+
+    assert (found.id, found.producer, found.refused) == ("req-881", "/backoffice", None)
 
 
 def test_the_configuration_of_the_readme_is_read() -> None:
@@ -78,3 +99,13 @@ def test_every_file_the_architecture_names_is_there() -> None:
 
     assert named
     assert [path for path in named if not Path(path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "model", [Config, HighMemory, SizeClass, TopicConfig, SourceConfig, From, Into, BatchLimits, LanePin]
+)
+def test_every_key_of_the_configuration_is_documented(model: type[BaseModel]) -> None:
+    text = Path("docs/configuration.md").read_text()
+
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    assert [key for key in keys if not re.search(rf"[`.{{ ]{key}[`:., }}]", text)] == []

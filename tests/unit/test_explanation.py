@@ -10,9 +10,11 @@ from router.rules.explanation import (
     KnownAttempt,
     KnownBatch,
     KnownFile,
+    KnownRequest,
     Surroundings,
     explain,
     explain_batch,
+    explain_request,
     explain_unknown,
 )
 
@@ -21,7 +23,7 @@ NOW = LANDED + timedelta(minutes=5)
 ATTEMPT = KnownAttempt(1, "load", LANDED, None, None, None, None, None, None, None)
 BATCH = KnownBatch("b-1", "default", "l.a.t", 2, LANDED, LANDED, None, None, None, None, [ATTEMPT])
 FILE = KnownFile("s-v1", "s3://b/k", "v", 10, LANDED, LANDED, "t/0/5", None, None, None, None, None)
-IDLE = Surroundings(in_flight=None, router_alive=True)
+IDLE = Surroundings("orders", in_flight=None, router_alive=True)
 
 
 def why(file: KnownFile, around: Surroundings = IDLE) -> tuple[str, str]:
@@ -38,9 +40,12 @@ def test_a_loaded_file_names_its_table_and_rows() -> None:
 @pytest.mark.parametrize(
     ("file", "around", "said"),
     [
-        (FILE, IDLE, "its lane has no free slot"),
-        (FILE, Surroundings("b-9", router_alive=True), "batch b-9 in flight"),
-        (FILE, Surroundings(None, router_alive=False), "no router holds the lease"),
+        (FILE, IDLE, "it came just now"),
+        (FILE, replace(IDLE, in_flight="b-9"), "batch b-9 in flight"),
+        (FILE, replace(IDLE, router_alive=False), "no router holds the lease"),
+        (FILE, replace(IDLE, paused=LANDED, paused_by="eve"), "its source orders is paused by eve for 5 min"),
+        (FILE, replace(IDLE, taken=3, slots=3), "3 of 3 slots of its lane are taken"),
+        (FILE, replace(IDLE, min_wait=timedelta(hours=1)), "waits 60 min for company"),
         (replace(FILE, size=None, reason="storage: away"), IDLE, "storage: away"),
         (replace(FILE, batch=BATCH), IDLE, "Prefect has not created its run"),
         (replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r")])), IDLE, "waits for a worker"),
@@ -97,3 +102,57 @@ def test_an_unknown_file_has_the_nearest_reason() -> None:
     assert "not-allowed: outside" in explain_unknown("u", Rejected("not-allowed", "outside"), exists=None).why
     assert "no event for it has come" in explain_unknown("u", None, exists=True).why
     assert "does not exist" in explain_unknown("u", None, exists=False).why
+
+
+REQUEST = KnownRequest(
+    id="r-1",
+    kind="load",
+    producer="/p",
+    source_id="s-v1",
+    position="t/0/5",
+    accepted=LANDED,
+    deadline=None,
+    trouble=None,
+    listed=LANDED,
+    ended=None,
+    outcome=None,
+    reason=None,
+    files_done=2,
+    files_total=3,
+    oldest_open="s3://b/k",
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "standing", "said"),
+    [
+        (REQUEST, "waiting", "2 of 3 files have ended"),
+        (replace(REQUEST, listed=None), "waiting", "its files are being listed"),
+        (replace(REQUEST, listed=None, trouble="storage: away"), "waiting", "not listed yet: storage: away"),
+        (replace(REQUEST, kind="preview"), "waiting", "has not been looked at yet"),
+        (replace(REQUEST, ended=NOW, outcome="loaded"), "loaded", "2 of 3 files have ended"),
+        (replace(REQUEST, ended=NOW, outcome="rejected", reason="unknown-source"), "needs a person", "unknown-source"),
+    ],
+)
+def test_a_request_says_how_far_it_is(request_: KnownRequest, standing: str, said: str) -> None:
+    explanation = explain_request(request_, now=NOW)
+
+    assert explanation.standing == standing
+    assert said in explanation.why
+
+
+def test_an_open_request_names_what_it_waits_for_and_how_to_give_it_up() -> None:
+    explanation = explain_request(replace(REQUEST, deadline=NOW + timedelta(minutes=3)), now=NOW)
+
+    assert explanation.you_can == ["autoloader explain s3://b/k", "autoloader cancel r-1"]
+    assert explanation.next == "answered when all have, given up in 3 min"
+
+
+def test_a_paused_source_s_file_is_set_free_by_the_command_that_is_named() -> None:
+    explanation = explain(FILE, replace(IDLE, paused=LANDED, paused_by="eve"), now=NOW)
+
+    assert explanation.you_can == ["autoloader resume orders"]
+
+
+def test_a_file_that_is_asked_for_holds_up_its_request() -> None:
+    assert explain(replace(FILE, requests=["r-1"]), IDLE, now=NOW).held_up == ["request r-1"]

@@ -10,6 +10,10 @@ from router.adapters.http import MAX_BODY_BYTES, PortTaken, Server, application
 RUN = "6f2c0000-0000-4000-8000-000000000000"
 
 
+async def exposition() -> bytes:
+    return b"up 1"
+
+
 def client(hints: list[str], trouble: Mapping[str, str] | None = None) -> httpx.AsyncClient:
     troubles = trouble or {}
     app = application(
@@ -17,7 +21,7 @@ def client(hints: list[str], trouble: Mapping[str, str] | None = None) -> httpx.
         hint=hints.append,
         stuck=lambda: troubles,
         not_ready=lambda: troubles,
-        exposition=lambda: b"up 1",
+        exposition=exposition,
     )
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router")
 
@@ -67,7 +71,7 @@ async def test_metrics_are_text() -> None:
 
 
 def test_a_taken_port_is_one_clear_line() -> None:
-    app = application(secret="s", hint=print, stuck=dict, not_ready=dict, exposition=bytes)
+    app = application(secret="s", hint=print, stuck=dict, not_ready=dict, exposition=exposition)
     first = Server(app, "127.0.0.1", 0)
 
     with pytest.raises(PortTaken, match="set AUTOLOADER_HTTP_PORT"):

@@ -77,7 +77,7 @@ def test_a_newcomer_comes_next() -> None:
 
 
 def test_nobody_saves_up_credit_while_idle_but_debts_are_kept() -> None:
-    accounts = {"idle": Account(0, START), "busy": Account(5, START), "greedy": Account(90, START)}
+    accounts: Accounts = {"idle": Account(0, START), "busy": Account(5, START), "greedy": Account(90, START)}
 
     accounts = opened(accounts, waiting={"busy"}, busy=NOBODY, now=START)
 
@@ -86,7 +86,7 @@ def test_nobody_saves_up_credit_while_idle_but_debts_are_kept() -> None:
 
 def test_a_batch_in_flight_is_neither_idle_nor_passed_over() -> None:
     later = START + timedelta(hours=1)
-    accounts = {"loading": Account(1, START), "waiting": Account(4, START)}
+    accounts: Accounts = {"loading": Account(1, START), "waiting": Account(4, START)}
 
     accounts = opened(accounts, waiting={"waiting"}, busy={"loading"}, now=later)
 

@@ -7,6 +7,7 @@ import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.lease import PostgresLease
+from router.adapters.postgres.lines import LINES
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
@@ -71,16 +72,8 @@ class PostgresBatches:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 f"""
-                WITH RECURSIVE line AS (
-                    (SELECT source_id, lane FROM file WHERE {_WAITS} ORDER BY source_id, lane LIMIT 1)
-                    UNION ALL
-                    SELECT n.source_id, n.lane FROM line l CROSS JOIN LATERAL (
-                        SELECT source_id, lane FROM file
-                        WHERE {_WAITS} AND (source_id, lane) > (l.source_id, l.lane)
-                        ORDER BY source_id, lane LIMIT 1) n
-                )
                 SELECT l.source_id, l.lane, f.landed, f.accepted, s.bytes_per_second
-                FROM line l CROSS JOIN LATERAL (
+                FROM ({LINES}) l CROSS JOIN LATERAL (
                     SELECT landed, accepted FROM file WHERE source_id = l.source_id AND lane = l.lane AND {_WAITS}
                     ORDER BY rank, landed, object LIMIT 1) f
                 LEFT JOIN source_state s ON s.source_id = l.source_id

@@ -1,14 +1,16 @@
 """What people ask of the ledger: `status` and `explain`. Reads only, through indexes, with bounded counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
-from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, Surroundings
+from router.adapters.postgres.lines import LINES
+from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
+from schemas.config import Lane
 from schemas.manifest import Manifest
 
 COUNTED_AT_MOST = 100_000
@@ -16,18 +18,46 @@ COUNTED_AT_MOST = 100_000
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """How a source stands; `waiting_files` is counted up to 100,000, `waiting_bytes` of those."""
+    """How a source stands; `waiting_files` is counted up to 100,000, `waiting_bytes` of those.
+
+    `landed`: of the first in line. `hour_files` and `hour_bytes`: of the batches that were cut and ended in an hour.
+    """
 
     source_id: str
+    paused: datetime | None
     waiting_files: int
     waiting_bytes: int
-    oldest: datetime | None
+    landed: datetime | None
     to_measure: int
     in_flight: str | None
+    hour_files: int
+    hour_bytes: int
     last_batch: str | None
     last_outcome: str | None
     last_reason: str | None
     last_ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LineStatus:
+    """What waits of a source in a lane, counted up to 100,000; `landed` of the first."""
+
+    source_id: str
+    lane: Lane
+    files: int
+    bytes: int
+    landed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A batch that was not loaded as a whole."""
+
+    batch: str
+    source_id: str
+    ended: datetime
+    outcome: str
+    reason: str | None
 
 
 class PostgresReading:
@@ -41,15 +71,20 @@ class PostgresReading:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """
-                SELECT s.id AS source_id, w.files AS waiting_files, w.bytes AS waiting_bytes, w.oldest,
-                       (SELECT count(*) FROM arrival a WHERE a.source_id = s.id) AS to_measure,
+                SELECT s.id AS source_id, t.paused, w.files AS waiting_files, w.bytes AS waiting_bytes, w.landed,
+                       (SELECT count(*) FROM (SELECT FROM arrival a WHERE a.source_id = s.id LIMIT $2) a) AS to_measure,
                        (SELECT id FROM batch b WHERE b.source_id = s.id AND ended IS NULL LIMIT 1) AS in_flight,
+                       h.files AS hour_files, h.bytes AS hour_bytes,
                        l.id AS last_batch, l.outcome AS last_outcome, l.reason AS last_reason, l.ended AS last_ended
                 FROM unnest($1::text[]) WITH ORDINALITY AS s (id, place)
+                LEFT JOIN source_state t ON t.source_id = s.id
                 CROSS JOIN LATERAL (
-                    SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes, min(accepted) AS oldest
-                    FROM (SELECT size, accepted FROM file
+                    SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes, min(landed) AS landed
+                    FROM (SELECT size, landed FROM file
                           WHERE source_id = s.id AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f) w
+                CROSS JOIN LATERAL (
+                    SELECT coalesce(sum(files), 0)::int AS files, coalesce(sum(bytes), 0)::bigint AS bytes FROM batch
+                    WHERE source_id = s.id AND cut > now() - interval '1 hour' AND ended IS NOT NULL) h
                 LEFT JOIN LATERAL (
                     SELECT id, outcome, reason, ended FROM batch
                     WHERE source_id = s.id AND ended IS NOT NULL ORDER BY cut DESC LIMIT 1) l ON true
@@ -60,6 +95,31 @@ class PostgresReading:
             )
         return [SourceStatus(**dict(row)) for row in rows]
 
+    async def lines(self) -> Sequence[LineStatus]:
+        """What waits, by source and lane."""
+        async with self._database.transaction() as connection:
+            lines = await connection.fetch(LINES)
+            return [await _line(connection, row["source_id"], row["lane"]) for row in lines]
+
+    async def in_flight(self) -> Mapping[Lane, int]:
+        """Attempts in flight by lane."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch("SELECT lane, count(*) FROM attempt WHERE ended IS NULL GROUP BY lane")
+        return {row["lane"]: row["count"] for row in rows}
+
+    async def failures(self, limit: int) -> Sequence[Failure]:
+        """The last batches of which something was not loaded, the newest first, of the last 1,000 that ended."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                """
+                SELECT id AS batch, source_id, ended, outcome, reason FROM (
+                    SELECT * FROM batch WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1000) b
+                WHERE outcome NOT IN ('loaded', 'previewed') ORDER BY ended DESC LIMIT $1
+                """,
+                limit,
+            )
+        return [Failure(**dict(row)) for row in rows]
+
     async def files(self, uri: str) -> Sequence[KnownFile]:
         """Every version of an object in every source, the newest first."""
         key = object_key(uri)
@@ -67,7 +127,15 @@ class PostgresReading:
             files = await connection.fetch("SELECT * FROM file WHERE object = $1 ORDER BY landed DESC", key)
             arrivals = await connection.fetch("SELECT * FROM arrival WHERE object = $1", key)
             batches = {row["batch_id"]: await _batch(connection, row["batch_id"]) for row in files if row["batch_id"]}
-        known = [_known(row, batches.get(row["batch_id"])) for row in files]
+            requests = await connection.fetch(
+                """
+                SELECT r.id FROM request_file q JOIN request r ON r.id = q.request_id
+                WHERE q.object = $1 AND r.ended IS NULL ORDER BY r.accepted LIMIT 10
+                """,
+                key,
+            )
+        asked = [row["id"] for row in requests]
+        known = [_known(row, batches.get(row["batch_id"]), asked) for row in files]
         return [*(_known(row) for row in arrivals), *known]
 
     async def batch(self, batch_id: str) -> KnownBatch | None:
@@ -75,14 +143,73 @@ class PostgresReading:
         async with self._database.transaction() as connection:
             return await _batch(connection, batch_id)
 
-    async def around(self, source_id: str) -> Surroundings:
-        """What a waiting file of the source waits for."""
+    async def request(self, request_id: str) -> KnownRequest | None:
+        """A request, with how many of its files have ended."""
         async with self._database.transaction() as connection:
-            in_flight = await connection.fetchval(
-                "SELECT id FROM batch WHERE source_id = $1 AND ended IS NULL LIMIT 1", source_id
+            row = await connection.fetchrow(
+                """
+                SELECT r.*, f.done, f.total, f.oldest_open FROM request r CROSS JOIN LATERAL (
+                    SELECT count(*) AS total, count(*) FILTER (WHERE o.is_done) AS done,
+                           (array_agg(o.uri ORDER BY o.landed) FILTER (WHERE NOT o.is_done))[1] AS oldest_open
+                    FROM (SELECT q.uri, f.landed, q.outcome IS NOT NULL OR f.outcome IS NOT NULL AS is_done
+                          FROM request_file q LEFT JOIN file f USING (source_id, object, version)
+                          WHERE q.request_id = r.id) o) f
+                WHERE r.id = $1
+                """,
+                request_id,
             )
-            alive = await connection.fetchval("SELECT true FROM lease WHERE role = 'scheduling' AND expires > now()")
-        return Surroundings(in_flight, bool(alive))
+        return None if row is None else _request(row)
+
+    async def around(self, source_id: str, lane: Lane) -> Surroundings:
+        """What a waiting file of the source waits for, as far as the ledger knows."""
+        async with self._database.transaction() as connection:
+            [row] = await connection.fetch(
+                """
+                SELECT (SELECT id FROM batch WHERE source_id = $1 AND lane = $2 AND ended IS NULL AND kind = 'load'
+                        LIMIT 1) AS in_flight,
+                       EXISTS (SELECT FROM lease WHERE role = 'scheduling' AND expires > now()) AS router_alive,
+                       (SELECT count(*) FROM attempt WHERE lane = $2 AND ended IS NULL)::int AS taken,
+                       (SELECT paused FROM source_state WHERE source_id = $1) AS paused,
+                       (SELECT paused_by FROM source_state WHERE source_id = $1) AS paused_by
+                """,
+                source_id,
+                lane,
+            )
+        return Surroundings(source=source_id, **dict(row))
+
+
+async def _line(connection: Connection, source_id: str, lane: Lane) -> LineStatus:
+    [row] = await connection.fetch(
+        """
+        SELECT count(*) AS files, sum(size)::bigint AS bytes, min(landed) AS landed
+        FROM (SELECT size, landed FROM file WHERE source_id = $1 AND lane = $2 AND batch_id IS NULL AND outcome IS NULL
+              LIMIT $3) f
+        """,
+        source_id,
+        lane,
+        COUNTED_AT_MOST,
+    )
+    return LineStatus(source_id, lane, **dict(row))
+
+
+def _request(row: asyncpg.Record) -> KnownRequest:
+    return KnownRequest(
+        id=row["id"],
+        kind=row["kind"],
+        producer=row["producer"],
+        source_id=row["source_id"],
+        position=f"{row['topic']}/{row['partition']}/{row['offset']}",
+        accepted=row["accepted"],
+        deadline=row["deadline"],
+        trouble=row["trouble"],
+        listed=row["listed"],
+        ended=row["ended"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        files_done=row["done"],
+        files_total=row["total"],
+        oldest_open=row["oldest_open"],
+    )
 
 
 async def _batch(connection: Connection, batch_id: str) -> KnownBatch | None:
@@ -120,7 +247,7 @@ def _attempt(row: asyncpg.Record) -> KnownAttempt:
     )
 
 
-def _known(row: asyncpg.Record, batch: KnownBatch | None = None) -> KnownFile:
+def _known(row: asyncpg.Record, batch: KnownBatch | None = None, requests: Sequence[str] = ()) -> KnownFile:
     """Of a row of `file`, or of `arrival`, which has no size, outcome and rows yet."""
     return KnownFile(
         source_id=row["source_id"],
@@ -135,6 +262,8 @@ def _known(row: asyncpg.Record, batch: KnownBatch | None = None) -> KnownFile:
         reason=row["reason"],
         due=row.get("due"),
         batch=batch,
+        lane=row.get("lane") or "default",
+        requests=requests,
     )
 
 

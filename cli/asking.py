@@ -1,0 +1,77 @@
+"""Ask for something on Kafka, and wait for the answer."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from getpass import getuser
+
+from aiokafka import AIOKafkaConsumer
+
+from router.adapters.kafka import KafkaPublisher
+from router.errors import Transient
+from router.rules.completion import OutgoingEvent
+from router.settings import read_settings
+from schemas.completions import RequestCompletion
+from schemas.config import COMPLETIONS_TOPIC, REQUESTS_TOPIC
+from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RequestEvent, RequestKind, RetryAsked
+
+KINDS: Mapping[type[Asked], RequestKind] = {
+    LoadAsked: "load",
+    PreviewAsked: "preview",
+    RetryAsked: "retry",
+    CancelAsked: "cancel",
+}
+
+
+def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
+    """The event of a request by whoever sits at this terminal."""
+    return RequestEvent(
+        id=request_id or f"cli-{uuid.uuid4().hex[:12]}",
+        source=f"/autoloader/cli/{_user()}",
+        type=f"autoloader.{KINDS[type(asked)]}.requested.v1",
+        time=datetime.now(UTC),
+        data=asked,
+    )
+
+
+def ask(environ: Mapping[str, str], event: RequestEvent, *, wait_seconds: float) -> RequestCompletion | None:
+    """Send it; the answer, or None when none came in time. With 0 seconds nothing is waited for."""
+    servers = read_settings(environ).kafka_bootstrap_servers
+    return asyncio.run(_ask(servers, event, wait_seconds))
+
+
+async def _ask(servers: str, event: RequestEvent, wait_seconds: float) -> RequestCompletion | None:
+    consumer = AIOKafkaConsumer(COMPLETIONS_TOPIC, bootstrap_servers=servers, auto_offset_reset="latest")
+    publisher = KafkaPublisher(servers)
+    try:
+        if wait_seconds:
+            await consumer.start()
+            await consumer.seek_to_end()
+        await publisher.publish([OutgoingEvent(REQUESTS_TOPIC, event.id, event.to_json())])
+        async with asyncio.timeout(wait_seconds):
+            return await _answer(consumer, event.id) if wait_seconds else None
+    except TimeoutError:
+        return None
+    except OSError as error:
+        raise Transient(f"Kafka: {error}") from error
+    finally:
+        await publisher.close()
+        await consumer.stop()
+
+
+async def _answer(consumer: AIOKafkaConsumer, request_id: str) -> RequestCompletion:
+    while True:
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            for record in records:
+                found = json.loads(record.value)
+                if found["data"].get("request") == request_id:
+                    return RequestCompletion.model_validate(found["data"])
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
