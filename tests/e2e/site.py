@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -18,11 +20,12 @@ from psycopg.rows import dict_row
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 
-from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
-from schemas.events import FileData, FileEvent
+from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
+from schemas.events import FileData, FileEvent, RequestEvent
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 120
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
@@ -86,6 +89,8 @@ class Site:
         """The completion events so far by the files they name, and by their id: a repetition counts once."""
         named: dict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
         for event in self.events(COMPLETIONS_TOPIC):
+            if "request" in event["data"]:
+                continue
             for file in event["data"]["files"]:
                 named[file["uri"]][event["id"]] = event
         return named
@@ -99,6 +104,14 @@ class Site:
 
         data: Mapping[str, Any] = eventually(look, f"completion {nth} of {uri}", seconds)["data"]
         return data
+
+    def answers(self, request_id: str) -> list[Mapping[str, Any]]:
+        """The completion events of a request so far, repetitions too."""
+        return [event for event in self.events(COMPLETIONS_TOPIC) if event["data"].get("request") == request_id]
+
+    def ask(self, event: RequestEvent) -> None:
+        """A request of a producer."""
+        self.send([event.to_json().encode()], REQUESTS_TOPIC)
 
     def dead_letters(self) -> list[Mapping[str, Any]]:
         """The data of every dead letter so far."""
@@ -158,6 +171,19 @@ async def _whole_topic(bootstrap_servers: str, topic: str) -> list[dict[str, Any
         return found
     finally:
         await consumer.stop()
+
+
+def autoloader(site: Site, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """A command, as people and programs call it."""
+    command = [sys.executable, "-m", "cli.main", *arguments]
+    return subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, **site.settings, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def csv(rows: int, **columns: object) -> str:

@@ -3,16 +3,22 @@
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
 from cli.main import app
+from router.notifications.cloudevents import KINDS
 from router.notifications.decode import decode
 from router.notifications.record import Arrival, Position, Record
-from router.notifications.requests import request
-from schemas.completions import BatchCompletion
+from router.notifications.requests import MODELS, request
+from schemas.completions import BatchCompletion, BatchOutcome, RequestOutcome
 from schemas.config import (
+    ARRIVALS_TOPIC,
+    COMPLETIONS_TOPIC,
+    DEAD_LETTERS_TOPIC,
+    REQUESTS_TOPIC,
     BatchLimits,
     Config,
     From,
@@ -24,6 +30,7 @@ from schemas.config import (
     TopicConfig,
     parse_config,
 )
+from schemas.published import MODELS as PUBLISHED
 from tests.unit.test_notifications import WRITTEN
 
 README = Path("README.md").read_text()
@@ -109,3 +116,13 @@ def test_every_key_of_the_configuration_is_documented(model: type[BaseModel]) ->
 
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if not re.search(rf"[`.{{ ]{key}[`:., }}]", text)] == []
+
+
+def test_every_event_and_topic_is_documented() -> None:
+    text = Path("docs/events.md").read_text()
+    types = [*KINDS, *MODELS, "autoloader.batch.<outcome>.v1", "autoloader.request.<outcome>.v1"]
+    outcomes = [*get_args(BatchOutcome), *get_args(RequestOutcome)]
+
+    named = [*types, *outcomes, ARRIVALS_TOPIC, REQUESTS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC]
+    assert [name for name in named if f"`{name}`" not in text and f"`{name}`:" not in text] == []
+    assert [name for name in PUBLISHED if f"(schemas/{name}.json)" not in text] == []
