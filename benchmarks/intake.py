@@ -31,6 +31,7 @@ from dev.stack import Stack
 from router.adapters.kafka import KafkaSource
 from router.adapters.postgres.arrivals import PostgresArrivals
 from router.adapters.postgres.database import Database
+from router.app import collect_seldom
 from router.rules.identity import object_key
 from router.rules.matching import Matcher
 from router.rules.sizing import Sizing
@@ -155,10 +156,10 @@ async def filled(url: str, rows: int) -> None:
     """A ledger that holds so many files, all loaded."""
     connection = await asyncpg.connect(url)
     for first in range(0, rows, 100_000):
-        part = [_row(-1 - number, "old") for number in range(first, min(first + 100_000, rows))]
-        await connection.copy_records_to_table("file", records=part, columns=_COLUMNS)
-    await connection.execute("UPDATE file SET outcome = 'loaded' WHERE topic = 'old'")
+        part = [(*_row(-1 - number, "old"), "loaded") for number in range(first, min(first + 100_000, rows))]
+        await connection.copy_records_to_table("file", records=part, columns=[*_COLUMNS, "outcome"])
     await connection.execute("VACUUM ANALYZE file")
+    await connection.execute("CHECKPOINT")
     await connection.close()
 
 
@@ -191,6 +192,7 @@ async def main(settings: Mapping[str, str], records: int, rows: int) -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     counts = [int(argument) for argument in sys.argv[1:]] or [200_000]
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), Path(__file__).parents[1] / "dev" / "autoloader.yaml", parts=("postgres", "kafka"))

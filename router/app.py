@@ -1,6 +1,7 @@
 """The router as a process: parts, stages, one loop that drives them, and its end. Reads top to bottom as its life."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ from schemas.config import REQUESTS_TOPIC, Config
 ARRIVALS_GROUP, REQUESTS_GROUP = "autoloader-arrivals", "autoloader-requests"
 IDLE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
+COLLECT_AFTER_OBJECTS = 100_000
 STUCK_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 5.0
 
@@ -136,8 +138,14 @@ async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, 
                 await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
 
 
+def collect_seldom() -> None:
+    """Do not look for garbage among what intake makes and drops with each poll: that takes it a quarter of its time."""
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
+
+
 async def run(settings: Settings, config: Config) -> None:
     """From start to SIGTERM or SIGINT."""
+    collect_seldom()
     clock, metrics = SystemClock(), Metrics()
     database = Database(settings.database_url)
     lease = PostgresLease(database, settings.holder)
