@@ -68,33 +68,36 @@ class IntakeStage:
             return None
         taken = _Taken(self._sizing, len(records), now + AHEAD)
         for first in range(0, len(records), RECORDS_A_TURN):
-            for record in records[first : first + RECORDS_A_TURN]:
-                self._take(record, taken)
+            self._take(records[first : first + RECORDS_A_TURN], taken)
             await asyncio.sleep(0)
         return taken
 
-    def _take(self, record: Record, taken: "_Taken") -> None:
-        for index, entry in enumerate(decode(record)):
-            if isinstance(entry, Rejected):
-                taken.reject(record, index, entry)
-                continue
-            try:
-                sources = self._matcher.sources_of(entry.uri)
-            except Rejected as rejected:
-                if rejected.reason in UNMATCHED and self._topics[record.position.topic].unmatched == "count":
-                    taken.unmatched += 1
-                else:
-                    taken.reject(record, index, rejected)
-                continue
-            for source_id in sources:
-                taken.accept(entry, source_id, record.position)
+    def _take(self, records: Sequence[Record], taken: "_Taken") -> None:
+        for record in records:
+            for index, entry in enumerate(decode(record)):
+                if isinstance(entry, Rejected):
+                    taken.reject(record, index, entry)
+                    continue
+                try:
+                    sources = self._matcher.sources_of(entry.uri)
+                except Rejected as rejected:
+                    self._reject(record, index, rejected, taken)
+                    continue
+                for source_id in sources:
+                    taken.accept(entry, source_id, record.position)
+
+    def _reject(self, record: Record, index: int, rejected: Rejected, taken: "_Taken") -> None:
+        if rejected.reason in UNMATCHED and self._topics[record.position.topic].unmatched == "count":
+            taken.unmatched += 1
+        else:
+            taken.reject(record, index, rejected)
 
 
 class _Taken:
     """What the records of one poll come to. A file that says to land after `latest` would be the last for ever."""
 
     def __init__(self, sizing: Sizing, records: int, latest: datetime) -> None:
-        self._sizing = sizing
+        self._place = sizing.place
         self._records = records
         self._latest = latest
         self.files: dict[Identity, Announced] = {}
@@ -114,8 +117,9 @@ class _Taken:
         elif version is None or size is None:
             _keep_latest(self.unmeasured, Announced(identity, uri, None, landed, position))
         else:
-            place = self._sizing.place(source_id, uri, size)
-            _keep_latest(self.files, made(Announced, (identity, uri, size, landed, position, place)))
+            announced = made(Announced, (identity, uri, size, landed, position, self._place(source_id, uri, size)))
+            if self.files.setdefault(identity, announced) is not announced:
+                _keep_latest(self.files, announced)
 
     def reject(self, record: Record, index: int, rejected: Rejected) -> None:
         """A record of thousands of unusable entries has a letter for the first hundred."""
@@ -147,10 +151,10 @@ class _Taken:
 
 
 def _in_order(found: dict[Identity, Announced]) -> list[Announced]:
-    return [found[identity] for identity in sorted(found)]
+    return list(map(found.__getitem__, sorted(found)))
 
 
 def _keep_latest(found: dict[Identity, Announced], announced: Announced) -> None:
     known = found.setdefault(announced.identity, announced)
-    if known is not announced and known.landed < announced.landed:
+    if known.landed < announced.landed:
         found[announced.identity] = announced
