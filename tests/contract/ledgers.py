@@ -19,13 +19,14 @@ from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.outbox import PostgresOutbox
 from router.adapters.postgres.requests import PostgresRequests
 from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger, RequestLedger
-from schemas.report import Cause, Closed, Report
+from schemas.config import Lane
+from schemas.report import Cause, Closed, Preview, Report
 from tests.builders import NOON, closed
 from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.attempts import FakeAttempts
 from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock
-from tests.fakes.database import FakeDatabase
+from tests.fakes.database import FakeDatabase, SourceRow
 from tests.fakes.lease import FakeLease
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.requests import FakeRequests
@@ -59,6 +60,27 @@ class SeenBatch:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SeenPlace:
+    """Where a file waits, or waited, and the request that opened its round."""
+
+    uri: str
+    lane: Lane
+    rank: int
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRequest:
+    """What stands in `request` of one id."""
+
+    is_listed: bool
+    trouble: str | None
+    given_up: str | None
+    outcome: str | None
+    reason: str | None
+
+
 class ReleasableLease(Protocol):
     """A router's lease, which it gives back when it stops."""
 
@@ -88,11 +110,16 @@ class Ledger(Protocol):
     async def pass_time(self, seconds: float) -> None: ...
     async def now(self) -> datetime: ...
     async def files(self) -> Sequence[SeenFile]: ...
+    async def places(self) -> Sequence[SeenPlace]: ...
     async def batch(self, batch: str) -> SeenBatch | None: ...
+    async def request(self, request_id: str) -> SeenRequest | None: ...
+    async def pause(self, source_id: str) -> None: ...
+    async def resume(self, source_id: str) -> None: ...
     async def claim(self, batch: str, n: int, run: str) -> bool: ...
     async def stage(self, batch: str, n: int, report: Report) -> bool: ...
     async def publish(self, batch: str, n: int, report: Report) -> None: ...
     async def close(self, batch: str, n: int, report: Closed) -> None: ...
+    async def preview(self, batch: str, n: int, preview: Preview) -> None: ...
     async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None: ...
 
 
@@ -135,9 +162,26 @@ class FakeLedger:
             for key, row in sorted(self._database.files.items(), key=lambda item: (item[1].uri, item[0]))
         ]
 
+    async def places(self) -> Sequence[SeenPlace]:
+        rows = sorted(self._database.files.items(), key=lambda item: (item[1].uri, item[0]))
+        return [SeenPlace(row.uri, row.lane, row.rank, row.request_id) for _, row in rows]
+
     async def batch(self, batch: str) -> SeenBatch | None:
         row = self._database.batches.get(batch)
         return None if row is None else SeenBatch(row.closing, row.outcome, row.reason)
+
+    async def request(self, request_id: str) -> SeenRequest | None:
+        row = self._database.requests.get(request_id)
+        if row is None:
+            return None
+        outcome, reason = (None, None) if row.end is None else (row.end.outcome, row.end.reason)
+        return SeenRequest(row.listed is not None, row.trouble, row.given_up, outcome, reason)
+
+    async def pause(self, source_id: str) -> None:
+        self._database.sources.setdefault(source_id, SourceRow()).paused = self._clock.now()
+
+    async def resume(self, source_id: str) -> None:
+        self._database.sources[source_id].paused = None
 
     async def claim(self, batch: str, n: int, run: str) -> bool:
         claimed = await self._results.claim(batch, n, run)
@@ -157,6 +201,9 @@ class FakeLedger:
 
     async def close(self, batch: str, n: int, report: Closed) -> None:
         await self._results.closed(self._claims[batch, n], report)
+
+    async def preview(self, batch: str, n: int, preview: Preview) -> None:
+        await self._results.previewed(self._claims[batch, n], preview)
 
     async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
         await self._results.failed(self._claims[batch, n], cause, reason)
@@ -183,6 +230,13 @@ class RealLedger:
         await self._execute("UPDATE batch SET due = due - $1::interval", span)
         await self._execute("UPDATE lease SET expires = expires - $1::interval", span)
         await self._execute("UPDATE file SET accepted = accepted - $1::interval", span)
+        await self._execute(
+            """
+            UPDATE request SET due = due - i, accepted = accepted - i, deadline = deadline - i
+            FROM (SELECT $1::interval) AS s (i)
+            """,
+            span,
+        )
 
     async def now(self) -> datetime:
         async with self._database.transaction() as connection:
@@ -196,6 +250,35 @@ class RealLedger:
                 f"SELECT {columns} FROM file ORDER BY uri, source_id, object, version"  # noqa: S608 - constants
             )
         return [SeenFile(**dict(row)) for row in rows]
+
+    async def places(self) -> Sequence[SeenPlace]:
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                "SELECT uri, lane, rank, request_id FROM file ORDER BY uri, source_id, object, version"
+            )
+        return [SeenPlace(**dict(row)) for row in rows]
+
+    async def request(self, request_id: str) -> SeenRequest | None:
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                """
+                SELECT listed IS NOT NULL AS is_listed, trouble, given_up, outcome, reason FROM request WHERE id = $1
+                """,
+                request_id,
+            )
+        return None if row is None else SeenRequest(**dict(row))
+
+    async def pause(self, source_id: str) -> None:
+        await self._execute(
+            """
+            INSERT INTO source_state (source_id, paused) VALUES ($1, now())
+            ON CONFLICT (source_id) DO UPDATE SET paused = now()
+            """,
+            source_id,
+        )
+
+    async def resume(self, source_id: str) -> None:
+        await self._execute("UPDATE source_state SET paused = NULL WHERE source_id = $1", source_id)
 
     async def batch(self, batch: str) -> SeenBatch | None:
         async with self._database.transaction() as connection:
@@ -220,6 +303,9 @@ class RealLedger:
 
     async def close(self, batch: str, n: int, report: Closed) -> None:
         await to_thread(self._run.closed, self._claims[batch, n], report)
+
+    async def preview(self, batch: str, n: int, preview: Preview) -> None:
+        await to_thread(self._run.previewed, self._claims[batch, n], preview)
 
     async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
         await to_thread(self._run.failed, self._claims[batch, n], cause, reason)

@@ -3,8 +3,22 @@
 from collections.abc import Sequence
 
 from router.ports import BatchLedger, Submission
+from schemas.completions import CompletedFile
 from schemas.config import Lane
-from tests.builders import A_CSV, ORDERS, announced, intake, new_batch
+from schemas.events import Asked, LoadAsked
+from tests.builders import (
+    A_CSV,
+    ORDERS,
+    announced,
+    asked_request,
+    completed_file,
+    found,
+    found_file,
+    intake,
+    load_asked,
+    new_batch,
+    settlement,
+)
 from tests.contract.ledgers import Ledger
 
 RUN = "00000000-0000-0000-0000-000000000001"
@@ -34,8 +48,16 @@ async def is_cut(
 ) -> Submission:
     """Files have landed and are a batch with its first attempt."""
     await lands(ledger, *uris, source_id=source_id)
+    return await takes(ledger, batch, lane=lane, source_id=source_id)
+
+
+async def takes(
+    ledger: Ledger, batch: str = "b-1", *, line: Lane = "default", lane: Lane | None = None, source_id: str = ORDERS
+) -> Submission:
+    """A batch is cut of all that waits in a line."""
     batches, epoch = await schedules(ledger)
-    waiting = await batches.waiting(source_id, "default", 1000)
+    waiting = await batches.waiting(source_id, line, 1000)
+    lane = lane or line
     submission = await batches.cut(new_batch(waiting, batch, lane=lane, source_id=source_id), epoch)
     assert submission is not None
     return submission
@@ -63,3 +85,33 @@ async def next_attempt(ledger: Ledger) -> Submission:
     submission = await batches.attempt(due, {}, epoch)
     assert submission is not None
     return submission
+
+
+async def is_asked(ledger: Ledger, asked: Asked | None = None, request_id: str = "r-1") -> None:
+    """A request is recorded, and not listed yet."""
+    await ledger.requests.record_requests([asked_request(asked, request_id)], [])
+
+
+async def is_found(ledger: Ledger, *uris: str, request_id: str = "r-1", reload: bool = False) -> int:
+    """A request that names these files is listed, and all of them are there; says how many wait because of it."""
+    uris = uris or (A_CSV,)
+    await is_asked(ledger, load_asked(*uris, if_loaded="reload" if reload else "skip"), request_id)
+    return await ledger.requests.found(found(*map(found_file, uris), request_id=request_id), reload=reload)
+
+
+async def is_listed(ledger: Ledger, request_id: str = "r-1") -> None:
+    """A load request that found nothing."""
+    await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/none/"), request_id)
+    await ledger.requests.found(found(request_id=request_id), reload=False)
+
+
+async def has_ended(ledger: Ledger, *files: CompletedFile, batch: str = "b-1") -> None:
+    """All that waits in the line `default` is a batch that ended so; by default one file is loaded."""
+    files = files or (completed_file(),)
+    await is_cut(ledger, [file.uri for file in files], batch)
+    assert await ledger.attempts.settle(settlement(files, batch))
+
+
+async def outgoing(ledger: Ledger) -> Sequence[str]:
+    """What stands in the outbox."""
+    return [event.value for _, event in await ledger.router("one").outbox.outbox(100)]

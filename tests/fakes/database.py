@@ -173,16 +173,31 @@ class FakeDatabase:
         self.outbox[self._outbox_ids] = event
 
     def end_request(self, end: RequestEnd) -> bool:
-        """Once; what waits because of it is given up."""
+        """Once; what waits because of it is given up, or is another's who asks for it too."""
         row = self.requests[end.id]
         if row.end is not None:
             return False
         row.end = end
-        for file in self.files.values():
+        for key, file in self.files.items():
             if file.request_id == end.id and file.waits:
-                file.outcome, file.reason = "failed", end.reason or "its request has ended"
+                if heir := self.heir(key, end.id):
+                    file.request_id = heir
+                else:
+                    file.outcome, file.reason = "failed", end.reason or "its request has ended"
         self.put(end.event)
         return True
+
+    def heir(self, key: Identity, request_id: str) -> str | None:
+        """Another open request that asks for the file to be loaded."""
+        asking = (
+            of
+            for (of, source_id, object_), row in self.request_files.items()
+            if (source_id, object_, row.version) == key
+            and of != request_id
+            and self.requests[of].end is None
+            and self.requests[of].request.kind in {"load", "retry"}
+        )
+        return min(asking, default=None)
 
     def files_asked(self, request_id: str) -> list[tuple[RequestFileRow, FileRow | None]]:
         """The files of a request, with what the ledger has of them."""

@@ -54,7 +54,8 @@ class FakeRequests:
             opened = sum(self._open(found.request_id, file, now, reload=reload) for file in new)
         for uri in found.missing:
             missing = self._database.request_files[found.request_id, row.source_id or "", object_key(uri)]
-            missing.outcome = "missing"
+            if missing.version is None:
+                missing.outcome = "missing"
         row.cursor, row.due, row.tries, row.trouble = found.cursor, now, 0, None
         row.listed = now if found.is_all else None
         return opened
@@ -67,7 +68,7 @@ class FakeRequests:
         again = [
             (key, file)
             for key, file in self._targets(row, kind="retry")
-            if file.outcome in _TO_RETRY and key.version != ""
+            if file.outcome in _TO_RETRY and key.version != "" and key.source_id in unlisted.source_ids
         ]
         for key, file in again:
             lane: Lane = "priority" if file.lane == "default" and key.source_id not in pinned else file.lane
@@ -81,7 +82,7 @@ class FakeRequests:
         asked = row.request.asked
         if row.end is not None or row.listed is not None or not isinstance(asked, CancelAsked):
             return 0
-        targets = list(self._targets(row, kind="cancel"))
+        targets = [found for found in self._targets(row, kind="cancel") if found[0].source_id in unlisted.source_ids]
         waiting = [file for _, file in targets if file.waits]
         for file in waiting:
             file.outcome, file.reason = "failed", reason
@@ -230,14 +231,22 @@ class FakeRequests:
         asked = self._database.files_asked(request_id)
         if row.request.kind == "preview":
             return any(one.outcome is not None for one, _ in asked)
-        return row.listed is not None and not any(
+        return not self._is_open(row, asked)
+
+    def _is_open(self, row: RequestRow, asked: Sequence[tuple[RequestFileRow, FileRow | None]]) -> bool:
+        return row.listed is None or any(
             one.outcome is None and (file is None or file.outcome is None) for one, file in asked
         )
 
     def _finished(self, request_id: str, row: RequestRow, now: datetime) -> FinishedRequest:
         asked = self._database.files_asked(request_id)
+        given_up = [
+            file
+            for key, file in self._database.files.items()
+            if file.request_id == request_id and file.waits and self._database.heir(key, request_id) is None
+        ]
         files = sorted(
-            (_requested(request_id, one, file) for one, file in asked),
+            (_requested(one, file, is_given_up=any(file is other for other in given_up)) for one, file in asked),
             key=lambda file: (file.outcome == "loaded", file.uri),
         )
         loaded = sum(file.outcome == "loaded" for file in files)
@@ -256,7 +265,7 @@ class FakeRequests:
                 rows=sum(file.rows for file in files),
             ),
             files=files[:101],
-            expired=row.deadline is not None and row.deadline <= now,
+            expired=row.deadline is not None and row.deadline <= now and self._is_open(row, asked),
             given_up=row.given_up,
         )
 
@@ -267,14 +276,13 @@ def _begin_anew(file: FileRow, now: datetime, lane: Lane, request_id: str) -> No
     file.batch_id = file.outcome = file.rows = file.reason = None
 
 
-def _requested(request_id: str, one: RequestFileRow, file: FileRow | None) -> RequestedFile:
+def _requested(one: RequestFileRow, file: FileRow | None, *, is_given_up: bool) -> RequestedFile:
     if one.outcome is not None or file is None:
         outcome: str = one.outcome or "waiting"
     elif file.outcome is not None:
         outcome = file.outcome
     else:
-        opened_by_it = "failed" if file.request_id == request_id else "waiting"
-        outcome = "in-flight" if file.batch_id is not None else opened_by_it
+        outcome = "in-flight" if file.batch_id is not None else "failed" if is_given_up else "waiting"
     return RequestedFile.model_validate(
         {
             "uri": one.uri,

@@ -4,9 +4,15 @@ from router.adapters.postgres.database import Connection
 from router.adapters.postgres.outbox import put
 from router.rules.requests import RequestEnd
 
+# Another open request than $1 that asks for the file `f` to be loaded.
+HEIR = """(
+    SELECT min(o.id) FROM request_file a JOIN request o ON o.id = a.request_id
+    WHERE (a.source_id, a.object, a.version) = (f.source_id, f.object, f.version)
+      AND o.id <> $1 AND o.ended IS NULL AND o.kind IN ('load', 'retry'))"""
+
 
 async def end_request(connection: Connection, end: RequestEnd) -> bool:
-    """Once: False when it has ended. What waits because of it is given up."""
+    """Once: False when it has ended. What waits because of it is given up, or is another's who asks for it too."""
     ended = await connection.fetchval(
         """
         UPDATE request SET ended = now(), outcome = $2, reason = $3, event = $4
@@ -20,10 +26,14 @@ async def end_request(connection: Connection, end: RequestEnd) -> bool:
     if not ended:
         return False
     await connection.execute(
-        """
-        UPDATE file SET outcome = 'failed', reason = $2
-        WHERE request_id = $1 AND outcome IS NULL AND batch_id IS NULL
-        """,
+        f"""
+        UPDATE file g SET request_id = coalesce(w.heir, g.request_id),
+            outcome = CASE WHEN w.heir IS NULL THEN 'failed' END, reason = CASE WHEN w.heir IS NULL THEN $2 END
+        FROM (SELECT f.source_id, f.object, f.version, {HEIR} AS heir
+              FROM file f WHERE f.request_id = $1 AND f.outcome IS NULL) w
+        WHERE (g.source_id, g.object, g.version) = (w.source_id, w.object, w.version)
+          AND g.request_id = $1 AND g.outcome IS NULL AND g.batch_id IS NULL
+        """,  # noqa: S608 - a constant of this module
         end.id,
         end.reason or "its request has ended",
     )

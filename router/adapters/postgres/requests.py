@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
-from router.adapters.postgres.ends import end_request
+from router.adapters.postgres.ends import HEIR, end_request
 from router.adapters.postgres.outbox import put
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
 from router.rules.completion import OutgoingEvent
@@ -97,12 +97,13 @@ class PostgresRequests:
                                 ELSE f.lane END
                 FROM ({_TO_RETRY}) t
                 WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version) AND f.version <> ''
-                  AND f.outcome IN ('failed', 'quarantined', 'missing')
+                  AND f.source_id = ANY($6::text[]) AND f.outcome IN ('failed', 'quarantined', 'missing')
                 RETURNING f.source_id, f.object, f.version, f.uri
                 """,  # noqa: S608 - a constant of this module
                 *_targets(asked),
                 unlisted.id,
                 pinned,
+                list(unlisted.source_ids),
             )
             await _are_all(connection, unlisted.id, rows)
         return len(rows)
@@ -118,10 +119,12 @@ class PostgresRequests:
                 f"""
                 SELECT f.source_id, f.object, f.version, f.uri FROM file f JOIN ({_TO_CANCEL}) t
                   ON (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
+                WHERE f.source_id = ANY($4::text[])
                 """,  # noqa: S608
                 batch,
                 request,
                 objects,
+                list(unlisted.source_ids),
             )
             given_up = await _give_up_waiting(connection, rows, reason)
             await connection.execute(
@@ -400,23 +403,23 @@ async def _are_all(connection: Connection, request_id: str, rows: Sequence[async
 
 async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequest:
     [counts] = await connection.fetch(
-        """
-        SELECT count(*) AS files,
+        f"""
+        SELECT count(*) AS files, count(*) FILTER (WHERE {_IS_OPEN}) AS open,
                count(*) FILTER (WHERE q.outcome IS NULL AND f.outcome = 'loaded') AS loaded,
                count(*) FILTER (WHERE q.outcome = 'already-loaded') AS already,
                coalesce(sum(f.rows) FILTER (WHERE q.outcome IS NULL AND f.outcome = 'loaded'), 0)::bigint AS rows
         FROM request_file q LEFT JOIN file f USING (source_id, object, version) WHERE q.request_id = $1
-        """,
+        """,  # noqa: S608
         row["id"],
     )
     files = await connection.fetch(
-        """
+        f"""
         SELECT q.uri, q.version, f.rows, f.reason, f.batch_id AS batch, coalesce(q.outcome, f.outcome,
                    CASE WHEN f.batch_id IS NOT NULL THEN 'in-flight'
-                        WHEN f.request_id = q.request_id THEN 'failed' ELSE 'waiting' END) AS outcome
+                        WHEN f.request_id = q.request_id AND {HEIR} IS NULL THEN 'failed' ELSE 'waiting' END) AS outcome
         FROM request_file q LEFT JOIN file f USING (source_id, object, version) WHERE q.request_id = $1
         ORDER BY q.outcome IS NULL AND f.outcome = 'loaded', q.uri LIMIT $2
-        """,
+        """,  # noqa: S608
         row["id"],
         MAX_FILES_NAMED + 1,
     )
@@ -428,7 +431,7 @@ async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequ
         accepted=row["accepted"],
         counts=_counts(counts),
         files=[_requested(file) for file in files],
-        expired=row["expired"],
+        expired=row["expired"] and (row["listed"] is None or counts["open"] > 0),
         given_up=row["given_up"],
     )
 
