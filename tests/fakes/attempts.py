@@ -114,7 +114,7 @@ class FakeAttempts:
         ]
         state = self._database.sources.get(source_id, SourceRow())
         return Around(
-            requests=[found for id_ in sorted(self._database.requests) if (found := self._asking(id_, batch))],
+            requests=tuple(found for id_ in sorted(self._database.requests) if (found := self._asking(id_, batch))),
             oldest_open=min(landed, default=None),
             newest_landed=state.newest_landed,
             waiting=StillWaiting(files=len(files), bytes=sum(file.size for file in files)),
