@@ -34,7 +34,10 @@ class Place(NamedTuple):
 
 def estimate(file_format: Format, uri: str, size: int) -> int:
     """Bytes of a file once it is unpacked, with the cost of opening it."""
-    kind = file_format.kind
+    return _estimate(file_format.kind, uri, size)
+
+
+def _estimate(kind: str, uri: str, size: int) -> int:
     packing = 1 if kind == "parquet" else PACKINGS.get(uri[uri.rfind(".") :].lower(), 1)
     return size * FORMATS[kind] * packing + FILE_BYTES
 
@@ -45,19 +48,16 @@ class Sizing:
     def __init__(self, config: Config) -> None:
         self._lanes = config.lanes
         self._sources = {source.id: source for source in config.sources.values()}
+        self._kinds = {source.id: source.format.kind for source in config.sources.values()}
+        self._pins = {source.id: source.lane.pin for source in config.sources.values() if source.lane is not None}
+        self._above = config.lanes.high_memory.above
 
     def place(self, source_id: str, uri: str, size: int, *, asked: bool = False) -> Place:
         """Where a file waits; that of a source that is not configured any more waits until it is again."""
-        source = self._sources.get(source_id)
-        estimated = size if source is None else estimate(source.format, uri, size)
-        return made(Place, (self._lane(source, estimated, asked=asked), 0 if asked else 1, estimated))
-
-    def _lane(self, source: SourceConfig | None, estimated: int, *, asked: bool) -> Lane:
-        if source is not None and source.lane is not None:
-            return source.lane.pin
-        if estimated > self._lanes.high_memory.above:
-            return "high-memory"
-        return "priority" if asked else "default"
+        kind = self._kinds.get(source_id)
+        estimated = size if kind is None else _estimate(kind, uri, size)
+        otherwise: Lane = "high-memory" if estimated > self._above else "priority" if asked else "default"
+        return made(Place, (self._pins.get(source_id, otherwise), 0 if asked else 1, estimated))
 
     def max_bytes(self, source: SourceConfig, lane: Lane, bytes_per_second: float | None) -> int:
         """Where a batch is cut: outside high-memory never so big, or so slow, that it would belong there."""
