@@ -118,10 +118,17 @@ async def _in_prefect(file: KnownFile, environ: Mapping[str, str]) -> Sequence[s
 def _unknown(config: Config, uri: str) -> Explanation:
     """Nothing is asked of a storage that the allow-list does not name."""
     try:
-        Matcher(config).sources_of(uri)
+        source_ids = Matcher(config).sources_of(uri)
     except Rejected as rejected:
         return explain_unknown(uri, rejected, exists=None)
-    return explain_unknown(uri, None, exists=asyncio.run(ObjectStore().measure(uri)) is not None)
+    exists = asyncio.run(ObjectStore().measure(uri)) is not None
+    return explain_unknown(uri, None, exists, _only_requested(config, source_ids))
+
+
+def _only_requested(config: Config, source_ids: Sequence[str]) -> str | None:
+    """The first of the sources, by name, if none of them loads what lands by itself."""
+    sources = {name: one.from_.trigger for name, one in config.sources.items() if one.id in source_ids}
+    return None if "events" in sources.values() else next(iter(sources), None)
 
 
 def _lines(explanation: Explanation) -> Sequence[str]:

@@ -175,14 +175,21 @@ def _of_request(request: KnownRequest, now: datetime) -> "_Verdict":
     return "waiting", state, done, f"answered when all have{until}", [*look, cancel]
 
 
-def explain_unknown(uri: str, rejected: Rejected | None, exists: bool | None) -> Explanation:
-    """The nearest reason for a URI the ledger does not know; `exists` is None when the storage was not asked."""
+def explain_unknown(
+    uri: str, rejected: Rejected | None, exists: bool | None, only_requested: str | None = None
+) -> Explanation:
+    """The nearest reason for a URI the ledger does not know; `exists` is None when the storage was not asked.
+
+    `only_requested` names a source that takes the file, but only when somebody asks.
+    """
     if rejected is not None:
         fix = "add a source, or a prefix to `allow`, in autoloader.yaml; then send its event again"
         return Explanation(
             uri, "needs a person", "not known", f"{rejected.reason}: {rejected.detail}", "nothing", [fix], []
         )
-    if exists:
+    if exists and only_requested:
+        why, fix = f"{only_requested} loads only what is requested", f"autoloader request {only_requested} {uri}"
+    elif exists:
         why, fix = "it exists, but no event for it has come", "autoloader land SOURCE FILE, or send its event"
     else:
         why, fix = "no event for it has come, and it does not exist", "check the name"

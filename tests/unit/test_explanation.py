@@ -156,3 +156,10 @@ def test_a_paused_source_s_file_is_set_free_by_the_command_that_is_named() -> No
 
 def test_a_file_that_is_asked_for_holds_up_its_request() -> None:
     assert explain(replace(FILE, requests=["r-1"]), IDLE, now=NOW).held_up == ["request r-1"]
+
+
+def test_a_file_of_a_source_that_loads_only_on_request_names_the_command() -> None:
+    explanation = explain_unknown("s3://b/k", None, exists=True, only_requested="asked")
+
+    assert explanation.why == "asked loads only what is requested"
+    assert explanation.you_can == ["autoloader request asked s3://b/k"]
