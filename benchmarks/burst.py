@@ -106,7 +106,7 @@ def main(site: Site, files: int, singles: int) -> None:
     """Three numbers, two ratios."""
     warm = [uri for name in ("burst", *(f"single{n}" for n in range(SINGLES))) for uri in site.write(name, "warm", 1)]
     site.load(warm)
-    each = [uri for n in range(SINGLES) for uri in site.write(f"single{n}", "measured", singles // SINGLES)]
+    each = [uri for n in range(SINGLES) for uri in site.write(f"single{n}", "measured", -(-singles // SINGLES))]
     single_seconds, single_runs = site.load(each)
     uris = site.write("burst", "measured", files)
     seconds, runs = site.load(uris)

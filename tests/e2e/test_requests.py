@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from schemas.events import LoadAsked, RequestEvent
@@ -135,3 +136,7 @@ def test_a_pinned_source_is_loaded_in_its_lane_by_a_spark_of_its_own(site: Site)
     data = site.completion(uri)
     assert (data["outcome"], data["run"]["lane"], data["counts"]["rows"]) == ("loaded", "high-memory", 4)
     assert site.rows("lake.sales.heavy", uri) == 4
+    run = httpx.get(f"{site.settings['PREFECT_API_URL']}/flow_runs/{data['run']['prefect_run']}").json()
+    batch = data["run"]["batch"]
+    assert {"source:heavy-v1", f"batch:{batch}", "lane:high-memory", "attempt:1"} <= set(run["tags"])
+    assert run["work_queue_name"] == "autoloader-high-memory"
