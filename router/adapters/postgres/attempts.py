@@ -7,7 +7,7 @@ from typing import assert_never
 import asyncpg
 
 from router.adapters.postgres.around import around
-from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.outbox import put
 from router.ports import EndedPreview
@@ -80,7 +80,7 @@ class PostgresAttempts:
                 "closed" if settlement.outcome == "failed" else "loaded",
             )
             await connection.execute(
-                """
+                f"""
                 UPDATE file f SET again = false, rows = e.rows, reason = e.reason,
                     outcome = CASE WHEN NOT e.anew THEN e.outcome END,
                     batch_id = CASE WHEN NOT e.anew THEN f.batch_id END,
@@ -89,9 +89,9 @@ class PostgresAttempts:
                              k.again AND u.outcome IN ('missing', 'superseded') AS anew
                       FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
                            AS u (uri, version, outcome, rows, reason)
-                      JOIN file k ON k.batch_id = $1 AND k.uri = u.uri AND k.version = u.version) e
+                      JOIN file k ON k.batch_id = $1 AND k.uri = u.uri AND k.version = u.version {LOCKED}) e
                 WHERE (f.source_id, f.object, f.version) = (e.source_id, e.object, e.version)
-                """,
+                """,  # noqa: S608 - a constant of ours
                 settlement.batch,
                 [file.uri for file in settlement.files],
                 [file.version for file in settlement.files],

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.lines import LINES
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
@@ -171,13 +171,16 @@ class PostgresBatches:
 
 async def _take(connection: Connection, batch: NewBatch) -> Sequence[asyncpg.Record]:
     return await connection.fetch(
-        """
+        f"""
         UPDATE file f SET batch_id = $1
-        FROM unnest($3::bytea[], $4::text[]) AS w (object, version)
-        WHERE (f.source_id, f.object, f.version) = ($2, w.object, w.version)
+        FROM (SELECT k.source_id, k.object, k.version
+              FROM unnest($3::bytea[], $4::text[]) AS w (object, version)
+              JOIN file k ON (k.source_id, k.object, k.version) = ($2, w.object, w.version)
+              WHERE k.batch_id IS NULL AND k.outcome IS NULL {LOCKED}) w
+        WHERE (f.source_id, f.object, f.version) = (w.source_id, w.object, w.version)
           AND f.batch_id IS NULL AND f.outcome IS NULL
         RETURNING f.size, f.landed, f.estimate
-        """,
+        """,  # noqa: S608 - a constant of ours
         batch.id,
         batch.manifest.source_id,
         [file.identity.object for file in batch.files],

@@ -1,13 +1,13 @@
 """How a request ends, in the transaction of whoever ends it."""
 
-from router.adapters.postgres.database import Connection
+from router.adapters.postgres.database import LOCKED, Connection
 from router.adapters.postgres.outbox import put
 from router.rules.requests import RequestEnd
 
-# Another open request than $1 that asks for the file `f` to be loaded.
+# Another open request than $1 that asks for the file `k` to be loaded.
 HEIR = """(
     SELECT min(o.id) FROM request_file a JOIN request o ON o.id = a.request_id
-    WHERE (a.source_id, a.object, a.version) = (f.source_id, f.object, f.version)
+    WHERE (a.source_id, a.object, a.version) = (k.source_id, k.object, k.version)
       AND o.id <> $1 AND o.ended IS NULL AND o.kind IN ('load', 'retry'))"""
 
 
@@ -27,12 +27,12 @@ async def end_request(connection: Connection, end: RequestEnd) -> bool:
         return False
     await connection.execute(
         f"""
-        UPDATE file g SET request_id = coalesce(w.heir, g.request_id),
+        UPDATE file f SET request_id = coalesce(w.heir, f.request_id),
             outcome = CASE WHEN w.heir IS NULL THEN 'failed' END, reason = CASE WHEN w.heir IS NULL THEN $2 END
-        FROM (SELECT f.source_id, f.object, f.version, {HEIR} AS heir
-              FROM file f WHERE f.request_id = $1 AND f.outcome IS NULL) w
-        WHERE (g.source_id, g.object, g.version) = (w.source_id, w.object, w.version)
-          AND g.request_id = $1 AND g.outcome IS NULL AND g.batch_id IS NULL
+        FROM (SELECT k.source_id, k.object, k.version, {HEIR} AS heir FROM file k
+              WHERE k.request_id = $1 AND k.outcome IS NULL AND k.batch_id IS NULL {LOCKED}) w
+        WHERE (f.source_id, f.object, f.version) = (w.source_id, w.object, w.version)
+          AND f.request_id = $1 AND f.outcome IS NULL AND f.batch_id IS NULL
         """,  # noqa: S608 - a constant of this module
         end.id,
         end.reason or "its request has ended",

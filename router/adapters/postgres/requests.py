@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import HEIR, end_request
 from router.adapters.postgres.outbox import put
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
@@ -95,9 +95,11 @@ class PostgresRequests:
                     accepted = now(), rank = 0, request_id = $4,
                     lane = CASE WHEN f.lane = 'default' AND f.source_id <> ALL($5::text[]) THEN 'priority'
                                 ELSE f.lane END
-                FROM ({_TO_RETRY}) t
-                WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version) AND f.version <> ''
-                  AND f.source_id = ANY($6::text[]) AND f.outcome IN ('failed', 'quarantined', 'missing')
+                FROM (SELECT k.source_id, k.object, k.version
+                      FROM ({_TO_RETRY}) t JOIN file k USING (source_id, object, version)
+                      WHERE k.source_id = ANY($6::text[]) AND k.version <> '' AND k.outcome IS NOT NULL {LOCKED}) t
+                WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
+                  AND f.outcome IN ('failed', 'quarantined', 'missing')
                 RETURNING f.source_id, f.object, f.version, f.uri
                 """,  # noqa: S608 - a constant of this module
                 *_targets(asked),
@@ -126,7 +128,6 @@ class PostgresRequests:
                 objects,
                 list(unlisted.source_ids),
             )
-            given_up = await _give_up_waiting(connection, rows, reason)
             await connection.execute(
                 """
                 UPDATE batch SET closing = $2, due = now()
@@ -138,6 +139,7 @@ class PostgresRequests:
             await connection.execute(
                 "UPDATE request SET given_up = $2 WHERE id = $1 AND ended IS NULL", request, reason
             )
+            given_up = await _give_up_waiting(connection, rows, reason)
             await _are_all(connection, unlisted.id, rows)
         return given_up
 
@@ -372,12 +374,15 @@ async def _mark_missing(connection: Connection, found: Found) -> None:
 
 async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record], reason: str) -> int:
     given_up = await connection.fetch(
-        """
+        f"""
         UPDATE file f SET outcome = 'failed', reason = $4
-        FROM unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, version)
+        FROM (SELECT k.source_id, k.object, k.version
+              FROM unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, version)
+              JOIN file k USING (source_id, object, version)
+              WHERE k.outcome IS NULL AND k.batch_id IS NULL {LOCKED}) t
         WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
           AND f.outcome IS NULL AND f.batch_id IS NULL RETURNING true
-        """,
+        """,  # noqa: S608
         [row["source_id"] for row in rows],
         [row["object"] for row in rows],
         [row["version"] for row in rows],
@@ -414,11 +419,11 @@ async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequ
     )
     files = await connection.fetch(
         f"""
-        SELECT q.uri, q.version, f.rows, f.reason, f.batch_id AS batch, coalesce(q.outcome, f.outcome,
-                   CASE WHEN f.batch_id IS NOT NULL THEN 'in-flight'
-                        WHEN f.request_id = q.request_id AND {HEIR} IS NULL THEN 'failed' ELSE 'waiting' END) AS outcome
-        FROM request_file q LEFT JOIN file f USING (source_id, object, version) WHERE q.request_id = $1
-        ORDER BY q.outcome IS NULL AND f.outcome = 'loaded', q.uri LIMIT $2
+        SELECT q.uri, q.version, k.rows, k.reason, k.batch_id AS batch, coalesce(q.outcome, k.outcome,
+                   CASE WHEN k.batch_id IS NOT NULL THEN 'in-flight'
+                        WHEN k.request_id = q.request_id AND {HEIR} IS NULL THEN 'failed' ELSE 'waiting' END) AS outcome
+        FROM request_file q LEFT JOIN file k USING (source_id, object, version) WHERE q.request_id = $1
+        ORDER BY q.outcome IS NULL AND k.outcome = 'loaded', q.uri LIMIT $2
         """,  # noqa: S608
         row["id"],
         MAX_FILES_NAMED + 1,
