@@ -29,11 +29,12 @@ class Recorded:
     uri: str
     outcome: str | None
     batch: str | None
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read back: rows by table and file, the ledger's files, all events, repetitions too."""
+    """What was read back: rows by table and file, the files of all batches concerned, all events, repetitions too."""
 
     rows: Mapping[tuple[str, str], int]
     files: Sequence[Recorded]
@@ -141,13 +142,15 @@ def _wrong_request(events: Sequence[Event]) -> str | None:
 
 
 def _wrong_counts(landed: Sequence[Landed], said: _Said) -> Iterator[str]:
-    """Where an event's counts are not the ledger's files and the rows that are known."""
+    """Where an event's counts are not the ledger's files and the rows that are known.
+
+    A batch may hold what an earlier demo left behind when it was interrupted: of that the ledger's word is taken.
+    """
     rows = {file.uri: file.rows for file in landed}
-    for batch, events in said.batches.items():
-        files = said.in_batch[batch]
+    for batch, files in said.in_batch.items():
         loaded = sum(file.outcome == "loaded" for file in files)
-        right = (loaded, len(files) - loaded, sum(rows.get(file.uri, 0) for file in files))
-        for event in events:
+        right = (loaded, len(files) - loaded, sum(rows.get(file.uri, file.rows) for file in files))
+        for event in said.batches[batch]:
             counts = event["data"]["counts"]
             told = (counts["files_loaded"], counts["files_not_loaded"], counts["rows"])
             if told != right:

@@ -16,6 +16,7 @@ from schemas.config import ARRIVALS_TOPIC, REQUESTS_TOPIC, Config
 from schemas.events import LoadAsked, RequestEvent
 
 if TYPE_CHECKING:
+    from psycopg import Connection
     from pyspark.sql.connect.session import SparkSession
 
 PATIENCE_SECONDS = 120
@@ -33,6 +34,7 @@ class Site:
         self.config = config
         self.run = run
         self.topics = Topics(self.settings["KAFKA_BOOTSTRAP_SERVERS"])
+        self._ledger: Connection[Row] | None = None
         self._spark: SparkSession | None = None
 
     def land(self, source: str, samples: Sequence[Sample]) -> list[Landed]:
@@ -59,16 +61,12 @@ class Site:
 
     def ledger(self, query: str, *values: object) -> list[Row]:
         """Rows of the ledger."""
-        import psycopg  # noqa: PLC0415 - for this command alone
-        from psycopg.rows import dict_row  # noqa: PLC0415
-
-        with psycopg.connect(self.settings["DATABASE_URL"], row_factory=dict_row) as connection:
-            return connection.execute(query, values).fetchall()
+        ledger = self._ledger = self._ledger or _ledger(self.settings["DATABASE_URL"])
+        return ledger.execute(query, values).fetchall()
 
     def recorded(self, files: Sequence[Landed]) -> list[Recorded]:
         """What the ledger knows of these files."""
-        rows = self.ledger("SELECT uri, outcome, batch_id FROM file WHERE uri = ANY(%s)", [file.uri for file in files])
-        return [Recorded(row["uri"], row["outcome"], row["batch_id"]) for row in rows]
+        return self._recorded("uri = ANY(%s)", [file.uri for file in files])
 
     def claimed(self, files: Sequence[Landed]) -> bool:
         """Whether a run works on one of these files."""
@@ -104,7 +102,7 @@ class Site:
                 raise StackError(f"{', '.join(dead)} ended; see the logs below {self.settings['AUTOLOADER_HOME']}/logs")
             if time.monotonic() > deadline:
                 raise StackError(f"not within {PATIENCE_SECONDS} s: {what}; `autoloader status` shows how it stands")
-            time.sleep(0.2)  # between two looks at a condition
+            time.sleep(0.25)  # between two looks at a condition
         return found
 
     def found(self, files: Sequence[Landed]) -> Found:
@@ -114,12 +112,19 @@ class Site:
             for table in sorted({file.table for file in files})
             for uri, count in self._rows_by_file(table).items()
         }
-        return Found(rows, self.recorded(files), self.topics.completions(), self.topics.dead_letters())
+        recorded = self._recorded("batch_id = ANY(%s)", self._batches(files))
+        return Found(rows, recorded, self.topics.completions(), self.topics.dead_letters())
 
     def close(self) -> None:
-        """End the session in Spark."""
+        """End the sessions in Spark and PostgreSQL."""
         if self._spark is not None:
             self._spark.stop()
+        if self._ledger is not None:
+            self._ledger.close()
+
+    def _recorded(self, which: str, values: Sequence[str]) -> list[Recorded]:
+        rows = self.ledger(f"SELECT uri, outcome, batch_id, rows FROM file WHERE {which}", values)  # noqa: S608 - ours
+        return [Recorded(row["uri"], row["outcome"], row["batch_id"], row["rows"] or 0) for row in rows]
 
     def _batches(self, files: Sequence[Landed]) -> list[str]:
         return list({recorded.batch for recorded in self.recorded(files) if recorded.batch})
@@ -130,6 +135,13 @@ class Site:
         frame = spark.table(table)
         counts = frame.where(frame["_file_uri"].contains(f"/{self.run}/")).groupBy("_file_uri").count()
         return {row[0]: row[1] for row in counts.collect()}
+
+
+def _ledger(database_url: str) -> "Connection[Row]":
+    import psycopg  # noqa: PLC0415 - for this command alone
+    from psycopg.rows import dict_row  # noqa: PLC0415
+
+    return psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
 
 
 def _session(connect_url: str) -> "SparkSession":

@@ -53,11 +53,9 @@ def _poisoned(letters: Sequence[Event]) -> Judged:
 
 
 def _quarantined(site: Site, broken: Landed, neighbours: Sequence[Landed]) -> Judged:
-    """Whether its neighbours are loaded is seen in the account."""
     (event,) = site.completions_of([broken])
-    named = {file["uri"]: file for file in event["data"]["files"]}
-    file = named[broken.uri]
-    beside = sum(named.get(neighbour.uri, {}).get("outcome") == "loaded" for neighbour in neighbours)
+    file = next(file for file in event["data"]["files"] if file["uri"] == broken.uri)
+    beside = sum(recorded.outcome == "loaded" for recorded in site.recorded(neighbours))
     return Judged(
         f"half a gzip → {file['outcome']}: {file['reason']}; {beside} of {len(neighbours)} beside it loaded",
         file["outcome"] == "quarantined" and bool(file["reason"]) and beside == len(neighbours),

@@ -10,6 +10,7 @@ from cli.demo.act import Act
 from cli.demo.asking import way_out
 from cli.demo.command import ACTS, Played, announcement, how_to_go_on, report
 from dev import jars, nycflights, samples, tpch
+from dev.home import Home
 from schemas.config import load_config
 
 EXPLAINED = """file:///x.csv
@@ -33,13 +34,14 @@ def test_every_act_s_source_is_configured() -> None:
 
 
 def test_downloads_are_told_with_their_size_before_they_begin(tmp_path: Path) -> None:
-    before = announcement(tmp_path, tmp_path)
+    home = Home(tmp_path, jars=tmp_path)
+    before = announcement(home)
     for one in (jars.KAFKA, jars.SPARK):
         (tmp_path / one.name).mkdir()
         (tmp_path / one.name / "pinned.txt").write_text(one.pin())
 
     assert f"Kafka 4.4.0 ({jars.KAFKA.megabytes} MB)" in before
-    assert "to download: nothing" in announcement(tmp_path, tmp_path)
+    assert "to download: nothing" in announcement(home)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,14 @@ def test_a_file_named_by_the_event_of_another_batch_is_named() -> None:
     assert counted.problems[0] == "file:///b: named by the completion events of ['b-1', 'b-2'], and its batch is b-1"
 
 
+def test_what_an_earlier_demo_left_in_a_batch_is_taken_as_the_ledger_has_it() -> None:
+    left = Landed("file:///left", TABLE, 7)
+    files = [*RIGHT.files, Recorded(left.uri, "loaded", "b-1", rows=7)]
+    found = replace(RIGHT, files=files, completions=[completion("b-1", [*FILES, left]), completion("b-0", [left])])
+
+    assert line(found) == "lost 0 · twice 0 · completions 2/2"
+
+
 def test_an_event_that_counts_wrongly_is_named() -> None:
     wrong = completion("b-1", [*FILES, BROKEN], names=[named(file) for file in FILES])
 
