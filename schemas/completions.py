@@ -69,7 +69,10 @@ class StillWaiting(Wire):
 
 
 class RequestProgress(Wire):
-    """How far a request that asked for files of this batch has come; its own completion event is the final word."""
+    """How far a request that asked for files of this batch has come; its own completion event is the final word.
+
+    Its files are counted up to 10,000; `files_total` is null when there are more, or it is still being listed.
+    """
 
     id: str
     state: Literal["open", "complete"]

@@ -43,7 +43,8 @@ class OutgoingEvent:
 class Asking:
     """A request that asked for files of a batch: so many of all its files have ended, without those of the batch.
 
-    `files_total` is None while it is still being listed; `files_here` are those in the batch.
+    `files_here` are those in the batch. `files_total` is None while it is still being listed, and when it has more than
+    10,000 files; they are counted up to that.
     """
 
     id: str

@@ -299,6 +299,15 @@ async def test_a_request_tells_how_far_it_has_come_with_the_batch(ledger: Ledger
     assert requests == (Asking("r-2", 2, 1, 3), Asking("r-3", 0, 2, None))
 
 
+async def test_the_files_of_a_big_request_are_counted_in_part(ledger: Ledger) -> None:
+    await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/"))
+    files = [found_file(f"s3://landing/orders/{number}.csv") for number in range(10_001)]
+    await ledger.requests.found(found(*files), reload=False)
+    await takes(ledger, line="priority")
+
+    assert (await around(ledger)).requests == (Asking("r-1", 0, 1000, None),)
+
+
 async def test_an_ended_request_is_not_told_of(ledger: Ledger) -> None:
     await is_found(ledger)
     await takes(ledger, line="priority")

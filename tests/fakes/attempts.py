@@ -13,6 +13,8 @@ from schemas.manifest import ManifestFile
 from schemas.report import Preview
 from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, SourceRow
 
+COUNTED_AT_MOST = 10_000
+
 
 class FakeAttempts:
     """See `ports.AttemptLedger`."""
@@ -128,8 +130,9 @@ class FakeAttempts:
             return None
         ended = [one.outcome is not None or (file is not None and file.outcome is not None) for one, file in asked]
         elsewhere = [file is None or file.batch_id != batch for _, file in asked]
-        done = sum(map(all, zip(ended, elsewhere, strict=True)))
-        return Asking(request_id, done, here, None if row.listed is None else len(asked))
+        done = sum(list(map(all, zip(ended, elsewhere, strict=True)))[:COUNTED_AT_MOST])
+        total = None if row.listed is None or len(asked) > COUNTED_AT_MOST else len(asked)
+        return Asking(request_id, done, here, total)
 
     async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         now = self._database.begin()

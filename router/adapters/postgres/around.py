@@ -27,20 +27,22 @@ async def around(connection: Connection, source_id: str, batch: str) -> Around:
 async def _asking(connection: Connection, batch: str) -> tuple[Asking, ...]:
     rows = await connection.fetch(
         """
-        SELECT r.id, a.here, (
-                   SELECT count(*) FROM request_file q LEFT JOIN file f USING (source_id, object, version)
-                   WHERE q.request_id = r.id
-                     AND (q.outcome IS NOT NULL OR f.outcome IS NOT NULL) AND f.batch_id IS DISTINCT FROM $1) AS done,
-               CASE WHEN r.listed IS NOT NULL THEN
-                   (SELECT count(*) FROM request_file q WHERE q.request_id = r.id) END AS total
-        FROM request r JOIN (
-            SELECT q.request_id, count(*) AS here
+        SELECT a.id, a.here, c.done, CASE WHEN a.listed IS NOT NULL AND c.files <= $3 THEN c.files END AS total
+        FROM (
+            SELECT r.id, r.listed, count(*) AS here
             FROM file f JOIN request_file q ON (q.object, q.source_id, q.version) = (f.object, f.source_id, f.version)
-            WHERE f.batch_id = $1 GROUP BY q.request_id) a ON a.request_id = r.id
-        WHERE r.ended IS NULL ORDER BY r.id LIMIT $2
+            JOIN request r ON r.id = q.request_id
+            WHERE f.batch_id = $1 AND r.ended IS NULL GROUP BY r.id ORDER BY r.id LIMIT $2) a
+        CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE o.is_done) AS done, count(*) AS files FROM (
+                SELECT (q.outcome IS NOT NULL OR f.outcome IS NOT NULL) AND f.batch_id IS DISTINCT FROM $1 AS is_done
+                FROM request_file q LEFT JOIN file f USING (source_id, object, version)
+                WHERE q.request_id = a.id LIMIT $3 + 1) o) c
+        ORDER BY a.id
         """,
         batch,
         MAX_REQUESTS_NAMED,
+        COUNTED_AT_MOST,
     )
     return tuple(Asking(row["id"], row["done"], row["here"], row["total"]) for row in rows)
 

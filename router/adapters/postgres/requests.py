@@ -157,18 +157,22 @@ class PostgresRequests:
             )
 
     async def finished(self, limit: int) -> Sequence[FinishedRequest]:
-        """With their counts; a look at one open file is enough to know that a request is not."""
+        """With their counts. A request with an open file is not at its end; what it opened itself is seen first.
+
+        The scalar subqueries are looked up for each request; an EXISTS is planned to read all of the table at once.
+        """
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 f"""
                 SELECT r.*, coalesce(r.deadline <= now(), false) AS expired FROM request r
                 WHERE r.ended IS NULL AND (
                     r.given_up IS NOT NULL OR r.deadline <= now()
-                    OR (r.listed IS NOT NULL AND r.kind <> 'preview' AND NOT EXISTS (
-                        SELECT FROM request_file q LEFT JOIN file f USING (source_id, object, version)
-                        WHERE q.request_id = r.id AND {_IS_OPEN}))
-                    OR (r.kind = 'preview' AND EXISTS (
-                        SELECT FROM request_file q WHERE q.request_id = r.id AND q.outcome IS NOT NULL)))
+                    OR (r.listed IS NOT NULL AND r.kind <> 'preview'
+                        AND (SELECT true FROM file WHERE request_id = r.id AND outcome IS NULL LIMIT 1) IS NULL
+                        AND (SELECT true FROM request_file q LEFT JOIN file f USING (source_id, object, version)
+                             WHERE q.request_id = r.id AND {_IS_OPEN} LIMIT 1) IS NULL)
+                    OR (r.kind = 'preview' AND (SELECT true FROM request_file q
+                        WHERE q.request_id = r.id AND q.outcome IS NOT NULL LIMIT 1)))
                 ORDER BY r.accepted LIMIT $1
                 """,  # noqa: S608
                 limit,

@@ -70,7 +70,8 @@ CREATE TABLE request (
     event text,                         -- the completion event, to say it again when the same request comes again
     CHECK ((ended IS NULL) = (outcome IS NULL))
 );
-CREATE INDEX request_open ON request (due) WHERE ended IS NULL;
+CREATE INDEX request_open ON request (accepted) WHERE ended IS NULL;
+CREATE INDEX request_unlisted ON request (due) WHERE ended IS NULL AND listed IS NULL;
 
 CREATE TABLE request_file (
     request_id text NOT NULL REFERENCES request (id),
