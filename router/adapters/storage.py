@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from obstore.exceptions import BaseError
 from router.errors import Transient
 from router.ports import Listed, Measured
 from schemas.storage import bucket, local_file
-from schemas.uris import version_mark
+from schemas.uris import UriError, checked_uri, version_mark
 
 if TYPE_CHECKING:  # obstore has its types in stubs only
     from obstore import ObjectMeta
@@ -66,15 +67,31 @@ def _measured(meta: "ObjectMeta") -> Measured:
 
 
 def _walked(prefix: str, cursor: str, limit: int) -> Sequence[Listed]:
-    uris = nsmallest(limit, (uri for uri in _below(prefix) if uri > cursor))
-    found = [(uri, local_file(uri)) for uri in uris]
-    return [Listed(uri, Measured(*file)) for uri, file in found if file is not None]
+    """A full page, as long as there are more: what is no regular file must not make it look like the last."""
+    found: list[Listed] = []
+    while wanted := limit - len(found):
+        uris = nsmallest(wanted, (uri for uri in _below(prefix) if uri > cursor))
+        files = [(uri, local_file(uri)) for uri in uris]
+        found += [Listed(uri, Measured(*file)) for uri, file in files if file is not None]
+        if len(uris) < wanted:
+            break
+        cursor = uris[-1]
+    return found
 
 
 def _below(prefix: str) -> Iterator[str]:
-    for folder, _, names in os.walk(prefix.removeprefix("file://")):
+    """What has a URI of ours: of another name the ledger could not be told."""
+    for folder, _, names in os.walk(prefix.removeprefix("file://"), onerror=_unless_gone):
         for name in names:
-            yield f"file://{Path(folder) / name}"
+            uri = f"file://{Path(folder) / name}"
+            with suppress(UriError):
+                yield checked_uri(uri)
+
+
+def _unless_gone(error: OSError) -> None:
+    """By itself `os.walk` leaves out a folder that cannot be read."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 async def _on_disk(uri: str) -> Measured | None:

@@ -1,0 +1,254 @@
+"""What lies below a prefix, page by page: in memory, in a local folder, in S3.
+
+The S3 server is built by Go, where there is one.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import obstore
+import pytest
+
+from router.adapters.storage import ObjectStore
+from router.errors import Transient
+from router.ports import Listed, Measured, Store
+from schemas import storage
+from tests.e2e.site import eventually, free_port
+from tests.fakes.store import FakeStore
+from tests.integration.test_s3 import VERSITYGW
+
+NAMES = [
+    "2026/11/a.csv",
+    "2026/11/b c.csv",
+    "2026/11-x/100%.csv",
+    "2026/11-x/100%25.csv",
+    "2026/A.csv",
+    "2026/a+b=c?d#e.csv",
+    "2026/ü/ö [x] {y}.csv",
+    "2026/a.csv",
+    "2026/ab.csv",
+]
+HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")
+IS_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such names")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store, where a test puts its objects, and how."""
+
+    store: Store
+    prefix: str
+    put: Callable[[str], None]
+
+    def has(self, *names: str) -> Sequence[str]:
+        """Put them; their URIs in order."""
+        for name in names:
+            self.put(self.prefix + name)
+        return sorted(self.prefix + name for name in names)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The endpoint of a server with the bucket `landing`."""
+    tools = Path(".autoloader/tools").resolve()
+    if not (tools / "versitygw").exists():
+        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
+    root, port, metadata = tmp_path_factory.mktemp("s3"), free_port(), tmp_path_factory.mktemp("s3-metadata")
+    (root / "landing").mkdir()
+    command = [str(tools / "versitygw"), "--port", f"127.0.0.1:{port}", "--access", "test", "--secret", "testtest"]
+    command += ["--health", "/health", "posix", "--sidecar", str(metadata), str(root)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def healthy() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/health").is_success
+        except httpx.HTTPError:
+            return False
+
+    eventually(healthy, "the S3 server answers")
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(params=["fake", "local", pytest.param("s3", marks=[pytest.mark.integration, HAS_GO])])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    if request.param == "fake":
+        return _in_memory()
+    if request.param == "local":
+        return _in_folder(tmp_path)
+    environ = {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
+    for name, value in {"ENDPOINT_URL": request.getfixturevalue("s3"), **environ}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    storage.bucket.cache_clear()
+    return _in_bucket(f"s3://landing/{tmp_path.name}/")
+
+
+async def test_all_below_a_prefix_is_listed_in_the_order_of_its_uris(place: Place) -> None:
+    uris = place.has(*reversed(NAMES))
+
+    listed = await place.store.listed(place.prefix, None, 100)
+
+    assert [one.uri for one in listed] == uris
+
+
+async def test_what_is_listed_is_as_it_is_measured(place: Place) -> None:
+    uris = place.has(*NAMES)
+
+    listed = await place.store.listed(place.prefix, None, 100)
+
+    assert listed == [Listed(uri, await _measured(place, uri)) for uri in uris]
+    assert {one.measured.size for one in listed} == {3}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 8, 9, 10])
+async def test_pages_have_everything_once(place: Place, limit: int) -> None:
+    uris = place.has(*NAMES)
+    found: list[str] = []
+    cursor = None
+
+    while page := await place.store.listed(place.prefix, cursor, limit):
+        found += [one.uri for one in page]
+        cursor = page[-1].uri
+        assert len(page) == limit or len(found) == len(uris)
+
+    assert found == uris
+
+
+async def test_a_page_begins_after_its_cursor_wherever_that_is(place: Place) -> None:
+    uris = place.has(*NAMES)
+
+    for number, uri in enumerate(uris):
+        listed = await place.store.listed(place.prefix, uri, 100)
+
+        assert [one.uri for one in listed] == uris[number + 1 :]
+
+
+async def test_the_cursor_may_be_gone(place: Place) -> None:
+    place.has("a.csv", "c.csv")
+
+    listed = await place.store.listed(place.prefix, f"{place.prefix}b.csv", 100)
+
+    assert [one.uri for one in listed] == [f"{place.prefix}c.csv"]
+
+
+async def test_what_only_begins_like_a_prefix_is_not_below_it(place: Place) -> None:
+    place.has("10/a.csv", "1/a.csv", "1.csv", "1-x.csv", "0/1/a.csv")
+
+    listed = await place.store.listed(f"{place.prefix}1/", None, 100)
+
+    assert [one.uri for one in listed] == [f"{place.prefix}1/a.csv"]
+
+
+async def test_a_prefix_of_strange_letters_is_taken_as_it_is(place: Place) -> None:
+    place.has("ü/50% off/a.csv", "ü/50%25 off/a.csv", "u/50 off/a.csv")
+
+    listed = await place.store.listed(f"{place.prefix}ü/50% off/", None, 100)
+
+    assert [one.uri for one in listed] == [f"{place.prefix}ü/50% off/a.csv"]
+
+
+async def test_below_a_prefix_that_is_not_there_is_nothing(place: Place) -> None:
+    place.has("a.csv")
+
+    assert await place.store.listed(f"{place.prefix}none/", None, 100) == []
+
+
+async def test_more_than_a_page_of_the_server_is_listed(place: Place) -> None:
+    uris = place.has(*(f"{number:04}.csv" for number in range(1100)))
+
+    first = await place.store.listed(place.prefix, None, 1000)
+    second = await place.store.listed(place.prefix, first[-1].uri, 1000)
+
+    assert [one.uri for one in (*first, *second)] == uris
+    assert (len(first), len(second)) == (1000, 100)
+
+
+async def test_a_page_is_full_although_some_of_it_are_no_files(tmp_path: Path) -> None:
+    """A page that is not full says that it is the last."""
+    place = _in_folder(tmp_path)
+    uris = place.has("b.csv", "d.csv", "e.csv")
+    (tmp_path / "a.csv").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "c.csv")
+
+    first = await place.store.listed(place.prefix, None, 2)
+    second = await place.store.listed(place.prefix, first[-1].uri, 2)
+
+    assert [one.uri for one in (*first, *second)] == uris
+    assert len(first) == 2
+
+
+@IS_LINUX
+async def test_a_name_that_no_uri_of_ours_can_hold_is_left_out(tmp_path: Path) -> None:
+    place = _in_folder(tmp_path)
+    [uri] = place.has("b.csv")
+    for name in (b"a\xff.csv", b"c\n.csv"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"")
+
+    assert [one.uri for one in await place.store.listed(place.prefix, None, 100)] == [uri]
+
+
+async def test_a_folder_that_cannot_be_read_is_transient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in it would be left out without a word."""
+    place = _in_folder(tmp_path)
+    place.has("a.csv", "locked/b.csv")
+    scandir = os.scandir
+
+    def locked(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+
+    with pytest.raises(Transient, match="Permission denied"):
+        await place.store.listed(place.prefix, None, 100)
+
+
+@pytest.mark.integration
+@HAS_GO
+async def test_a_storage_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "REGION": "us-east-1"}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    storage.bucket.cache_clear()
+
+    with pytest.raises(Transient, match="storage: s3://landing/"):
+        await ObjectStore().listed("s3://landing/", None, 10)
+
+
+async def _measured(place: Place, uri: str) -> Measured:
+    measured = await place.store.measure(uri)
+    assert measured is not None
+    return measured
+
+
+def _in_memory() -> Place:
+    store = FakeStore()
+
+    def put(uri: str) -> None:
+        store.objects[uri] = Measured("v1", 3)
+
+    return Place(store, "s3://landing/", put)
+
+
+def _in_folder(folder: Path) -> Place:
+    def put(uri: str) -> None:
+        path = Path(uri.removeprefix("file://"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a,b")
+
+    return Place(ObjectStore(), f"file://{folder}/", put)
+
+
+def _in_bucket(prefix: str) -> Place:
+    def put(uri: str) -> None:
+        obstore.put(storage.bucket("landing"), uri.removeprefix("s3://landing/"), b"a,b")
+
+    return Place(ObjectStore(), prefix, put)
