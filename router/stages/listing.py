@@ -70,13 +70,19 @@ class ListingStage:
             self._permissions.check_producer(unlisted.producer, source_id)
 
     async def _measured(self, unlisted: Unlisted) -> Found:
-        measured = await asyncio.gather(*(self._measure(uri) for uri in unlisted.files))
-        pairs = list(zip(unlisted.files, measured, strict=True))
+        """Those of which the storage answers; the others are asked for again, and put off when only they are left."""
+        answers = await asyncio.gather(*(self._measure(uri) for uri in unlisted.files))
+        answered = [
+            (uri, found) for uri, found in zip(unlisted.files, answers, strict=True) if not isinstance(found, Transient)
+        ]
+        troubles = [trouble for trouble in answers if isinstance(trouble, Transient)]
+        if troubles and not answered:
+            raise troubles[0]
         return Found(
             unlisted.id,
-            [self._found(unlisted, uri, found) for uri, found in pairs if found is not None],
-            [uri for uri, found in pairs if found is None],
-            is_all=len(pairs) < FILES_A_STEP,
+            [self._found(unlisted, uri, found) for uri, found in answered if found is not None],
+            [uri for uri, found in answered if found is None],
+            is_all=not troubles and len(answers) < FILES_A_STEP,
         )
 
     async def _listed(self, unlisted: Unlisted) -> Found:
@@ -91,9 +97,12 @@ class ListingStage:
     def _taken(self, unlisted: Unlisted, page: Sequence[Listed]) -> Sequence[Listed]:
         return [one for one in page if self._permissions.takes(one.uri, unlisted.source_id or "")]
 
-    async def _measure(self, uri: str) -> Measured | None:
+    async def _measure(self, uri: str) -> Measured | Transient | None:
         async with self._places:
-            return await self._store.measure(uri)
+            try:
+                return await self._store.measure(uri)
+            except Transient as trouble:
+                return trouble
 
     def _found(self, unlisted: Unlisted, uri: str, measured: Measured) -> FoundFile:
         source_id = unlisted.source_id or ""

@@ -7,15 +7,21 @@ from router.ports import Listed, Measured
 
 
 class FakeStore:
-    """See `ports.Store`. `objects` has each URI's version and size in bytes; a test lands files by writing there."""
+    """See `ports.Store`. `objects` has each URI's version and size in bytes; a test lands files by writing there.
+
+    Of what is `denied` it tells nothing.
+    """
 
     def __init__(self) -> None:
         self.away = False
+        self.denied: set[str] = set()
         self.objects: dict[str, Measured] = {}
 
     async def measure(self, uri: str) -> Measured | None:
         if self.away:
             raise Transient("storage: away")
+        if uri in self.denied:
+            raise Transient(f"storage: {uri}: denied")
         return self.objects.get(uri)
 
     async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:

@@ -383,6 +383,26 @@ async def test_a_request_is_answered_when_the_storage_is_there_again() -> None:
     assert [answer["outcome"] for answer in _answers(world)] == ["loaded"]
 
 
+async def test_files_that_the_storage_tells_nothing_of_do_not_keep_the_others_waiting() -> None:
+    world = World(seed=1)
+    _lies(world, *URIS)
+    world.store.denied = {URIS[0]}
+    world.ask(load_asked(*URIS, "s3://landing/orders/2026/missing.csv"), "r-1")
+    for stage in ("requests", "listing", "listing", "listing"):
+        await world.step(stage)
+    waiting = [row.uri for row in world.database.files.values()]
+    trouble = world.database.requests["r-1"].trouble
+
+    world.store.denied.clear()
+    await world.heal()
+
+    assert sorted(waiting) == URIS[1:]
+    assert trouble == f"storage: {URIS[0]}: denied"
+    [answer] = _answers(world)
+    assert (answer["outcome"], answer["counts"]["files_loaded"]) == ("partly-loaded", 7)
+    assert _broken(world) == []
+
+
 async def test_a_newcomer_goes_next_before_thousands_who_wait() -> None:
     names = [f"flood-{number}" for number in range(5)]
     wide = Wide(_sources([*names, "lonely"], slots=1))
