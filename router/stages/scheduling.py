@@ -12,7 +12,8 @@ from schemas.config import LANES, Config, Lane, SourceConfig
 from schemas.manifest import Glance, Manifest
 
 ROLE = "scheduling"
-# Prefect's server creates 20-30 runs a second: a step must not keep the lease waiting for it.
+# Prefect's server creates 20-30 runs a second: a step must not keep the lease waiting for it. What is written beyond
+# that is submitted by the next step.
 RUNS_A_STEP = 50
 PREVIEWS: Lane = "priority"
 
@@ -46,7 +47,8 @@ class SchedulingStage:
             return Step()
         submissions = list(await self._ledger.unsubmitted(RUNS_A_STEP))
         in_flight = await self._ledger.in_flight()
-        room = _Room({lane: self._config.lanes.of(lane).slots - in_flight.get(lane, 0) for lane in LANES}, epoch)
+        slots = {lane: self._config.lanes.of(lane).slots - in_flight.get(lane, 0) for lane in LANES}
+        room = _Room({lane: min(free, RUNS_A_STEP - len(submissions)) for lane, free in slots.items()}, epoch)
         for lane in room.lanes:
             submissions += await self._next_attempts(lane, room)
         submissions += await self._previews(room)

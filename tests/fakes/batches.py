@@ -10,7 +10,7 @@ from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
 from schemas.events import PreviewAsked
 from schemas.manifest import AttemptKind, ManifestFile
-from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, FileRow
+from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, FileRow, SourceRow
 from tests.fakes.lease import FakeLease
 
 ROLE = "scheduling"
@@ -58,18 +58,17 @@ class FakeBatches:
 
     async def backlogs(self) -> Sequence[Backlog]:
         self._database.begin()
-        sources = self._database.sources
-        lines = {
-            (key.source_id, row.lane)
-            for key, row in self._database.files.items()
-            if row.waits and (key.source_id not in sources or sources[key.source_id].paused is None)
-        }
-        return [self._backlog(*line) for line in sorted(lines)]
-
-    def _backlog(self, source_id: str, lane: Lane) -> Backlog:
-        _, first = self._line(source_id, lane)[0]
-        state = self._database.sources.get(source_id)
-        return Backlog(source_id, lane, first.landed, first.accepted, state.bytes_per_second if state else None)
+        first: dict[tuple[str, Lane], tuple[Identity, FileRow]] = {}
+        for key, row in self._database.files.items():
+            line = (key.source_id, row.lane)
+            if row.waits and (line not in first or _place((key, row)) < _place(first[line])):
+                first[line] = (key, row)
+        states = {source_id: self._database.sources.get(source_id, SourceRow()) for source_id, _ in first}
+        return [
+            Backlog(source_id, lane, row.landed, row.accepted, states[source_id].bytes_per_second)
+            for (source_id, lane), (_, row) in sorted(first.items(), key=lambda item: item[0])
+            if states[source_id].paused is None
+        ]
 
     def _line(self, source_id: str, lane: Lane) -> list[tuple[Identity, FileRow]]:
         rows = [
@@ -77,7 +76,7 @@ class FakeBatches:
             for key, row in self._database.files.items()
             if key.source_id == source_id and row.lane == lane and row.waits
         ]
-        return sorted(rows, key=lambda found: (found[1].rank, found[1].landed, found[0].object))
+        return sorted(rows, key=_place)
 
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         self._database.begin()
@@ -151,6 +150,11 @@ class FakeBatches:
 
     def _last(self, batch: str) -> int:
         return max(n for n, _ in self._database.attempts_of(batch))
+
+
+def _place(waiting: tuple[Identity, FileRow]) -> tuple[int, datetime, bytes]:
+    key, row = waiting
+    return row.rank, row.landed, key.object
 
 
 def _kind(row: BatchRow) -> AttemptKind:

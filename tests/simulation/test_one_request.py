@@ -6,7 +6,7 @@ from typing import Any
 
 from router.ports import Measured
 from router.rules.sizing import Place, Sizing
-from router.stages.scheduling import SchedulingStage
+from router.stages.scheduling import RUNS_A_STEP, SchedulingStage
 from schemas.config import Config
 from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import NOON, announced, config, intake, load_asked
@@ -420,14 +420,31 @@ async def test_a_newcomer_goes_next_before_thousands_who_wait() -> None:
 
 async def test_of_thousands_of_sources_with_a_file_each_all_are_cut() -> None:
     names = [f"source-{number}" for number in range(2000)]
-    wide = Wide(_sources(names, slots=1000))
+    wide = Wide(_sources(names, slots=2000))
     for name in names:
         await wide.lands(name, files=1)
 
-    served = [await wide.serve() for _ in range(3)]
+    served = [await wide.serve() for _ in range(2000 // RUNS_A_STEP)]
 
-    assert [len(part) for part in served] == [1000, 1000, 0]
+    assert {len(part) for part in served} == {RUNS_A_STEP}
     assert {source_id for part in served for source_id in part} == {*names}
+    assert len(wide.runs.runs) == 2000
+
+
+async def test_a_step_does_not_keep_the_lease_waiting_for_thousands_of_runs() -> None:
+    wide = Wide(_sources([f"source-{number}" for number in range(200)], slots=200))
+    for number in range(200):
+        await wide.lands(f"source-{number}", files=1)
+
+    created = []
+    for _ in range(5):
+        before = len(wide.runs.runs)
+        await wide.step()
+        created.append(len(wide.runs.runs) - before)
+
+    assert created == [RUNS_A_STEP] * 4 + [0]
+    assert len(wide.database.batches) == 200
+    assert all(row.run_id for row in wide.database.attempts.values())
 
 
 class Wide:
@@ -437,21 +454,23 @@ class Wide:
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
         ledger = FakeBatches(self.database, FakeLease(self.database, "one"))
-        self._stage = SchedulingStage(config, ledger, FakeRuns(), self.clock, Sizing(config))
+        self.runs = FakeRuns()
+        self._stage = SchedulingStage(config, ledger, self.runs, self.clock, Sizing(config))
         self._arrivals = FakeArrivals(self.database)
-        self._landed = 0
 
     async def lands(self, source_id: str, *, files: int) -> None:
-        self._landed += 1
         uris = [f"s3://b/{source_id}/{number}.csv" for number in range(files)]
         place = Place("default", 1, 1024**2)
         landed = [announced(uri, source_id=source_id)._replace(place=place) for uri in uris]
         await self._arrivals.record(intake(landed))
 
+    async def step(self) -> None:
+        await self._stage.step(self.clock.now())
+
     async def serve(self) -> list[str]:
         """The sources of which a batch is cut in one step; all of them end at once."""
         before = set(self.database.batches)
-        await self._stage.step(self.clock.now())
+        await self.step()
         self.clock.pass_time(timedelta(seconds=30))
         new = [self.database.batches[batch] for batch in self.database.batches if batch not in before]
         for row in new:
