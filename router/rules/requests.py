@@ -24,6 +24,7 @@ from schemas.config import COMPLETIONS_TOPIC, Config
 from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RequestKind, RetryAsked
 from schemas.report import Preview, readable
 
+MAX_EVENT_BYTES = 1_000_000  # Kafka takes little more, and an event it refuses would hold up all behind it
 NOTHING = RequestCounts(files=0, files_loaded=0, files_already_loaded=0, files_not_loaded=0, rows=0)
 
 
@@ -151,7 +152,10 @@ def answered(finished: FinishedRequest, source: SourceName | None, *, now: datet
 def previewed(finished: FinishedRequest, source: SourceName | None, preview: Preview, *, now: datetime) -> RequestEnd:
     """The answer to a preview that was looked at."""
     outcome: RequestOutcome = "failed" if preview.refused is not None else "previewed"
-    return _end(finished, outcome, preview.refused, source, preview=preview, now=now)
+    end = _end(finished, outcome, preview.refused, source, preview=preview, now=now)
+    if len(end.event.value.encode()) <= MAX_EVENT_BYTES:
+        return end
+    return _end(finished, "failed", "its first rows are too large for an event; ask for fewer", source, now=now)
 
 
 def _outcome(finished: FinishedRequest) -> tuple[RequestOutcome, str | None]:

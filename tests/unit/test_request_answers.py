@@ -149,6 +149,15 @@ def test_an_answer_fits_a_kafka_record() -> None:
     assert len(end.event.value.encode()) < KAFKA_BYTES
 
 
+def test_a_preview_that_does_not_fit_a_kafka_record_has_failed() -> None:
+    preview = Preview(rows=(("\u20ac" * 400_000,),))
+
+    end = previewed(finished_request(kind="preview"), NAME, preview, now=after(1))
+
+    assert (end.outcome, told(end)["data"]["preview"]) == ("failed", None)
+    assert "too large" in str(end.reason)
+
+
 def test_a_refusal_fits_a_kafka_record() -> None:
     rejected = Rejected("unknown-source", ", ".join(f"source-{number}" for number in range(100_000)))
 
