@@ -11,7 +11,7 @@ from cli.demo.act import Act, Samples, pace
 from cli.demo.screen import Screen
 from cli.demo.site import Site
 
-SOURCE = "paused"
+SOURCE = "departures"
 WAITING = 3  # the exit code of `explain`
 
 

@@ -28,8 +28,8 @@ from dev.home import Home
 from dev.spark import has_class_data
 from dev.stack import Stack
 
-# Measured with two cores, rounded up; the first time libraries are downloaded, and Spark learns to start faster.
-MINUTES, MINUTES_THE_FIRST_TIME = 2, 4
+# Measured with two cores, rounded up; the first time Spark learns to start faster.
+MINUTES, MINUTES_THE_FIRST_TIME = 2, 3
 LINEITEM_SCALE = 0.05
 BACKLOG_FILES = 12
 SHOWN_PROBLEMS = 10
@@ -64,9 +64,8 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack r
     config = environment.config({"AUTOLOADER_HOME": str(home), **os.environ})
     stack = Stack(home, environment.config_path(os.environ).resolve(), progress=screen.aside, environ=_for_a_minute())
     screen.say(announcement(Home(home, Path(os.environ.get("AUTOLOADER_JARS", home / "jars")).resolve())))
-    with ThreadPoolExecutor(1) as pool:
-        making = pool.submit(make_samples, home / "demo-files")
-        stack.up()
+    making = ThreadPoolExecutor(1).submit(make_samples, home / "demo-files")
+    stack.up()
     try:
         ready = time.monotonic()
         with closing(Site(stack, config, f"{datetime.now(UTC):run-%Y%m%d-%H%M%S}")) as site:
@@ -98,11 +97,12 @@ def announcement(home: Home) -> str:
     """What is about to happen, before anything is downloaded or started."""
     missing = [one for one in (jars.KAFKA, jars.SPARK) if not one.complete_in(home.jars)]
     downloads = ", ".join(f"{one.contents} ({one.megabytes} MB)" for one in missing)
+    more = " and the downloads" if missing else ""
     minutes = MINUTES if has_class_data(home, os.environ) else MINUTES_THE_FIRST_TIME
     return (
         "five acts on a real PostgreSQL, Kafka, Prefect and Spark, on loopback ports of this machine\n"
         f"to download: {downloads or 'nothing'}\n"
-        f"it takes about {minutes} minutes (measured with two cores, rounded up)\n"
+        f"it takes about {minutes} minutes{more} (measured with two cores, rounded up)\n"
         f"everything lies below {home.root}"
     )
 

@@ -25,13 +25,12 @@ def one_file(site: Site, samples: Samples, screen: Screen) -> Act:
     with screen.working() as tell:
         site.wait_for(landed, tell)
     seconds = time.monotonic() - begun
-    (event,) = site.completions_of(landed)
-    spans: Mapping[str, float] = event["data"]["seconds"]
+    spans: Mapping[str, float] = site.completion_of(landed[0])["data"]["seconds"]
     screen.say(
         f"{landed[0].uri}\n{landed[0].rows} rows in {landed[0].table} after {spans['landed_to_queryable']:.1f} s"
     )
     screen.spans({SPANS[name]: spans[name] for name in SPANS if name in spans})
-    return Act(landed, figures={"runs": 1, "seconds": round(seconds, 1), "spans": spans})
+    return Act(landed, figures={"runs": site.runs(landed), "seconds": round(seconds, 1), "spans": spans})
 
 
 def many_files(site: Site, samples: Samples, screen: Screen) -> Act:

@@ -68,6 +68,11 @@ class Site:
         """What the ledger knows of these files."""
         return self._recorded("uri = ANY(%s)", [file.uri for file in files])
 
+    def answered(self, request: str) -> bool:
+        """Whether this request has ended, with its completion on Kafka."""
+        ended = self.ledger("SELECT 1 FROM request WHERE id = %s AND ended IS NOT NULL", request)
+        return bool(ended) and self._all_is_said()
+
     def claimed(self, files: Sequence[Landed]) -> bool:
         """Whether a run works on one of these files."""
         query = "SELECT 1 FROM attempt WHERE batch_id = ANY(%s) AND claimed_by IS NOT NULL AND ended IS NULL"
@@ -78,6 +83,13 @@ class Site:
         batches = self._batches(files)
         events = {event["id"]: event for event in self.topics.completions()}
         return [event for event in events.values() if event["data"].get("run", {}).get("batch") in batches]
+
+    def completion_of(self, file: Landed) -> Event:
+        """The one completion event of the file's batch; StackError when it is not one."""
+        events = self.completions_of([file])
+        if len(events) != 1:
+            raise StackError(f"{file.uri}: its batch has {len(events)} completion events")
+        return events[0]
 
     def runs(self, files: Sequence[Landed]) -> int:
         """How many Prefect runs were made for these files."""
@@ -90,7 +102,7 @@ class Site:
         def ended() -> bool:
             count = sum(recorded.outcome is not None for recorded in self.recorded(files))
             tell(f"{count} of {len(files)} files ended, {self.runs(files)} runs")
-            return count >= len(files) and not self.ledger("SELECT 1 FROM outbox LIMIT 1")
+            return count >= len(files) and self._all_is_said()
 
         self.eventually(ended, f"the end of {len(files)} files")
 
@@ -112,7 +124,8 @@ class Site:
             for table in sorted({file.table for file in files})
             for uri, count in self._rows_by_file(table).items()
         }
-        recorded = self._recorded("batch_id = ANY(%s)", self._batches(files))
+        uris = [file.uri for file in files]
+        recorded = self._recorded("uri = ANY(%s) OR batch_id = ANY(%s)", uris, self._batches(files))
         return Found(rows, recorded, self.topics.completions(), self.topics.dead_letters())
 
     def close(self) -> None:
@@ -122,8 +135,11 @@ class Site:
         if self._ledger is not None:
             self._ledger.close()
 
-    def _recorded(self, which: str, values: Sequence[str]) -> list[Recorded]:
-        rows = self.ledger(f"SELECT uri, outcome, batch_id, rows FROM file WHERE {which}", values)  # noqa: S608 - ours
+    def _all_is_said(self) -> bool:
+        return not self.ledger("SELECT 1 FROM outbox LIMIT 1")
+
+    def _recorded(self, which: str, *values: Sequence[str]) -> list[Recorded]:
+        rows = self.ledger(f"SELECT uri, outcome, batch_id, rows FROM file WHERE {which}", *values)  # noqa: S608 - ours
         return [Recorded(row["uri"], row["outcome"], row["batch_id"], row["rows"] or 0) for row in rows]
 
     def _batches(self, files: Sequence[Landed]) -> list[str]:

@@ -31,12 +31,15 @@ def trouble_and_lanes(site: Site, samples: Samples, screen: Screen) -> Act:
         site.eventually(lambda: site.recorded(backlog[-1:]), "the last file of the backlog is recorded")
         site.ask_for("backlog", backlog[-1], request)
         site.wait_for(landed, tell)
+        site.eventually(lambda: site.answered(request), f"the answer to request {request}")
     figures = pace(site, landed, time.monotonic() - begun)
+    of_broken, of_big, of_asked = (site.completion_of(file) for file in (broken, big, backlog[-1]))
+    answers = [event for event in site.topics.completions() if event["data"].get("request") == request]
     judged = [
-        _poisoned(site.topics.dead_letters()),
-        _quarantined(site, broken, whole),
-        _in_lane(site, big, "high-memory"),
-        _overtook(site, request, backlog),
+        poisoned(site.topics.dead_letters()),
+        quarantined(_named(broken, of_broken), [recorded.outcome for recorded in site.recorded(whole)]),
+        in_lane(of_big, "high-memory"),
+        overtook(answers, of_asked, site.completions_of(backlog[:-1])),
     ]
     screen.say(shown(figures))
     for text, right in judged:
@@ -45,43 +48,41 @@ def trouble_and_lanes(site: Site, samples: Samples, screen: Screen) -> Act:
     return Act(landed, requests=[request], dead_letters=1, figures=figures, problems=problems)
 
 
-def _poisoned(letters: Sequence[Event]) -> Judged:
+def _named(file: Landed, completion: Event) -> Event:
+    return next(named for named in completion["data"]["files"] if named["uri"] == file.uri)
+
+
+def poisoned(letters: Sequence[Event]) -> Judged:
+    """One dead letter has the poison and says why."""
     found = {letter["id"]: letter["data"] for letter in letters if letter["data"]["value"] == POISON}
     said = "; ".join(f"{letter['reason']}: {letter['detail']}" for letter in found.values())
     right = [letter["reason"] for letter in found.values()] == ["not-json"]
     return Judged(f"poison record → dead letter {said or 'did not come'}", right)
 
 
-def _quarantined(site: Site, broken: Landed, neighbours: Sequence[Landed]) -> Judged:
-    (event,) = site.completions_of([broken])
-    file = next(file for file in event["data"]["files"] if file["uri"] == broken.uri)
-    beside = sum(recorded.outcome == "loaded" for recorded in site.recorded(neighbours))
+def quarantined(broken: Event, neighbours: Sequence[str | None]) -> Judged:
+    """The broken file as its completion names it; how its neighbours ended."""
+    beside = sum(outcome == "loaded" for outcome in neighbours)
     return Judged(
-        f"half a gzip → {file['outcome']}: {file['reason']}; {beside} of {len(neighbours)} beside it loaded",
-        file["outcome"] == "quarantined" and bool(file["reason"]) and beside == len(neighbours),
+        f"half a gzip → {broken['outcome']}: {broken['reason']}; {beside} of {len(neighbours)} beside it loaded",
+        broken["outcome"] == "quarantined" and bool(broken["reason"]) and beside == len(neighbours),
     )
 
 
-def _in_lane(site: Site, big: Landed, lane: str) -> Judged:
-    (event,) = site.completions_of([big])
-    data = event["data"]
-    return Judged(
-        f"TPC-H lineitem, {data['counts']['bytes'] / 1e6:.1f} MB → lane {data['run']['lane']}",
-        data["run"]["lane"] == lane,
-    )
+def in_lane(completion: Event, lane: str) -> Judged:
+    """The big file's completion."""
+    data = completion["data"]
+    taken = data["run"]["lane"]
+    return Judged(f"TPC-H lineitem, {data['counts']['bytes'] / 1e6:.1f} MB → lane {taken}", taken == lane)
 
 
-def _overtook(site: Site, request: str, backlog: Sequence[Landed]) -> Judged:
-    answers = [event for event in site.topics.completions() if event["data"].get("request") == request]
-    if not answers:
-        return Judged(f"request {request}: no completion came", right=False)
-    answered = _time(answers[0])
-    others = [_time(event) for event in site.completions_of(backlog) if event["data"]["run"]["lane"] != "priority"]
-    after = sum(time > answered for time in others)
-    return Judged(
-        f"request for the last of {len(backlog)} files → overtook {after} of {len(others)} batches in front of it",
-        after > 0,
-    )
+def overtook(answers: Sequence[Event], own: Event, others: Sequence[Event]) -> Judged:
+    """The request's answers, the completion of the batch with its file, those of the backlog's other batches."""
+    lane = own["data"]["run"]["lane"]
+    answered = min((_time(answer) for answer in answers), default=None)
+    after = sum(answered is not None and answered < _time(other) for other in others)
+    text = f"request for the backlog's last file → lane {lane}, answered before {after} of {len(others)} other batches"
+    return Judged(text, lane == "priority" and after > 0)
 
 
 def _time(event: Event) -> datetime:

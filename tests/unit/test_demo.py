@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo.account import Account, Landed
+from cli.demo.account import Account, Event, Landed
 from cli.demo.act import Act
 from cli.demo.asking import way_out
 from cli.demo.command import ACTS, Played, announcement, how_to_go_on, report
+from cli.demo.screen import Screen
+from cli.demo.trouble import POISON, in_lane, overtook, poisoned, quarantined
 from dev import jars, nycflights, samples, tpch
 from dev.home import Home
 from schemas.config import load_config
@@ -28,7 +30,9 @@ def test_there_are_five_acts() -> None:
 def test_every_act_s_source_is_configured() -> None:
     config = load_config(Path("dev/autoloader.yaml"), {"AUTOLOADER_HOME": "/data"})
 
-    assert {"flights", "history", "storm", "zipped", "lineitem", "backlog", "paused", "yours"} <= set(config.sources)
+    assert {"flights", "history", "storm", "zipped", "lineitem", "backlog", "departures", "yours"} <= set(
+        config.sources
+    )
     tables = [source.into.table for source in config.sources.values()]
     assert len(set(tables)) == len(tables)
 
@@ -47,13 +51,60 @@ def test_downloads_are_told_with_their_size_before_they_begin(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
-        ("autoloader resume paused", ["resume", "paused"]),
+        ("autoloader resume departures", ["resume", "departures"]),
         ("autoloader explain b-1", None),
         ("rm -rf resume", None),
     ],
 )
 def test_only_a_resume_is_run_of_what_explain_offers(command: str, arguments: list[str] | None) -> None:
     assert way_out(EXPLAINED.format(command=command)) == arguments
+
+
+def test_poison_is_a_dead_letter_with_its_reason() -> None:
+    letter = {"id": "t/0/1/0", "data": {"value": POISON, "reason": "not-json", "detail": "write JSON"}}
+    other = {"id": "t/0/2/0", "data": {"value": "{}", "reason": "missing-field", "detail": "no id"}}
+
+    assert poisoned([letter, letter, other]) == ("poison record → dead letter not-json: write JSON", True)
+    assert poisoned([other]).right is False
+
+
+def test_half_a_file_is_quarantined_with_a_reason_and_its_neighbours_are_loaded() -> None:
+    broken = {"outcome": "quarantined", "reason": "truncated gzip"}
+
+    assert quarantined(broken, ["loaded", "loaded"]).right
+    assert not quarantined(broken, ["loaded", "quarantined"]).right
+    assert not quarantined({"outcome": "quarantined", "reason": None}, ["loaded"]).right
+    assert not quarantined({"outcome": "loaded", "reason": None}, ["loaded"]).right
+
+
+def ended(second: int, lane: str = "default") -> Event:
+    data = {"counts": {"bytes": 9_668_977}, "run": {"lane": lane}}
+    return {"time": f"2026-11-24T12:00:{second:02}Z", "data": data}
+
+
+def test_a_big_file_takes_the_lane_for_big_ones() -> None:
+    assert in_lane(ended(1, "high-memory"), "high-memory") == ("TPC-H lineitem, 9.7 MB → lane high-memory", True)
+    assert not in_lane(ended(1, "default"), "high-memory").right
+
+
+@pytest.mark.parametrize(("answered", "before"), [([8], 2), ([11], 1), ([31], 0), ([], 0)])
+def test_a_request_overtakes_what_ends_after_its_answer(answered: list[int], before: int) -> None:
+    others = [ended(10), ended(30)]
+
+    judged = overtook([ended(second) for second in answered], ended(7, "priority"), others)
+
+    assert judged.right == (before > 0)
+    assert judged.text.endswith(f"lane priority, answered before {before} of 2 other batches")
+
+
+def test_a_request_that_waited_in_the_default_lane_overtook_nothing() -> None:
+    assert not overtook([ended(8)], ended(7), [ended(10)]).right
+
+
+def test_the_last_line_is_written_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().last("lost 0 · twice 0 · completions 749/749")
+
+    assert capsys.readouterr().out == "lost 0 · twice 0 · completions 749/749\n"
 
 
 def test_the_report_says_what_was_counted_and_what_was_wrong() -> None:
