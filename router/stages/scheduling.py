@@ -70,8 +70,10 @@ class SchedulingStage:
     async def _previews(self, room: "_Room") -> Sequence[Submission]:
         if room.free[PREVIEWS] <= 0:
             return []
-        written = []
-        for due in await self._ledger.previews(room.free[PREVIEWS]):
+        written: list[Submission] = []
+        for due in await self._ledger.previews(RUNS_A_STEP):  # those of sources that are gone must not hold up others
+            if room.free[PREVIEWS] <= 0:
+                break
             if due.source_id not in self._sources:
                 continue
             manifest = self._manifest(due.source_id, Glance(file=due.file, rows=due.rows))

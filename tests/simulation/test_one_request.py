@@ -5,15 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 from router.ports import Measured
+from router.rules.identity import object_key
 from router.rules.sizing import Place, Sizing
 from router.stages.scheduling import RUNS_A_STEP, SchedulingStage
 from schemas.config import Config
 from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
-from tests.builders import NOON, announced, config, intake, load_asked
+from tests.builders import NOON, announced, config, intake, load_asked, request
 from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock
-from tests.fakes.database import FakeDatabase, SourceRow
+from tests.fakes.database import FakeDatabase, RequestFileRow, RequestRow, SourceRow
 from tests.fakes.lease import FakeLease
 from tests.fakes.runs import FakeRuns
 from tests.simulation.promises import answers, broken_promises, completions, one_effective_load
@@ -447,6 +448,26 @@ async def test_a_step_does_not_keep_the_lease_waiting_for_thousands_of_runs() ->
     assert all(row.run_id for row in wide.database.attempts.values())
 
 
+async def test_previews_of_sources_that_are_gone_do_not_hold_up_others() -> None:
+    wide = Wide(_sources(["here"], slots=1))
+    for number, source_id in enumerate(("gone", "gone", "gone", "here")):
+        wide.is_to_be_previewed(f"r-{number}", source_id)
+
+    await wide.step()
+
+    assert [row.request_id for row in wide.database.batches.values()] == ["r-3"]
+
+
+async def test_previews_take_no_more_than_the_slots_there_are() -> None:
+    wide = Wide(_sources(["here"], slots=1))
+    for number in range(5):
+        wide.is_to_be_previewed(f"r-{number}", "here")
+
+    await wide.step()
+
+    assert [row.request_id for row in wide.database.batches.values()] == ["r-0", "r-1"]
+
+
 class Wide:
     """The stage that schedules, with many sources and nothing else."""
 
@@ -463,6 +484,12 @@ class Wide:
         place = Place("default", 1, 1024**2)
         landed = [announced(uri, source_id=source_id)._replace(place=place) for uri in uris]
         await self._arrivals.record(intake(landed))
+
+    def is_to_be_previewed(self, request_id: str, source_id: str) -> None:
+        uri = f"s3://b/{source_id}/a.csv"
+        asked = request(PreviewAsked(source=source_id, file=uri), request_id)
+        self.database.requests[request_id] = RequestRow(asked, source_id, NOON, NOON, listed=NOON)
+        self.database.request_files[request_id, source_id, object_key(uri)] = RequestFileRow(uri, "v1", 10)
 
     async def step(self) -> None:
         await self._stage.step(self.clock.now())
