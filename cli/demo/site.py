@@ -98,10 +98,12 @@ class Site:
 
     def wait_for(self, files: Sequence[Landed], tell: Callable[[str], None]) -> None:
         """Until these files have ended, and all that is to be said of it is on Kafka."""
+        begun = time.monotonic()
 
         def ended() -> bool:
             count = sum(recorded.outcome is not None for recorded in self.recorded(files))
-            tell(f"{count} of {len(files)} files ended, {self.runs(files)} runs")
+            seconds = time.monotonic() - begun
+            tell(f"files ended: {count} of {len(files)} · runs: {self.runs(files)} · {seconds:.0f} s")
             return count >= len(files) and self._all_is_said()
 
         self.eventually(ended, f"the end of {len(files)} files")
