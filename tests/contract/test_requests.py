@@ -254,6 +254,15 @@ async def test_what_another_request_asks_for_too_is_not_given_up_with_the_first(
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, "failed"), (B_CSV, "failed")]
 
 
+async def test_what_an_event_tells_of_does_not_end_with_the_request_that_found_it_first(ledger: Ledger) -> None:
+    await is_found(ledger, A_CSV, B_CSV)
+    await lands(ledger, A_CSV)
+
+    await ledger.requests.end(request_end("r-1", "expired"))
+
+    assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, None), (B_CSV, "failed")]
+
+
 async def test_what_another_request_asks_for_too_is_told_as_waiting(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV, deadline=await ledger.now() + timedelta(seconds=30)))
     await ledger.requests.found(found(found_file(), found_file(B_CSV)), reload=False)

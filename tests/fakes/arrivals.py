@@ -68,6 +68,8 @@ class FakeArrivals:
         if row is None:
             self._database.files[file.identity] = new
             return True
+        if row.outcome is None:
+            row.request_id = None
         if row.landed >= file.landed or row.outcome not in {None, "removed", "missing", "superseded"}:
             return False
         if row.outcome is None:

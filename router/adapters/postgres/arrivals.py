@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.outbox import put
 from router.notifications.record import Position
 from router.ports import Announced, Intake, Measurement, Recorded
@@ -182,8 +182,7 @@ async def _land_again(connection: Connection, rows: Sequence[Announced]) -> int:
             estimate = CASE WHEN f.outcome IS NULL THEN f.estimate ELSE n.estimate END,
             lane = CASE WHEN f.outcome IS NULL THEN f.lane ELSE n.lane END,
             rank = CASE WHEN f.outcome IS NULL THEN f.rank ELSE 1 END,
-            request_id = CASE WHEN f.outcome IS NULL THEN f.request_id END,
-            outcome = NULL, reason = NULL
+            request_id = NULL, outcome = NULL, reason = NULL
         FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[])
                  AS n (source_id, object, version, landed, size, estimate, lane),
              file old
@@ -195,7 +194,23 @@ async def _land_again(connection: Connection, rows: Sequence[Announced]) -> int:
         *_landings(rows),
         *_sizes(rows),
     )
+    await _keep(connection, rows)
     return sum(row["new_round"] for row in changed)
+
+
+async def _keep(connection: Connection, rows: Sequence[Announced]) -> None:
+    """What a request has found before an event told of it does not end with that request."""
+    await connection.execute(
+        f"""
+        UPDATE file f SET request_id = NULL
+        FROM (SELECT k.source_id, k.object, k.version
+              FROM unnest($1::text[], $2::bytea[], $3::text[]) AS n (source_id, object, version)
+              JOIN file k USING (source_id, object, version)
+              WHERE k.request_id IS NOT NULL AND k.outcome IS NULL {LOCKED}) k
+        WHERE (f.source_id, f.object, f.version) = (k.source_id, k.object, k.version) AND f.outcome IS NULL
+        """,  # noqa: S608 - a constant of ours
+        *_landings(rows)[:3],
+    )
 
 
 async def _insert_arrivals(connection: Connection, rows: Sequence[Announced]) -> int:
