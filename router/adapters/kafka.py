@@ -22,6 +22,7 @@ CHECK_SECONDS = 10
 ACKNOWLEDGE_SECONDS = 10
 STOP_SECONDS = 5
 START_SECONDS = 60  # a group may take its time to form
+SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
 
 T = TypeVar("T")
 Polled: TypeAlias = dict[TopicPartition, tuple[int, int]]  # first polled, next to poll
@@ -118,6 +119,8 @@ class KafkaSource:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 3,
             max_partition_fetch_bytes=FETCH_BYTES,
         )
         try:
