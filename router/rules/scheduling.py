@@ -103,8 +103,11 @@ def cut(waiting: Sequence[WaitingFile], *, max_files: int, max_bytes: int) -> Se
 
 
 def is_due(backlog: Backlog, *, is_full: bool, min_wait: timedelta, now: datetime) -> bool:
-    """Whether a batch may go: it is full, or its first file has waited long enough for company."""
-    return is_full or now - backlog.accepted >= min_wait
+    """Whether a batch may go: it is full, or its first file has waited long enough for company.
+
+    Without a `min_wait` always: the ledger's clock, by which a file was accepted, may be ahead of ours.
+    """
+    return is_full or not min_wait or now - backlog.accepted >= min_wait
 
 
 def may_commit(next_commit: datetime | None, *, interval: timedelta, burst: int, now: datetime) -> bool:

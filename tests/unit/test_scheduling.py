@@ -147,6 +147,11 @@ def test_a_batch_that_is_not_full_waits_for_company() -> None:
     assert not is_due(line, is_full=False, min_wait=minute, now=START + minute / 2)
     assert is_due(line, is_full=True, min_wait=minute, now=START)
     assert is_due(line, is_full=False, min_wait=minute, now=START + minute)
+
+
+def test_without_a_wait_a_batch_goes_also_when_the_ledger_s_clock_is_ahead() -> None:
+    line = Backlog("s", "default", START, START + timedelta(hours=1))
+
     assert is_due(line, is_full=False, min_wait=timedelta(0), now=START)
 
 

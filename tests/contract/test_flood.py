@@ -1,0 +1,67 @@
+"""A flood on the real ledger: 100,000 files wait in one source, and there is one slot."""
+
+from datetime import timedelta
+
+import pytest
+
+from router.rules.sizing import Sizing
+from router.stages.scheduling import SchedulingStage
+from tests.builders import NOON, announced, config, intake, settlement
+from tests.contract.ledgers import RealLedger
+from tests.fakes.clock import FakeClock
+from tests.fakes.runs import FakeRuns
+
+pytestmark = pytest.mark.integration
+
+FLOOD, A_POLL, A_BATCH = 100_000, 5000, 1000
+CONFIG = config(
+    """
+version: 1
+allow: ["s3://landing/"]
+commit_interval: 0s
+lanes: {default: {slots_per_worker: 1}}
+sources:
+  flood: {id: flood, from: {path: "s3://landing/flood/"}, format: csv, into: {table: lake.a.flood}}
+  lonely: {id: lonely, from: {path: "s3://landing/lonely/"}, format: csv, into: {table: lake.a.lonely}}
+"""
+)
+
+
+async def lands(ledger: RealLedger, source_id: str, first: int, count: int) -> None:
+    uris = [f"s3://landing/{source_id}/{number:06}.csv" for number in range(first, first + count)]
+    files = [announced(uri, source_id=source_id) for uri in uris]
+    await ledger.arrivals.record(intake(sorted(files, key=lambda file: file.identity)))
+
+
+class Slot:
+    """Batch after batch goes through the one slot."""
+
+    def __init__(self, ledger: RealLedger) -> None:
+        self._ledger = ledger
+        self._stage = SchedulingStage(CONFIG, ledger.router("one").batches, FakeRuns(), FakeClock(NOON), Sizing(CONFIG))
+        self._now = NOON
+
+    async def submitted(self) -> dict[str, str]:
+        """The batches that a step submits, by source."""
+        self._now += timedelta(seconds=5)
+        facts = (await self._stage.step(self._now)).facts
+        return {str(one.keys["source"]): str(one.keys["batch"]) for one in facts if one.name == "attempt_submitted"}
+
+    async def ends(self, batch: str) -> None:
+        await self._ledger.attempts.settle(settlement([], batch))
+
+
+async def test_a_flood_of_100_000_files_delays_a_lonely_file_by_the_run_in_flight(real_ledger: RealLedger) -> None:
+    for first in range(0, FLOOD, A_POLL):
+        await lands(real_ledger, "flood", first, A_POLL)
+    slot = Slot(real_ledger)
+    await slot.ends((await slot.submitted())["flood"])
+
+    in_flight = await slot.submitted()
+    await lands(real_ledger, "lonely", 0, 1)
+    meanwhile = await slot.submitted()
+    await slot.ends(in_flight["flood"])
+
+    assert (set(in_flight), meanwhile) == ({"flood"}, {})
+    assert set(await slot.submitted()) == {"lonely"}
+    assert sum(file.batch_id is None for file in await real_ledger.files()) == FLOOD - 2 * A_BATCH
