@@ -15,7 +15,7 @@ CREATE TABLE arrival (
     object bytea NOT NULL,              -- 4 bytes hash of the parent prefix, 12 of the URI
     version text NOT NULL,              -- as the event told it, else ''
     uri text NOT NULL,
-    landed timestamptz NOT NULL,        -- the event's time; of several landings the last
+    landed timestamptz NOT NULL,        -- the event's time
     accepted timestamptz NOT NULL DEFAULT now(),
     topic text NOT NULL, "partition" int NOT NULL, "offset" bigint NOT NULL,
     tries int NOT NULL DEFAULT 0,
@@ -35,7 +35,6 @@ CREATE TABLE file (
     accepted timestamptz NOT NULL DEFAULT now(),
     topic text, "partition" int, "offset" bigint,
     round int NOT NULL DEFAULT 1,
-    again boolean NOT NULL DEFAULT false,  -- landed again while in flight
     batch_id text,                      -- in flight while that batch is open
     outcome text CHECK (outcome IN ('loaded', 'quarantined', 'failed', 'missing', 'superseded', 'removed')),
     rows bigint,

@@ -11,6 +11,8 @@ down_revision = "0001"
 
 CHANGES = """
 ALTER TABLE file
+    -- landed again while in flight; ledgers made between two releases have it already
+    ADD COLUMN IF NOT EXISTS again boolean NOT NULL DEFAULT false,
     ADD COLUMN estimate bigint NOT NULL DEFAULT 0,     -- bytes once unpacked
     ADD COLUMN lane text NOT NULL DEFAULT 'default',
     ADD COLUMN rank smallint NOT NULL DEFAULT 1,       -- 0: a person asked for it, so it is first in line
