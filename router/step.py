@@ -25,6 +25,16 @@ class Step:
     more: bool = False
 
 
+def lease_taken(role: str, before: int | None, epoch: int) -> tuple[Fact, ...]:
+    """Of a stage that holds a lease under another epoch than before."""
+    return () if epoch == before else (Fact("lease_taken", {"role": role, "epoch": epoch}),)
+
+
+def request_ended(request: str, kind: str, outcome: str, reason: str | None) -> Fact:
+    """Of a request that is answered, whichever stage found that it is to be."""
+    return Fact("request_ended", {"request": request, "kind": kind, "outcome": outcome, "reason": reason})
+
+
 class Stage(Protocol):
     """One of the five."""
 

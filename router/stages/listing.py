@@ -9,7 +9,7 @@ from router.ports import Found, FoundFile, Listed, Measured, RequestLedger, Stor
 from router.rules.identity import Identity, object_key
 from router.rules.requests import FinishedRequest, Permissions, refused
 from router.rules.sizing import Sizing
-from router.step import Fact, Keys, Step
+from router.step import Fact, Step, request_ended
 
 FILES_A_STEP = 1000
 REQUESTS_AT_ONCE = 32
@@ -39,14 +39,9 @@ class ListingStage:
             return Step((Fact("listing_failed", {"request": unlisted.id, "trouble": str(trouble)}),))
         except Rejected as rejected:
             finished = FinishedRequest(unlisted.id, unlisted.kind, unlisted.producer, None, now)
-            await self._ledger.end(refused(finished, rejected, now=now))
-            ended: Keys = {
-                "request": unlisted.id,
-                "kind": unlisted.kind,
-                "outcome": "rejected",
-                "reason": str(rejected),
-            }
-            return Step((Fact("request_ended", ended),), more=True)
+            end = refused(finished, rejected, now=now)
+            await self._ledger.end(end)
+            return Step((request_ended(end.id, unlisted.kind, end.outcome, end.reason),), more=True)
         keys = {"request": unlisted.id, "kind": unlisted.kind}
         return Step((Fact("request_listed", keys, files),), more=True)
 

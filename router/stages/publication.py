@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from router.ports import OutboxLedger, Publisher
-from router.step import Fact, Step
+from router.step import Fact, Step, lease_taken
 
 ROLE = "publication"
 EVENTS_A_STEP = 500
@@ -24,7 +24,7 @@ class PublicationStage:
         epoch = await self._ledger.hold(ROLE)
         if epoch is None:
             return Step()
-        taken = () if epoch == self._epoch else (Fact("lease_taken", {"role": ROLE, "epoch": epoch}),)
+        taken = lease_taken(ROLE, self._epoch, epoch)
         self._epoch = epoch
         rows = await self._ledger.outbox(EVENTS_A_STEP)
         if not rows:

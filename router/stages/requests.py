@@ -8,7 +8,7 @@ from router.notifications.requests import Request, request
 from router.ports import AskedRequest, RequestLedger, Source
 from router.rules.completion import OutgoingEvent, dead_letter
 from router.rules.requests import FinishedRequest, Permissions, refused
-from router.step import Fact, Keys, Step
+from router.step import Fact, Step, request_ended
 
 
 class RequestsStage:
@@ -37,7 +37,11 @@ class RequestsStage:
                 facts.append(Fact("records_dead_lettered", {"reason": rejected.reason}))
         new = await self._ledger.record_requests(asked, letters)
         await self._source.commit()
-        facts += [_refused(one) for one in asked if one.refusal is not None]
+        facts += [
+            request_ended(one.request.id, one.request.kind, one.refusal.outcome, one.refusal.reason)
+            for one in asked
+            if one.refusal is not None
+        ]
         return Step((Fact("requests_recorded", {"new": new}, len(asked)), *facts), more=True)
 
     def _asked(self, record: Record, asked: Request, now: datetime) -> AskedRequest:
@@ -47,9 +51,3 @@ class RequestsStage:
         except Rejected as rejected:
             finished = FinishedRequest(asked.id, asked.kind, asked.producer, None, now)
             return AskedRequest(asked, taken, refusal=refused(finished, rejected, now=now))
-
-
-def _refused(asked: AskedRequest) -> Fact:
-    reason = asked.refusal.reason if asked.refusal is not None else None
-    keys: Keys = {"request": asked.request.id, "kind": asked.request.kind, "outcome": "rejected", "reason": reason}
-    return Fact("request_ended", keys)

@@ -7,7 +7,7 @@ from datetime import datetime
 from router.ports import BatchLedger, Clock, NewBatch, Runs, Submission
 from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
 from router.rules.sizing import Sizing, first_class
-from router.step import Fact, Keys, Step
+from router.step import Fact, Keys, Step, lease_taken
 from schemas.config import LANES, Config, Lane, SourceConfig
 from schemas.manifest import Glance, Manifest
 
@@ -54,7 +54,7 @@ class SchedulingStage:
         submissions += await self._previews(room)
         if room.lanes:
             submissions += await self._batches(room, now)
-        taken = () if epoch == self._epoch else (Fact("lease_taken", {"role": ROLE, "epoch": epoch}),)
+        taken = lease_taken(ROLE, self._epoch, epoch)
         self._epoch = epoch
         return Step((*taken, *[await self._submit(submission) for submission in submissions]))
 

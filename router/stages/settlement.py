@@ -23,9 +23,9 @@ from router.rules.recovery import (
     Wait,
     decide,
 )
-from router.rules.requests import FinishedRequest, Permissions, RequestEnd, answered, previewed
+from router.rules.requests import Permissions, answered, previewed
 from router.rules.sizing import Sizing
-from router.step import Fact, Keys, Step
+from router.step import Fact, Keys, Step, request_ended
 from schemas.completions import SourceName
 from schemas.report import Preview
 
@@ -94,7 +94,7 @@ class SettlementStage:
         for finished in await self._requests.finished(REQUESTS_A_STEP):
             end = answered(finished, self._name(finished.source_id), now=now)
             if await self._requests.end(end):
-                ended.append(_request_ended(finished, end))
+                ended.append(request_ended(end.id, finished.kind, end.outcome, end.reason))
         return ended
 
     async def _settle_all(
@@ -147,7 +147,7 @@ class SettlementStage:
         end = previewed(ended.request, self._name(ended.request.source_id), preview, now=now)
         if not await self._ledger.end_preview(attempt.batch, attempt.n, end):
             return []
-        return [_request_ended(ended.request, end)]
+        return [request_ended(end.id, ended.request.kind, end.outcome, end.reason)]
 
     def _name(self, source_id: str | None) -> SourceName | None:
         return None if source_id is None else self._permissions.name(source_id)
@@ -166,8 +166,3 @@ class SettlementStage:
 
 def _spans(seconds: Mapping[str, float]) -> Keys:
     return {f"seconds_{span}": seconds[span] for span in TOLD_SPANS if span in seconds}
-
-
-def _request_ended(request: FinishedRequest, end: RequestEnd) -> Fact:
-    keys: Keys = {"request": request.id, "kind": request.kind, "outcome": end.outcome, "reason": end.reason}
-    return Fact("request_ended", keys)

@@ -8,6 +8,7 @@ import asyncpg
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.lines import LINES
+from router.adapters.postgres.slots import taken
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
@@ -58,8 +59,7 @@ class PostgresBatches:
     async def in_flight(self) -> Mapping[Lane, int]:
         """Open attempts."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch("SELECT lane, count(*) FROM attempt WHERE ended IS NULL GROUP BY lane")
-        return {row["lane"]: row["count"] for row in rows}
+            return await taken(connection)
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
         """Open batches that load."""
@@ -126,8 +126,8 @@ class PostgresBatches:
         """The files that still wait make the batch; a preview has none, and one batch at most."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
-            taken = await _take(connection, batch)
-            if not taken and batch.request_id is None:
+            files = await _take(connection, batch)
+            if not files and batch.request_id is None:
                 return None
             kind: AttemptKind = "load" if batch.request_id is None else "preview"
             made = await connection.fetchval(
@@ -143,10 +143,10 @@ class PostgresBatches:
                 kind,
                 batch.size_class,
                 batch.request_id,
-                len(taken),
-                sum(row["size"] for row in taken),
-                sum(row["estimate"] for row in taken),
-                min((row["landed"] for row in taken), default=None),
+                len(files),
+                sum(row["size"] for row in files),
+                sum(row["estimate"] for row in files),
+                min((row["landed"] for row in files), default=None),
                 batch.manifest.model_dump_json(by_alias=True, exclude_unset=True),
             )
             due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)

@@ -8,6 +8,7 @@ import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.lines import LINES
+from router.adapters.postgres.slots import taken
 from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
 from schemas.config import Lane
@@ -113,8 +114,7 @@ class PostgresReading:
     async def in_flight(self) -> Mapping[Lane, int]:
         """Attempts in flight by lane."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch("SELECT lane, count(*) FROM attempt WHERE ended IS NULL GROUP BY lane")
-        return {row["lane"]: row["count"] for row in rows}
+            return await taken(connection)
 
     async def failures(self, limit: int) -> Sequence[Failure]:
         """The last batches of which something was not loaded, the newest first, of the last 1,000 that ended."""
@@ -193,7 +193,7 @@ def _request(row: asyncpg.Record) -> KnownRequest:
         kind=row["kind"],
         producer=row["producer"],
         source_id=row["source_id"],
-        position=f"{row['topic']}/{row['partition']}/{row['offset']}",
+        position=_place(row),
         accepted=row["accepted"],
         deadline=row["deadline"],
         trouble=row["trouble"],
@@ -263,4 +263,8 @@ def _known(row: asyncpg.Record, batch: KnownBatch | None = None, requests: Seque
 
 
 def _position(row: asyncpg.Record) -> str | None:
-    return f"{row['topic']}/{row['partition']}/{row['offset']}" if row["topic"] else None
+    return _place(row) if row["topic"] else None
+
+
+def _place(row: asyncpg.Record) -> str:
+    return f"{row['topic']}/{row['partition']}/{row['offset']}"
