@@ -9,28 +9,21 @@ from getpass import getuser
 
 from aiokafka import AIOKafkaConsumer
 
-from router.adapters.kafka import KafkaPublisher
+from cli.sending import send
 from router.errors import Transient
 from router.rules.completion import OutgoingEvent
 from router.settings import read_settings
 from schemas.completions import RequestCompletion
 from schemas.config import COMPLETIONS_TOPIC, REQUESTS_TOPIC
-from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RequestEvent, RequestKind, RetryAsked
-
-KINDS: Mapping[type[Asked], RequestKind] = {
-    LoadAsked: "load",
-    PreviewAsked: "preview",
-    RetryAsked: "retry",
-    CancelAsked: "cancel",
-}
+from schemas.events import Asked, RequestEvent, request_type
 
 
 def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
     """The event of a request by whoever sits at this terminal."""
     return RequestEvent(
         id=request_id or f"cli-{uuid.uuid4().hex[:12]}",
-        source=f"/autoloader/cli/{_user()}",
-        type=f"autoloader.{KINDS[type(asked)]}.requested.v1",
+        source=f"/autoloader/cli/{user()}",
+        type=request_type(asked),
         time=datetime.now(UTC),
         data=asked,
     )
@@ -44,12 +37,11 @@ def ask(environ: Mapping[str, str], event: RequestEvent, *, wait_seconds: float)
 
 async def _ask(servers: str, event: RequestEvent, wait_seconds: float) -> RequestCompletion | None:
     consumer = AIOKafkaConsumer(COMPLETIONS_TOPIC, bootstrap_servers=servers, auto_offset_reset="latest")
-    publisher = KafkaPublisher(servers)
     try:
         if wait_seconds:
             await consumer.start()
             await consumer.seek_to_end()
-        await publisher.publish([OutgoingEvent(REQUESTS_TOPIC, event.id, event.to_json())])
+        await send(servers, [OutgoingEvent(REQUESTS_TOPIC, event.id, event.to_json())])
         async with asyncio.timeout(wait_seconds):
             return await _answer(consumer, event.id) if wait_seconds else None
     except TimeoutError:
@@ -57,7 +49,6 @@ async def _ask(servers: str, event: RequestEvent, wait_seconds: float) -> Reques
     except OSError as error:
         raise Transient(f"Kafka: {error}") from error
     finally:
-        await publisher.close()
         await consumer.stop()
 
 
@@ -70,7 +61,8 @@ async def _answer(consumer: AIOKafkaConsumer, request_id: str) -> RequestComplet
                     return RequestCompletion.model_validate(found["data"])
 
 
-def _user() -> str:
+def user() -> str:
+    """Who sits at this terminal."""
     try:
         return getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -12,7 +12,7 @@ import obstore
 import typer
 
 from cli import environment
-from router.adapters.kafka import KafkaPublisher
+from cli.sending import send
 from router.rules.completion import OutgoingEvent
 from router.settings import read_settings
 from schemas.config import ARRIVALS_TOPIC, Config
@@ -63,11 +63,7 @@ def _put(file: Path, uri: str) -> str:
 
 async def announce(bootstrap_servers: str, uris: Sequence[str]) -> None:
     """Send one event a file."""
-    publisher = KafkaPublisher(bootstrap_servers)
-    try:
-        await publisher.publish([OutgoingEvent(ARRIVALS_TOPIC, uri, landed(uri).to_json()) for uri in uris])
-    finally:
-        await publisher.close()
+    await send(bootstrap_servers, [OutgoingEvent(ARRIVALS_TOPIC, uri, landed(uri).to_json()) for uri in uris])
 
 
 def landed(uri: str) -> FileEvent:

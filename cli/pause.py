@@ -1,8 +1,7 @@
 """`autoloader pause` and `autoloader resume`: hold a source back, and let it go on."""
 
-from getpass import getuser
-
 from cli import environment
+from cli.asking import user
 from cli.land import LandError
 from cli.reading import with_ledger
 from router.adapters.postgres.sources import PostgresSources
@@ -17,7 +16,7 @@ def pause(source: str) -> None:
     """Cut no batch of SOURCE until it is resumed. What is in flight goes on, what lands is recorded."""
     environ = environment.environment()
     source_id = source_named(environment.config(environ), source)
-    changed = with_ledger(environ, lambda database: PostgresSources(database).pause(source_id, getuser()))
+    changed = with_ledger(environ, lambda database: PostgresSources(database).pause(source_id, user()))
     print(f"{source}: {'paused' if changed else 'was paused before'}; autoloader resume {source} lets it go on")
 
 

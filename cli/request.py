@@ -1,5 +1,6 @@
 """`autoloader request`, `preview`, `retry` and `cancel`: what a producer asks by an event, asked from a terminal."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -105,7 +106,7 @@ def _answer(asked: Asked, request_id: str | None, wait: float, *, as_json: bool)
     answer = ask(environment.environment(), event, wait_seconds=wait)
     if answer is None:
         later = f"request {event.id} is on its way: autoloader explain {event.id}"
-        print(f'{{"request": "{event.id}"}}' if as_json else later)
+        print(json.dumps({"request": event.id}) if as_json else later)
         raise typer.Exit(UNANSWERED if wait else 0)
     if as_json:
         print(answer.model_dump_json())

@@ -12,6 +12,7 @@ request's, chosen by the producer: the same id again asks for nothing new, and i
 `source` is the producer's name, which a source of the configuration may demand.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
@@ -44,6 +45,7 @@ class FileEvent(Wire):
 
 
 MAX_FILES_ASKED = 10_000
+TYPE = "autoloader.{}.requested.v1"
 
 
 def _storable(text: str) -> str:
@@ -115,6 +117,18 @@ class CancelAsked(Targets):
 
 Asked = LoadAsked | PreviewAsked | RetryAsked | CancelAsked
 RequestKind = Literal["load", "preview", "retry", "cancel"]
+REQUESTS: Mapping[RequestKind, type[Asked]] = {
+    "load": LoadAsked,
+    "preview": PreviewAsked,
+    "retry": RetryAsked,
+    "cancel": CancelAsked,
+}
+
+
+def request_type(asked: Asked) -> str:
+    """The `type` of the event that asks for it."""
+    [kind] = [kind for kind, model in REQUESTS.items() if isinstance(asked, model)]
+    return TYPE.format(kind)
 
 
 class RequestEvent(Wire):

@@ -25,7 +25,7 @@ from schemas.config import (
     Lane,
     parse_config,
 )
-from schemas.events import Asked, FileData, FileEvent, LoadAsked, RequestEvent, RequestKind
+from schemas.events import Asked, FileData, FileEvent, LoadAsked, RequestEvent, RequestKind, request_type
 from schemas.manifest import Manifest
 from schemas.report import Closed, FileOutcome, FileReport, Report, Snapshot
 
@@ -85,8 +85,7 @@ def file_event(
 
 def request_event(asked: Asked, request_id: str = "r-1", at: datetime = NOON, *, producer: str = "/tests") -> bytes:
     """A request as its record's value."""
-    kind = type(asked).__name__.removesuffix("Asked").lower()
-    event = RequestEvent(id=request_id, source=producer, type=f"autoloader.{kind}.requested.v1", time=at, data=asked)
+    event = RequestEvent(id=request_id, source=producer, type=request_type(asked), time=at, data=asked)
     return event.to_json().encode()
 
 

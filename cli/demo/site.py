@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cli.asking import asked_event
 from cli.demo.account import Event, Found, Landed, Recorded
 from cli.demo.topics import Topics
 from cli.land import landed as event_of
@@ -13,7 +14,7 @@ from dev.samples import Sample
 from dev.stack import Stack, StackError
 from router.rules.completion import OutgoingEvent
 from schemas.config import ARRIVALS_TOPIC, REQUESTS_TOPIC, Config
-from schemas.events import LoadAsked, RequestEvent
+from schemas.events import LoadAsked
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -50,13 +51,7 @@ class Site:
 
     def ask_for(self, source: str, file: Landed, request: str) -> None:
         """A person's request to load one file now."""
-        event = RequestEvent(
-            id=request,
-            source="/autoloader/demo",
-            type="autoloader.load.requested.v1",
-            time=event_of(file.uri).time,
-            data=LoadAsked(source=source, files=(file.uri,)),
-        )
+        event = asked_event(LoadAsked(source=source, files=(file.uri,)), request)
         self.topics.send([OutgoingEvent(REQUESTS_TOPIC, request, event.to_json())])
 
     def ledger(self, query: str, *values: object) -> list[Row]:

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.demo.account import Event
-from router.adapters.kafka import KafkaPublisher
+from cli.sending import send
 from router.rules.completion import OutgoingEvent
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 
@@ -26,7 +26,7 @@ class Topics:
 
     def send(self, events: Sequence[OutgoingEvent]) -> None:
         """Returns when the broker has them all."""
-        asyncio.run(_send(self._servers, events))
+        asyncio.run(send(self._servers, events))
 
     def completions(self) -> list[Event]:
         """All so far, repetitions too."""
@@ -79,14 +79,6 @@ async def _ends(bootstrap_servers: str) -> Mapping[TopicPartition, int]:
     async with _consumer(bootstrap_servers, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC) as consumer:
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
         return ends
-
-
-async def _send(bootstrap_servers: str, events: Sequence[OutgoingEvent]) -> None:
-    publisher = KafkaPublisher(bootstrap_servers)
-    try:
-        await publisher.publish(events)
-    finally:
-        await publisher.close()
 
 
 def _values(found: Mapping[Any, Iterable[Any]]) -> list[Event]:

@@ -11,15 +11,12 @@ from router.errors import Rejected
 from router.notifications import cloudevents, fields
 from router.notifications.decode import document_of
 from router.notifications.record import Position, Record
-from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RequestKind, RetryAsked
+from schemas.events import REQUESTS, TYPE, Asked, RequestKind
 from schemas.report import MAX_REASON_LETTERS
 
 MAX_NAME_LETTERS = 200
 MODELS: Mapping[str, tuple[RequestKind, type[Asked]]] = {
-    "autoloader.load.requested.v1": ("load", LoadAsked),
-    "autoloader.preview.requested.v1": ("preview", PreviewAsked),
-    "autoloader.retry.requested.v1": ("retry", RetryAsked),
-    "autoloader.cancel.requested.v1": ("cancel", CancelAsked),
+    TYPE.format(kind): (kind, model) for kind, model in REQUESTS.items()
 }
 
 
