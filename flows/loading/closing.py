@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from flows.loading import history, publish, tables
-from flows.loading.errors import Rejected, named_errors
+from flows.loading.errors import Rejected
 from flows.loading.frames import empty
 from flows.loading.tables import Table
+from flows.loading.translation import named_errors
 from schemas.report import Cause, Closed, FileReport, Report, Snapshot
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Rejected, named_errors
+from flows.loading.errors import Rejected
 from flows.loading.frames import empty, selected
 from flows.loading.paths import READ_OPTIONS, escaped
+from flows.loading.translation import named_errors
 from flows.loading.types import roomy, widest
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Rejected, named_errors
+from flows.loading.errors import Rejected
 from flows.loading.files import Files
 from flows.loading.reading import Reading
+from flows.loading.translation import named_errors
 from flows.loading.types import ddl, quoted
 from schemas.report import Preview, PreviewColumn
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import named_errors
+from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -116,7 +116,8 @@ class Ledger:
             if not table_is_gone and connection.execute(_ANY_STAGED, {"batch": claimed.batch}).fetchone():
                 raise Infrastructure(
                     f"{claimed.manifest.table} cannot be written, and an attempt has staged a snapshot in it: whether "
-                    f"the batch is loaded can be told only when it can be written again ({closed.reason})"
+                    f"the batch is loaded can be told only when it can be written again ({closed.reason})",
+                    target="catalog",
                 )
             connection.execute(_END, {**_key(claimed), "state": "closed", "report": _json(closed)})
 
@@ -155,7 +156,7 @@ class Ledger:
             with psycopg.connect(self.url, connect_timeout=CONNECT_SECONDS) as connection:
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            raise Infrastructure(f"the ledger does not answer: {error}") from error
+            raise Infrastructure(f"the ledger does not answer: {error}", target="ledger") from error
 
 
 def _key(claimed: Claimed) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from flows.loading.errors import named_errors
+from flows.loading.translation import named_errors
 from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from flows.loading import history
-from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun, named_errors
+from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun
+from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,14 +92,16 @@ def publish(session: SparkSession, table: Table, staged: Snap, batch: str, began
         if winner := now.published(batch):
             return _is_in(winner, staged)
         if not now.reaches(began_at):
-            raise Infrastructure(f"{table.name}: its history was cut off while {batch} was loaded; it is loaded again")
+            raise Infrastructure(
+                f"{table.name}: its history was cut off while {batch} was loaded; it is loaded again", target=None
+            )
         try:
             return _is_in(_picked(session, table, staged, batch), staged)
         except AlreadyPublished:
             return _is_in(_winner(session, table, batch), staged)
         except Outrun:
             continue
-    raise Infrastructure(f"{table.name}: {PICKS} commits of others came first while {batch} was published")
+    raise Infrastructure(f"{table.name}: {PICKS} commits of others came first while {batch} was published", target=None)
 
 
 def _is_in(snap: Snap, staged: Snap) -> Published:
@@ -116,5 +119,7 @@ def _picked(session: SparkSession, table: Table, staged: Snap, batch: str) -> Sn
 def _winner(session: SparkSession, table: Table, batch: str) -> Snap:
     found = history.read(session, table).published(batch)
     if found is None:
-        raise Infrastructure(f"{table.name}: {batch} was published, but its history does not show it any more")
+        raise Infrastructure(
+            f"{table.name}: {batch} was published, but its history does not show it any more", target=None
+        )
     return found

@@ -63,7 +63,9 @@ class Reading:
                 self._without(error)
             except Vanished as error:
                 if not self.probe():
-                    raise Infrastructure(f"Spark does not find what the storage has: {error}") from error
+                    raise Infrastructure(
+                        f"Spark does not find what the storage has: {error}", target="storage"
+                    ) from error
 
     def fields(self) -> list[StructField]:
         """The columns to make a table from, with the types that are hinted; none when there is nothing to tell them."""

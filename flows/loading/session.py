@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from flows.loading.errors import Infrastructure, named_errors
+from flows.loading.errors import Infrastructure
+from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,7 +125,7 @@ def _preflight(url: str) -> None:
     try:
         socket.create_connection((at.hostname or "", at.port or _DEFAULT_PORT), PREFLIGHT_SECONDS).close()
     except OSError as error:
-        raise Infrastructure(f"no Spark Connect server answers at {at.netloc}: {error}") from error
+        raise Infrastructure(f"no Spark Connect server answers at {at.netloc}: {error}", target="connect") from error
 
 
 def _close_rivals(url: str, claimed: Claimed) -> None:

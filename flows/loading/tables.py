@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import LoadError, Outrun, Rejected, named_errors
+from flows.loading.errors import LoadError, Outrun, Rejected
+from flows.loading.translation import named_errors
 from flows.loading.types import ddl, quoted
 from schemas.report import SchemaChange
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Rejected, named_errors
+from flows.loading.errors import Rejected
 from flows.loading.frames import empty, selected
 from flows.loading.paths import READ_OPTIONS, escaped, file_uri
 from flows.loading.tables import OURS
+from flows.loading.translation import named_errors
 from flows.loading.types import ddl, quoted, widens
 
 if TYPE_CHECKING:

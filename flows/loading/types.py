@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Rejected, named_errors
+from flows.loading.errors import Rejected
+from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 import pytest
 
 from flows.loading.errors import (
-    MAX_REASON,
     AlreadyPublished,
     FileError,
     Infrastructure,
@@ -14,9 +13,9 @@ from flows.loading.errors import (
     Unreadable,
     Vanished,
     cause_of,
-    named_errors,
-    translated,
+    target_of,
 )
+from flows.loading.translation import MAX_REASON, named_errors, translated
 
 
 class SparkException(Exception):
@@ -182,7 +181,34 @@ def test_errors_of_ours_and_crashes_pass_through() -> None:
 
 def test_every_error_has_a_cause_for_the_ledger() -> None:
     assert cause_of(Rejected("x")) == "wrong-data"
-    assert cause_of(Infrastructure("x")) == "infrastructure"
+    assert cause_of(Infrastructure("x", target=None)) == "infrastructure"
     assert cause_of(Outrun("x")) == "infrastructure"
     assert cause_of(OutOfMemory("x")) == "out-of-memory"
     assert cause_of(KeyError("x")) == "crash"
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ('<_InactiveRpcError of RPC\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "Socket closed"\n', "connect"),
+        (
+            (
+                "(org.apache.iceberg.jdbc.UncheckedSQLException) Failed to get table a.b from catalog lake\n"
+                "Caused by: org.postgresql.util.PSQLException: The connection attempt failed.\n"
+                "Caused by: java.net.UnknownHostException: db.invalid"
+            ),
+            "catalog",
+        ),
+        (
+            READING.format("s3://b/a.csv") + "Caused by: java.net.UnknownHostException: s3.invalid",
+            "storage",
+        ),
+        ("(org.apache.iceberg.exceptions.CommitFailedException) y", None),
+    ],
+)
+def test_an_error_tells_what_was_away(text: str, target: str | None) -> None:
+    found = translated(SparkException(text))
+
+    assert found is not None
+    assert target_of(found) == target
+    assert cause_of(found) == "infrastructure"
