@@ -59,20 +59,19 @@ class Progress:
         self._metrics = metrics
         self._clock = clock
 
-    def stepped(self, stage: str, step: Step | Transient, seconds: float) -> None:
+    def stepped(self, stage: str, step: Step, seconds: float) -> None:
         """Record a step: trouble is logged when it begins and when it ends, not while it lasts."""
-        before, trouble = self._trouble.get(stage), str(step) if isinstance(step, Transient) else ""
+        before, trouble = self._trouble.get(stage), step.trouble or ""
         self._last[stage] = time.monotonic()
         self._trouble[stage] = trouble
         self._metrics.stepped(stage, seconds, self._clock.now(), in_trouble=bool(trouble))
         if trouble and trouble != before:
             log.warning("stage_troubled", stage=stage, trouble=trouble)
-        if isinstance(step, Step):
-            if before and not trouble:
-                log.info("stage_ready", stage=stage)
-            for fact in step.facts:
-                self._metrics.happened(stage, fact)
-                log.info(fact.name, stage=stage, count=fact.count, **fact.keys)
+        if before and not trouble:
+            log.info("stage_ready", stage=stage)
+        for fact in step.facts:
+            self._metrics.happened(stage, fact)
+            log.info(fact.name, stage=stage, count=fact.count, **fact.keys)
 
     def stuck(self) -> Mapping[str, str]:
         """Stages whose step does not come to an end: a consumer may hang alive."""
@@ -109,31 +108,31 @@ class Exposition:
 async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, progress: Progress) -> None:
     """Step a stage for ever: again at once while there is more, else when another stage did something, or a second on.
 
-    Trouble outside pauses the stage, longer each time; a bug ends the process.
+    Trouble outside pauses the stage, longer each time that nothing was done; a bug ends the process.
     """
     pause, wake = IDLE_SECONDS, wakes[stage.name]
     while True:
         wake.clear()
         begun = time.monotonic()
         try:
-            step: Step | Transient = await stage.step(clock.now())
+            step = await stage.step(clock.now())
         except Transient as trouble:
-            step = trouble
+            step = Step(trouble=str(trouble))
         except asyncio.CancelledError as error:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
             # let out by a library; passed on, it would end this stage without a word while the others go on
             raise RuntimeError(f"{stage.name} was cancelled from within") from error
         progress.stepped(stage.name, step, time.monotonic() - begun)
-        if isinstance(step, Transient):
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            continue
-        pause = IDLE_SECONDS
         if step.facts:
             for other in wakes.values():
                 other.set()
-        if not step.more:
+        if step.facts or step.trouble is None:
+            pause = IDLE_SECONDS
+        if step.trouble is not None:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        elif not step.more:
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
 

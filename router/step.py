@@ -1,11 +1,17 @@
-"""What a step says of itself: the one source of logs and metrics."""
+"""What a step says of itself: the one source of logs and metrics. And how it goes through a queue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from time import monotonic
+from typing import Protocol, TypeVar
 
+from router.errors import Transient
+
+T = TypeVar("T")
 Keys = Mapping[str, str | int | float | None]
+STEP_SECONDS = 20.0  # liveness waits for two minutes; a call that hangs when this is over takes its own time-out more
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +25,51 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was done. `more` asks for another step at once, without a pause."""
+    """What was done. `more` asks for another step at once, without a pause.
+
+    `trouble`: something the stage depends on did not answer, for which all of it, or what is left of it, has to wait.
+    """
 
     facts: tuple[Fact, ...] = ()
     more: bool = False
+    trouble: str | None = None
+
+
+class Pass:
+    """A pass over a queue: an item's trouble stays with that item, the others are gone on with, and all that is told.
+
+    It ends early when its time is over, and never before the first item.
+    """
+
+    def __init__(self, seconds: float = STEP_SECONDS) -> None:
+        self._ends = monotonic() + seconds
+        self.facts: list[Fact] = []
+        self.troubles: list[str] = []
+        self.is_cut_short = False
+
+    def has_time(self) -> bool:
+        """Whether another item may be begun."""
+        self.is_cut_short = self.is_cut_short or monotonic() >= self._ends
+        return not self.is_cut_short
+
+    def over(self, items: Iterable[T]) -> Iterator[T]:
+        """As many of them as there is time for."""
+        for count, item in enumerate(items):
+            if count and not self.has_time():
+                return
+            yield item
+
+    @contextmanager
+    def item(self) -> Iterator[None]:
+        """Around what is done for one of them. A bug is not its trouble: it ends the process."""
+        try:
+            yield
+        except Transient as trouble:
+            self.troubles.append(str(trouble))
+
+    def step(self, *, more: bool = False) -> Step:
+        """What came of it; one trouble stands for all."""
+        return Step(tuple(self.facts), more or self.is_cut_short, self.troubles[0] if self.troubles else None)
 
 
 def lease_taken(role: str, before: int | None, epoch: int) -> tuple[Fact, ...]:

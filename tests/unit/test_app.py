@@ -70,6 +70,39 @@ async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyP
     assert b'autoloader_facts_total{fact="arrivals_measured",stage="intake"} 3.0' in counted.exposition()
 
 
+async def test_what_a_step_in_trouble_did_is_told_with_its_trouble() -> None:
+    """What is left of it waits, and the others hear of what was done."""
+    both = Step((Fact("request_ended", {"kind": "load", "outcome": "loaded"}),), more=True, trouble="Prefect: away")
+    metrics = Metrics()
+    progress = Progress(["intake"], metrics, SystemClock())
+    wakes = {"intake": asyncio.Event(), "publication": asyncio.Event()}
+    loop = asyncio.create_task(drive(Scripted(lambda: does(both)), wakes, SystemClock(), progress))
+
+    await wakes["publication"].wait()
+    loop.cancel()
+
+    assert progress.not_ready() == {"intake": "Prefect: away"}
+    assert b'autoloader_facts_total{fact="request_ended",stage="intake"} 1.0' in metrics.exposition()
+    with pytest.raises(asyncio.CancelledError):
+        await loop
+
+
+async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def paused(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("router.app.asyncio.sleep", paused)
+    away, did = Step(trouble="away"), Step((Fact("files_removed"),), trouble="away")
+    loop, _, _ = driven(Scripted(*[lambda: does(away)] * 3, lambda: does(did), lambda: does(away)))
+
+    with suppress(EndOfScript):
+        await loop
+
+    assert pauses == [1, 2, 4, 1, 2]
+
+
 async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> None:
     loop, _, _ = driven(Scripted(lambda: fails(asyncio.CancelledError())))
 
