@@ -4,9 +4,11 @@ A webhook only says where to look first. The sweep looks at every open attempt.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from router.errors import Transient
 from router.ports import AttemptLedger, RequestLedger, Runs
 from router.rules.completion import settle
 from router.rules.recovery import (
@@ -25,7 +27,7 @@ from router.rules.recovery import (
 )
 from router.rules.requests import Permissions, answered, previewed
 from router.rules.sizing import Sizing
-from router.step import Fact, Keys, Step, request_ended
+from router.step import Fact, Keys, Pass, Step, request_ended
 from schemas.completions import SourceName
 from schemas.report import Preview
 
@@ -66,47 +68,51 @@ class SettlementStage:
             self._hints.add(run_id)
 
     async def step(self, now: datetime) -> Step:
-        """Settle what the hints name, or everything when the sweep is due; then answer finished requests."""
-        facts = [*await self._settled(now), *await self._answered(now)]
-        return Step(tuple(facts), more=bool(facts))
-
-    async def _settled(self, now: datetime) -> Sequence[Fact]:
-        """What has reported first, without Prefect."""
-        hints = set(self._hints)
+        """Settle what has reported, and answer requests: neither needs Prefect. Then ask that about the others."""
+        work, hints = Pass(), set(self._hints)
         sweeping = self._next_sweep is None or now >= self._next_sweep
-        if not sweeping and not hints:
-            return []
-        attempts = await self._ledger.open_attempts(None if sweeping else sorted(hints))
-        reported = [attempt for attempt in attempts if attempt.result in REPORTED]
-        facts = await self._settle_all(reported, {}, now)
-        if not facts:
-            run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
-            states = await self._runs.states(run_ids) if run_ids else {}
-            facts = await self._settle_all(attempts, states, now)
-            self._hints -= hints
-            self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
-        if facts and sweeping and not hints:
-            facts.append(Fact("sweep_repaired", count=len(facts)))
-        return facts
+        attempts = await self._attempts(None if sweeping else hints)
+        await self._settle_all([attempt for attempt in attempts if attempt.result in REPORTED], {}, work, now)
+        settled = len(work.facts)
+        await self._answer(work, now)
+        answers = len(work.facts) - settled
+        with work.item():
+            await self._ask([attempt for attempt in attempts if attempt.result not in REPORTED], work, now)
+            if not work.is_cut_short:
+                self._hints -= hints
+                self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
+        if sweeping and not hints and (repaired := len(work.facts) - answers):
+            work.facts.append(Fact("sweep_repaired", count=repaired))
+        return work.step(more=bool(work.facts))
 
-    async def _answered(self, now: datetime) -> Sequence[Fact]:
-        ended = []
-        for finished in await self._requests.finished(REQUESTS_A_STEP):
-            end = answered(finished, self._name(finished.source_id), now=now)
-            if await self._requests.end(end):
-                ended.append(request_ended(end.id, finished.kind, end.outcome, end.reason))
-        return ended
+    async def _attempts(self, hints: AbstractSet[str] | None) -> Sequence[OpenAttempt]:
+        """Those that are hinted at; all of them when there is no word of hints."""
+        if hints is not None and not hints:
+            return []
+        return await self._ledger.open_attempts(None if hints is None else sorted(hints))
+
+    async def _answer(self, work: Pass, now: datetime) -> None:
+        with work.item():
+            for finished in work.over(await self._requests.finished(REQUESTS_A_STEP)):
+                with work.item():
+                    end = answered(finished, self._name(finished.source_id), now=now)
+                    if await self._requests.end(end):
+                        work.facts.append(request_ended(end.id, finished.kind, end.outcome, end.reason))
+
+    async def _ask(self, attempts: Sequence[OpenAttempt], work: Pass, now: datetime) -> None:
+        run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
+        states = await self._runs.states(run_ids) if run_ids else {}
+        await self._settle_all(attempts, states, work, now)
 
     async def _settle_all(
-        self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState], now: datetime
-    ) -> list[Fact]:
-        facts: list[Fact] = []
-        for attempt in attempts:
+        self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState], work: Pass, now: datetime
+    ) -> None:
+        for attempt in work.over(attempts):
             run = states.get(attempt.run_id) if attempt.run_id else None
             last_class = self._sizing.last_class(attempt.source_id)
             decision = decide(attempt, run, now=now, start_deadline=self._start_deadline, last_class=last_class)
-            facts += await self._apply(decision, attempt, now)
-        return facts
+            with work.item():
+                work.facts += await self._apply(decision, attempt, now)
 
     async def _apply(self, decision: Decision, attempt: OpenAttempt, now: datetime) -> list[Fact]:
         match decision:
@@ -123,10 +129,18 @@ class SettlementStage:
             case Void() | Close():
                 facts = await self._fail(attempt, decision)
                 if facts and attempt.run_id is not None:
-                    await self._runs.cancel(attempt.run_id, decision.reason)
+                    facts += await self._cancel(attempt.run_id, decision.reason)
                 return facts
             case _:
                 assert_never(decision)
+
+    async def _cancel(self, run_id: str, reason: str) -> list[Fact]:
+        """It could not claim its attempt any more, or pass the fence: to let it go on is only a waste."""
+        try:
+            await self._runs.cancel(run_id, reason)
+        except Transient as trouble:
+            return [Fact("run_not_cancelled", {"run": run_id, "trouble": str(trouble)})]
+        return []
 
     async def _settle(self, attempt: OpenAttempt, now: datetime) -> list[Fact]:
         batch = await self._ledger.ended(attempt.batch, attempt.n)

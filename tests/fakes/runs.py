@@ -26,6 +26,7 @@ class FakeRuns:
         self.away = False
         self.loses_answers = False
         self.loses_webhooks = False
+        self.refuses_to_cancel: set[str] = set()
         self.webhooks: list[Callable[[str], None]] = []
         self.runs: dict[str, FakeRun] = {}
         self._created = 0
@@ -44,6 +45,8 @@ class FakeRuns:
 
     async def cancel(self, run_id: str, reason: str) -> None:
         self._ask()
+        if run_id in self.refuses_to_cancel:
+            raise Transient(f"Prefect: 409 at {run_id}")
         if run_id in self.runs:
             self.becomes(run_id, "cancelled", reason)
 

@@ -455,10 +455,10 @@ class World:
         self.gate.is_open = True
         await self.routers[router].stages[stage].step(self.clock.now())
 
-    async def work(self) -> None:
-        """Workers take every scheduled run, and it comes to its end."""
+    async def work(self, *run_ids: str) -> None:
+        """Workers take every scheduled run, or only these, and it comes to its end."""
         self.gate.is_open = True
-        for run_id in self.runs.in_phase("scheduled"):
+        for run_id in run_ids or self.runs.in_phase("scheduled"):
             self._start(run_id)
         while self._flows:
             await settle_down()
