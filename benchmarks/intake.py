@@ -28,7 +28,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.shares import Shares
 from dev.stack import Stack
-from router.adapters.kafka import KafkaSource
+from router.adapters.kafka.source import KafkaSource
 from router.adapters.postgres.arrivals import PostgresArrivals
 from router.adapters.postgres.database import Database
 from router.app import collect_seldom

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from router.adapters.kafka import KafkaPublisher
+from router.adapters.kafka.publisher import KafkaPublisher
 from router.rules.completion import OutgoingEvent
 
 

@@ -12,7 +12,8 @@ import structlog
 
 from router.adapters.clock import SystemClock
 from router.adapters.http import Server, application
-from router.adapters.kafka import KafkaPublisher, KafkaSource
+from router.adapters.kafka.publisher import KafkaPublisher
+from router.adapters.kafka.source import KafkaSource
 from router.adapters.metrics import Backlog, Metrics
 from router.adapters.postgres.arrivals import PostgresArrivals
 from router.adapters.postgres.attempts import PostgresAttempts

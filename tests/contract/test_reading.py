@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from router.adapters.kafka import KafkaSource
+from router.adapters.kafka.source import KafkaSource
 from router.ports import Source
 from schemas.config import ARRIVALS_TOPIC
 from tests.builders import NOON

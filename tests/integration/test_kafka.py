@@ -4,26 +4,46 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.record.util import calc_crc32c
 
 from dev.stack import Stack
-from router.adapters.kafka import KafkaPublisher, KafkaSource
+from router.adapters.kafka.publisher import KafkaPublisher
+from router.adapters.kafka.source import KafkaSource
 from router.errors import Transient
 from router.notifications.record import Record
 from router.rules.completion import OutgoingEvent
+from tests.conftest import ENVIRON
 
 pytestmark = pytest.mark.integration
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kafka")
+
+
+@pytest.fixture(scope="module")
+def broker(home: Path) -> Iterator[Stack]:
+    """Kafka alone."""
+    config = Path(__file__).parents[2] / "dev" / "autoloader.yaml"
+    stack = Stack(home, config, parts=("kafka",), progress=print, environ=ENVIRON)
+    stack.up()
+    yield stack
+    stack.down()
+
+
 @pytest.fixture
-async def topic(stack: Stack) -> str:
+async def topic(broker: Stack) -> str:
     name = f"test-{uuid4()}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers(stack))
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers(broker))
     await admin.start()
     await admin.create_topics([NewTopic(name, 2, 1)])
     await admin.close()
@@ -31,23 +51,59 @@ async def topic(stack: Stack) -> str:
 
 
 @pytest.fixture
-async def publisher(stack: Stack) -> AsyncIterator[KafkaPublisher]:
-    publisher = KafkaPublisher(servers(stack))
+async def publisher(broker: Stack) -> AsyncIterator[KafkaPublisher]:
+    publisher = KafkaPublisher(servers(broker))
     yield publisher
     await publisher.close()
 
 
-def servers(stack: Stack) -> str:
-    return stack.settings()["KAFKA_BOOTSTRAP_SERVERS"]
+def servers(broker: Stack) -> str:
+    return broker.settings()["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+async def records(source: KafkaSource, count: int) -> list[Record]:
+    """So many, each of them committed unless it came last; trouble on the way is waited for."""
+    found: list[Record] = []
+    for _ in range(60):
+        with suppress(Transient):
+            found += await source.poll()
+        if len(found) >= count:
+            break
+        await source.commit()
+    return found
 
 
 async def values(source: KafkaSource, count: int) -> list[str]:
-    found: list[Record] = []
-    for _ in range(60):
-        found += await source.poll()
-        if len(found) >= count:
-            break
-    return [record.value.decode() for record in found if record.value is not None]
+    return [record.value.decode() for record in await records(source, count) if record.value is not None]
+
+
+async def produce(broker: Stack, topic: str, batches: Sequence[Sequence[str]], codec: str | None = None) -> None:
+    """To partition 0, each of the batches as one."""
+    async with AIOKafkaProducer(bootstrap_servers=servers(broker), compression_type=codec) as producer:
+        for texts in batches:
+            batch = producer.create_batch()
+            for text in texts:
+                batch.append(key=b"key", value=text.encode(), timestamp=None)
+            await (await producer.send_batch(batch, topic, partition=0))
+
+
+def damage(home: Path, topic: str, change: Callable[[bytes], bytes]) -> None:
+    """Change the second batch of partition 0 where the broker keeps it."""
+    [log] = (home / "data" / "kafka" / f"{topic}-0").glob("*.log")
+    written = log.read_bytes()
+    first_end = 12 + int.from_bytes(written[8:12], "big")
+    end = first_end + 12 + int.from_bytes(written[first_end + 8 : first_end + 12], "big")
+    with log.open("r+b") as file:
+        file.seek(first_end)
+        file.write(change(written[first_end:end]))
+
+
+def in_an_unknown_codec(batch: bytes) -> bytes:
+    """The same batch with codec 7, and the checksum that belongs to it."""
+    changed = bytearray(batch)
+    changed[22] |= 7
+    changed[17:21] = calc_crc32c(bytes(changed[21:])).to_bytes(4, "big")
+    return bytes(changed)
 
 
 def events(topic: str, *texts: str) -> Sequence[OutgoingEvent]:
@@ -55,21 +111,33 @@ def events(topic: str, *texts: str) -> Sequence[OutgoingEvent]:
 
 
 async def test_what_is_committed_is_not_read_again_and_the_rest_is(
-    stack: Stack, topic: str, publisher: KafkaPublisher
+    broker: Stack, topic: str, publisher: KafkaPublisher
 ) -> None:
     await publisher.publish(events(topic, "a", "b"))
-    first = KafkaSource(servers(stack), "group", [topic])
+    first = KafkaSource(servers(broker), "group", [topic])
     assert await values(first, 2) == ["a", "b"]
     await first.commit()
     await publisher.publish(events(topic, "c"))
     assert await values(first, 1) == ["c"]
     await first.close()
 
-    second = KafkaSource(servers(stack), "group", [topic])
+    second = KafkaSource(servers(broker), "group", [topic])
     again = await values(second, 1)
     await second.close()
 
     assert again == ["c"]
+
+
+@pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
+async def test_what_a_producer_has_compressed_is_read(broker: Stack, topic: str, codec: str | None) -> None:
+    texts = [f"{number} and many words that are the same" for number in range(300)]
+    await produce(broker, topic, [texts[:200], texts[200:]], codec)
+    source = KafkaSource(servers(broker), "group", [topic])
+
+    found = await values(source, 300)
+    await source.close()
+
+    assert found == texts
 
 
 # Another client may write a header's name in any bytes; aiokafka's own can be made to in its pure Python form only.
@@ -79,53 +147,88 @@ from aiokafka import AIOKafkaProducer
 
 class NotUtf8(str):
     def encode(self, *_):
-        return b"\\xff\\xfe"
+        return b"na\\xff\\xfeme"
 
-async def main(servers, topic):
-    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
-        await producer.send_and_wait(topic, b"before", partition=0)
-        await producer.send_and_wait(topic, b"bad", partition=0, headers=[(NotUtf8("name"), b"")])
-        await producer.send_and_wait(topic, b"after", partition=0)
+async def main(servers, topic, codec):
+    async with AIOKafkaProducer(bootstrap_servers=servers, compression_type=codec or None) as producer:
+        batch = producer.create_batch()
+        for number in range(9):
+            name = NotUtf8() if number == 4 else "name"
+            batch.append(key=None, value=b"%d" % number, timestamp=None, headers=[(name, b"x")])
+        await (await producer.send_batch(batch, topic, partition=1))
 
 asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_a_record_whose_headers_cannot_be_read_is_told_by_its_position(stack: Stack, topic: str) -> None:
-    program = [sys.executable, "-c", WRITE_A_BAD_HEADER, servers(stack), topic]
+@pytest.mark.parametrize("codec", ["", "gzip", "zstd"])
+async def test_a_header_in_no_encoding_costs_neither_its_record_nor_others(
+    broker: Stack, topic: str, codec: str
+) -> None:
+    await produce(broker, topic, [[f"other {number}"] for number in range(40)])
+    program = [sys.executable, "-c", WRITE_A_BAD_HEADER, servers(broker), topic, codec]
     environ = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
     await asyncio.to_thread(subprocess.run, program, env=environ, check=True)
-    source = KafkaSource(servers(stack), "group", [topic])
+    source = KafkaSource(servers(broker), "group", [topic])
 
-    found: dict[int, Record] = {}
-    while len(found) < 3:
-        with suppress(Transient):
-            found |= {record.position.offset: record for record in await source.poll()}
-            await source.commit()
+    found = await records(source, 49)
     await source.close()
 
-    assert [found[offset].value for offset in range(3)] == [b"before", None, b"after"]
-    assert "headers" in str(found[1].unreadable)
+    beside = [record for record in found if record.position.partition == 1]
+    assert [record.value for record in beside] == [b"%d" % number for number in range(9)]
+    assert [name for record in beside for name, _ in record.headers] == ["name"] * 4 + ["na\ufffd\ufffdme"] + [
+        "name"
+    ] * 4
+    assert len(found) == 49
+
+
+async def test_a_batch_that_was_damaged_is_one_unreadable_record(broker: Stack, home: Path, topic: str) -> None:
+    await produce(broker, topic, [["a", "b"], ["c", "d", "e"], ["f"]], "zstd")
+    await asyncio.to_thread(damage, home, topic, lambda batch: batch[:-1] + bytes([batch[-1] ^ 0xFF]))
+    source = KafkaSource(servers(broker), "group", [topic])
+
+    found = await records(source, 4)
+    await source.commit()
+    await source.close()
+
+    assert [(record.position.offset, record.value) for record in found] == [(0, b"a"), (1, b"b"), (2, None), (5, b"f")]
+    assert "offsets 2 to 4" in str(found[2].unreadable)
+    assert "checksum" in str(found[2].unreadable)
+
+
+async def test_what_comes_behind_a_batch_in_an_unknown_codec_is_read(broker: Stack, home: Path, topic: str) -> None:
+    await produce(broker, topic, [["a", "b"], ["c", "d", "e"]])
+    await asyncio.to_thread(damage, home, topic, in_an_unknown_codec)
+    source = KafkaSource(servers(broker), "group", [topic])
+    found = await records(source, 3)
+    await source.commit()
+
+    await produce(broker, topic, [["f"]])
+    found += await records(source, 1)
+    await source.close()
+
+    assert [(record.position.offset, record.value) for record in found] == [(0, b"a"), (1, b"b"), (2, None), (5, b"f")]
+    assert "codec" in str(found[2].unreadable)
 
 
 async def test_a_killed_broker_is_transient_and_loses_nothing(
-    stack: Stack, topic: str, publisher: KafkaPublisher
+    broker: Stack, topic: str, publisher: KafkaPublisher
 ) -> None:
-    source = KafkaSource(servers(stack), "group", [topic])
+    source = KafkaSource(servers(broker), "group", [topic])
     await publisher.publish(events(topic, "before"))
     assert await values(source, 1) == ["before"]
     await source.commit()
     await publisher.publish(events(topic, "not committed"))
     assert await values(source, 1) == ["not committed"]
 
-    await asyncio.to_thread(stack.kill, "kafka")
+    await asyncio.to_thread(broker.kill, "kafka")
     with pytest.raises(Transient):
         await source.commit()
     with pytest.raises(Transient):
         await publisher.publish(events(topic, "during"))
     with pytest.raises(Transient):
         await _polled_for_ever(source)
-    await asyncio.to_thread(stack.start, "kafka")
+    await asyncio.to_thread(broker.start, "kafka")
     await publisher.publish(events(topic, "during"))
     await publisher.publish(events(topic, "after"))
 

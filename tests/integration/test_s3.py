@@ -16,7 +16,7 @@ import pytest
 from obstore.store import S3Store
 
 from dev.stack import Stack
-from router.adapters.kafka import KafkaSource
+from router.adapters.kafka.source import KafkaSource
 from router.adapters.storage import ObjectStore
 from router.errors import Transient
 from router.notifications.decode import decode
