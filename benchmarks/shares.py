@@ -22,7 +22,7 @@ PLACES = {
     "size": "/router/rules/sizing",
     "gather": "/router/stages/",
     "fetch": "/aiokafka/",
-    "records": "/router/adapters/kafka",
+    "records": "/router/adapters/kafka/",
     "rows for PostgreSQL": "/router/adapters/postgres/",
     "encode for PostgreSQL": "/asyncpg/",
 }
