@@ -2,6 +2,7 @@
 
 Exception
 ├── Transient   the world is away for now: the same call may succeed later
+│   └── Refused it is there and would not have this one item: others may succeed now
 └── Rejected    the input is wrong: it goes to the dead letters with this reason
 """
 
@@ -32,6 +33,10 @@ Reason = Literal[
 
 class Transient(Exception):
     """A part we depend on did not answer, or not as it should: which one, and what it said."""
+
+
+class Refused(Transient):
+    """A part answered that it does not do this for this item: which, and what it said. Later it may."""
 
 
 class Rejected(Exception):

@@ -233,12 +233,15 @@ class Lease(Protocol):
     async def hold(self, role: str) -> int | None:
         """The epoch of the lease, taken or kept; None while another holds it."""
 
+    async def release(self, role: str) -> None:
+        """Let another take it at once, if we hold it."""
+
 
 class BatchLedger(Lease, Protocol):
     """The ledger of scheduling: `batch` and `attempt`, as they begin."""
 
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
-        """Attempts whose run may not have been created yet, the oldest first."""
+        """Attempts whose run may not have been created yet and is to be created now, the longest due first."""
 
     async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
         """Batches that wait for their next attempt in a lane, the longest due first."""
@@ -266,6 +269,9 @@ class BatchLedger(Lease, Protocol):
 
     async def submitted(self, submission: Submission, run_id: str) -> None:
         """The run exists."""
+
+    async def put_off(self, submission: Submission, trouble: str) -> None:
+        """Its run is to be created later, each time it comes to this later still, up to half a minute."""
 
 
 class AttemptLedger(Protocol):
@@ -354,7 +360,7 @@ class Runs(Protocol):
     """Prefect."""
 
     async def submit(self, submission: Submission) -> str:
-        """Create the run, or find the one created before under the same key; its id."""
+        """Create the run, or find the one created before under the same key; its id. Raises Refused."""
 
     async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
         """The states of runs; one it does not know is `gone`."""

@@ -4,17 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from router.errors import Refused, Transient
 from router.ports import BatchLedger, Clock, NewBatch, Runs, Submission
 from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
 from router.rules.sizing import Sizing, first_class
-from router.step import Fact, Keys, Step, lease_taken
+from router.step import Fact, Keys, Pass, Step, lease_taken
 from schemas.config import LANES, Config, Lane, SourceConfig
 from schemas.manifest import Glance, Manifest
 
 ROLE = "scheduling"
 # Prefect's server creates 20-30 runs a second: a step must not keep the lease waiting for it. What is written beyond
-# that is submitted by the next step.
+# that, or what a slow Prefect leaves no time for, is submitted by the next step.
 RUNS_A_STEP = 50
+SUBMITTING_SECONDS = 5.0
 PREVIEWS: Lane = "priority"
 
 
@@ -48,23 +50,26 @@ class SchedulingStage:
         submissions = list(await self._ledger.unsubmitted(RUNS_A_STEP))
         in_flight = await self._ledger.in_flight()
         slots = {lane: self._config.lanes.of(lane).slots - in_flight.get(lane, 0) for lane in LANES}
-        room = _Room({lane: min(free, RUNS_A_STEP - len(submissions)) for lane, free in slots.items()}, epoch)
+        work = Pass()
+        room = _Room({lane: min(free, RUNS_A_STEP - len(submissions)) for lane, free in slots.items()}, epoch, work)
         for lane in room.lanes:
             submissions += await self._next_attempts(lane, room)
         submissions += await self._previews(room)
         if room.lanes:
             submissions += await self._batches(room, now)
-        taken = lease_taken(ROLE, self._epoch, epoch)
+        work.facts += lease_taken(ROLE, self._epoch, epoch)
         self._epoch = epoch
-        return Step((*taken, *[await self._submit(submission) for submission in submissions]))
+        await self._submit_all(submissions, work)
+        return work.step()
 
     async def _next_attempts(self, lane: Lane, room: "_Room") -> Sequence[Submission]:
         written = []
-        for due in await self._ledger.due_batches(lane, room.free[lane]):
+        for due in room.work.over(await self._ledger.due_batches(lane, room.free[lane])):
             variables = self._sizing.job_variables(due.source_id, due.size_class)
-            if attempt := await self._ledger.attempt(due, variables, room.epoch):
-                room.free[lane] -= 1
-                written.append(attempt)
+            with room.work.item():
+                if attempt := await self._ledger.attempt(due, variables, room.epoch):
+                    room.free[lane] -= 1
+                    written.append(attempt)
         return written
 
     async def _previews(self, room: "_Room") -> Sequence[Submission]:
@@ -78,9 +83,10 @@ class SchedulingStage:
                 continue
             manifest = self._manifest(due.source_id, Glance(file=due.file, rows=due.rows))
             batch = NewBatch(self._clock.new_batch_id(), PREVIEWS, 0, {}, manifest, request_id=due.request_id)
-            if submission := await self._ledger.cut(batch, room.epoch):
-                room.free[PREVIEWS] -= 1
-                written.append(submission)
+            with room.work.item():
+                if submission := await self._ledger.cut(batch, room.epoch):
+                    room.free[PREVIEWS] -= 1
+                    written.append(submission)
         return written
 
     async def _batches(self, room: "_Room", now: datetime) -> Sequence[Submission]:
@@ -95,10 +101,16 @@ class SchedulingStage:
         busy = {source_id for source_id, of in room.busy if of == lane}
         self._accounts[lane] = opened(self._accounts[lane], waiting=lines.keys(), busy=busy, now=now)
         written = []
-        for source_id in in_turn(self._accounts[lane], lines.keys() - busy, now=now):
+        for source_id in room.work.over(in_turn(self._accounts[lane], lines.keys() - busy, now=now)):
             if room.free[lane] <= 0:
                 break
-            if submission := await self._cut(lines[source_id], room, now):
+            try:
+                submission = await self._cut(lines[source_id], room, now)
+            except Transient as trouble:  # it has had its turn
+                room.work.troubles.append(str(trouble))
+                self._accounts[lane] = charged(self._accounts[lane], source_id, estimated=0, weight=1, now=now)
+                continue
+            if submission is not None:
                 written.append(submission)
         return written
 
@@ -150,11 +162,32 @@ class SchedulingStage:
             glance=glance,
         )
 
-    async def _submit(self, submission: Submission) -> Fact:
-        run_id = await self._runs.submit(submission)
+    async def _submit_all(self, submissions: Sequence[Submission], work: Pass) -> None:
+        """Whom Prefect does not answer at all gives the lease to a router that it may answer."""
+        submitting, answered = Pass(SUBMITTING_SECONDS), 0
+        for submission in submitting.over(submissions):
+            with submitting.item():
+                answered += await self._submit(submission, work)
+        work.is_cut_short |= submitting.is_cut_short
+        work.troubles += submitting.troubles
+        if submissions and not answered:
+            with work.item():
+                await self._ledger.release(ROLE)
+
+    async def _submit(self, submission: Submission, work: Pass) -> bool:
+        """Whether Prefect answered. One that it would not have is put off, and that is told: the others go on."""
+        keys: Keys = {"source": submission.source_id, "batch": submission.batch, "attempt": submission.n}
+        try:
+            run_id = await self._runs.submit(submission)
+        except Transient as trouble:
+            await self._ledger.put_off(submission, str(trouble))
+            work.facts.append(Fact("submission_failed", {**keys, "lane": submission.lane, "trouble": str(trouble)}))
+            if isinstance(trouble, Refused):
+                return True
+            raise
         await self._ledger.submitted(submission, run_id)
-        keys: Keys = {"source": submission.source_id, "batch": submission.batch, "attempt": submission.n, "run": run_id}
-        return Fact("attempt_submitted", {**keys, "lane": submission.lane})
+        work.facts.append(Fact("attempt_submitted", {**keys, "run": run_id, "lane": submission.lane}))
+        return True
 
 
 @dataclass(slots=True)
@@ -163,6 +196,7 @@ class _Room:
 
     free: dict[Lane, int]
     epoch: int
+    work: Pass
     busy: set[tuple[str, Lane]] = field(default_factory=set)
 
     @property

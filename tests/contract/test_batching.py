@@ -230,3 +230,39 @@ async def test_an_ended_batch_has_no_further_attempt(ledger: Ledger) -> None:
     await ledger.attempts.settle(settlement())
 
     assert await batches.attempt(due, {}, epoch) is None
+
+
+async def test_a_run_that_could_not_be_created_waits_behind_the_others(ledger: Ledger) -> None:
+    stuck = await is_cut(ledger)
+    await ledger.pass_time(1)
+    other = await is_cut(ledger, [B_CSV], "b-2")
+    batches, _ = await schedules(ledger)
+
+    await batches.put_off(stuck, "no deployment")
+    at_once = await batches.unsubmitted(10)
+    await ledger.pass_time(1.5)
+    later = await batches.unsubmitted(10)
+
+    assert at_once == [other]
+    assert later == [other, stuck]
+
+
+async def test_the_pause_before_a_run_is_created_grows_to_half_a_minute(ledger: Ledger) -> None:
+    stuck = await is_cut(ledger)
+    batches, _ = await schedules(ledger)
+
+    for pause in (1, 2, 4, 8, 16, 30, 30):
+        await batches.put_off(stuck, "no deployment")
+        await ledger.pass_time(pause * 0.75)
+        assert await batches.unsubmitted(10) == []
+        await ledger.pass_time(pause * 0.5)
+        assert await batches.unsubmitted(10) == [stuck]
+
+
+async def test_a_run_that_was_created_after_all_is_not_put_off(ledger: Ledger) -> None:
+    submission = await is_submitted(ledger)
+    batches, _ = await schedules(ledger)
+
+    await batches.put_off(submission, "its answer was lost")
+
+    assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]

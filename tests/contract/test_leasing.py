@@ -63,6 +63,17 @@ async def test_a_released_lease_is_free_at_once(ledger: Ledger) -> None:
     assert await two.batches.hold("scheduling") == 2
 
 
+async def test_one_role_is_released_alone(ledger: Ledger) -> None:
+    one, two = ledger.router("one"), ledger.router("two")
+    await one.batches.hold("scheduling")
+    await one.outbox.hold("publication")
+
+    await one.batches.release("scheduling")
+
+    assert await two.batches.hold("scheduling") == 2
+    assert await two.outbox.hold("publication") is None
+
+
 async def test_releasing_leaves_the_leases_of_others_alone(ledger: Ledger) -> None:
     one, two = ledger.router("one"), ledger.router("two")
     await one.batches.hold("scheduling")

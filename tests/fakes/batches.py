@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
 from router.rules.identity import Identity
@@ -14,6 +14,7 @@ from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, FileRow, So
 from tests.fakes.lease import FakeLease
 
 ROLE = "scheduling"
+_LONGEST_PAUSE = timedelta(seconds=30)
 
 
 class FakeBatches:
@@ -23,15 +24,16 @@ class FakeBatches:
         self._database = database
         self._lease = lease
         self.hold = lease.hold
+        self.release = lease.release
 
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
-        self._database.begin()
+        now = self._database.begin()
         rows = [
             (batch, n, row)
             for (batch, n), row in self._database.attempts.items()
-            if row.ended is None and row.run_id is None
+            if row.ended is None and row.run_id is None and row.due <= now
         ]
-        rows.sort(key=lambda found: found[2].created)
+        rows.sort(key=lambda found: found[2].due)
         return [self._submission(batch, n, row) for batch, n, row in rows[:limit]]
 
     async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
@@ -134,10 +136,17 @@ class FakeBatches:
         if row.run_id is None:
             row.run_id, row.submitted = run_id, now
 
+    async def put_off(self, submission: Submission, trouble: str) -> None:
+        now = self._database.begin()
+        row = self._database.attempts[submission.batch, submission.n]
+        if row.run_id is None:
+            row.trouble, row.due = trouble, now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
+            row.tries += 1
+
     def _begin(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int, now: datetime) -> Submission | None:
         if self._database.open_batch(due.id) is None or (due.id, due.n) in self._database.attempts:
             return None
-        row = AttemptRow(due.kind, due.lane, epoch, now, due.size_class, job_variables)
+        row = AttemptRow(due.kind, due.lane, epoch, now, now, due.size_class, job_variables)
         self._database.attempts[due.id, due.n] = row
         return self._submission(due.id, due.n, row)
 

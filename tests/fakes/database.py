@@ -76,8 +76,11 @@ class AttemptRow:
     lane: Lane
     epoch: int
     created: datetime
+    due: datetime
     size_class: int = 0
     job_variables: Mapping[str, str] = field(default_factory=dict)
+    tries: int = 0
+    trouble: str | None = None
     run_id: str | None = None
     submitted: datetime | None = None
     claimed_by: str | None = None

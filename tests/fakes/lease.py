@@ -25,10 +25,10 @@ class FakeLease:
         row.holder, row.expires = self._holder, now + TERM
         return row.epoch
 
-    async def release(self) -> None:
+    async def release(self, role: str | None = None) -> None:
         now = self._database.begin()
-        for row in self._database.leases.values():
-            if row.holder == self._holder:
+        for of, row in self._database.leases.items():
+            if row.holder == self._holder and role in {of, None}:
                 row.expires = now
 
     def check(self, role: str, epoch: int) -> None:

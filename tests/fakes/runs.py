@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from router.errors import Transient
+from router.errors import Refused, Transient
 from router.ports import Submission
 from router.rules.recovery import RunPhase, RunState
 
@@ -20,19 +20,25 @@ class FakeRun:
 
 
 class FakeRuns:
-    """See `ports.Runs`. `loses_answers`: the run is created, and the caller is told that it may not be."""
+    """See `ports.Runs`. `loses_answers`: the run is created, and the caller is told that it may not be.
+
+    Of the lanes and batches that it `refuses` no run is created.
+    """
 
     def __init__(self) -> None:
         self.away = False
         self.loses_answers = False
         self.loses_webhooks = False
         self.refuses_to_cancel: set[str] = set()
+        self.refuses: set[str] = set()
         self.webhooks: list[Callable[[str], None]] = []
         self.runs: dict[str, FakeRun] = {}
         self._created = 0
 
     async def submit(self, submission: Submission) -> str:
         self._ask()
+        if {submission.lane, submission.batch} & self.refuses:
+            raise Refused(f"Prefect knows nothing of {submission.lane}")
         known = (run_id for run_id, run in self.runs.items() if run.submission.key == submission.key)
         run_id = next(known, None) or self._create(submission)
         if self.loses_answers:

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from schemas.config import LANES
 from tests.simulation.promises import broken_promises, watched
 from tests.simulation.world import Chances, World
 
@@ -19,12 +20,12 @@ WHATEVER = Chances()
 
 
 def live(seed: int, chances: Chances) -> World:
-    """A world's chaos, its healing, and what is left of its promises."""
+    """A world's chaos, its healing, one lane the last of all, and what is left of its promises."""
 
     async def life() -> World:
         world = World(seed, chances)
         await world.chaos(MOVES, watched)
-        await world.heal()
+        await world.heal(without=LANES[seed % len(LANES)])
         world.check(broken_promises(world))
         return world
 
@@ -50,7 +51,7 @@ def test_the_chaos_comes_to_the_races_it_is_for() -> None:
     """Promises hold easily in a world where nothing happens: this one fails when the chaos has become too tame."""
     seen: Counter[str] = Counter()
 
-    for seed in SEEDS[:40]:
+    for seed in SEEDS[:60]:
         world = live(seed, ONCE)
         attempts = world.database.attempts
         seen["publications refused"] += world.table.refused

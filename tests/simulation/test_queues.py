@@ -4,6 +4,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from router.ports import Measured
 from router.step import Stage
 from tests.builders import load_asked
 from tests.simulation.promises import broken_promises
@@ -57,6 +60,63 @@ async def test_a_run_that_cannot_be_cancelled_keeps_nobody_waiting() -> None:
     assert sum(fact.name == "run_not_cancelled" for fact in step.facts) == 2
     await world.heal()
     assert list(broken_promises(world)) == []
+
+
+async def test_a_lane_without_a_deployment_stops_no_other() -> None:
+    world = World(seed=1)
+    world.runs.refuses = {"default"}
+    world.put(ORDERS, "v-1")
+    for stage in UNTIL_SUBMITTED:
+        await world.step(stage)
+    world.ask(load_asked(AUDIT, source="audit"), "r-1")
+    world.store.objects[AUDIT] = Measured("v-1", 10)
+
+    for stage in ("requests", "listing", "scheduling"):
+        await world.step(stage)
+
+    [run] = world.runs.runs.values()
+    assert run.submission.lane == "priority"
+    assert {row.trouble for row in world.database.attempts.values() if row.lane == "default"} == {
+        "Prefect knows nothing of default"
+    }
+    world.clock.pass_time(timedelta(seconds=1))
+    step = await _stage(world, "scheduling").step(world.clock.now())
+    assert [fact.name for fact in step.facts] == ["submission_failed", "submission_failed"]
+    assert step.trouble is None
+    await world.heal()
+    assert list(broken_promises(world)) == []
+
+
+async def test_a_router_that_prefect_does_not_answer_gives_the_lease_to_another() -> None:
+    world = World(seed=1)
+    world.put(AUDIT, "v-1")
+    for stage in ("intake", "discovery"):
+        await world.step(stage)
+    world.runs.away = True
+
+    step = await _stage(world, "scheduling").step(world.clock.now())
+    world.runs.away = False
+    world.clock.pass_time(timedelta(seconds=1))
+    await world.step("scheduling", router=1)
+
+    assert step.trouble == "Prefect: away"
+    assert world.database.leases["scheduling"].holder == "two/1"
+    assert len(world.runs.runs) == 1
+
+
+async def test_a_slow_prefect_ends_a_step_with_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(seed=1)
+    for uri in URIS[:3]:
+        world.put(uri, "v-1")
+    for stage in ("intake", "discovery"):
+        await world.step(stage)
+    seconds = iter(range(0, 1000, 6))
+    monkeypatch.setattr("router.step.monotonic", lambda: next(seconds))
+
+    step = await _stage(world, "scheduling").step(world.clock.now())
+
+    assert sum(fact.name == "attempt_submitted" for fact in step.facts) == 1
+    assert step.more
 
 
 async def _submitted(world: World, uri: str) -> None:

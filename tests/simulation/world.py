@@ -23,7 +23,7 @@ from router.stages.requests import RequestsStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
-from schemas.config import ARRIVALS_TOPIC, REQUESTS_TOPIC
+from schemas.config import ARRIVALS_TOPIC, LANES, REQUESTS_TOPIC, Lane
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import NOON, config, file_event, request_event, s3_notification
 from tests.fakes.arrivals import FakeArrivals
@@ -195,6 +195,7 @@ class World:
             (3, self._give_up_on_the_frozen),
             (2, self._thaw),
             (2, self._someone_is_away),
+            (1, self._prefect_refuses),
             (1, self.broker.rebalance),
             (1, self.desk.rebalance),
             (6, self._webhook),
@@ -374,6 +375,13 @@ class World:
         part.away = not part.away and self._random.random() < 0.4
         self._says(type(part).__name__, "is away" if part.away else "is there")
 
+    def _prefect_refuses(self) -> None:
+        """A lane has no deployment for a while, or a run of one batch cannot be created."""
+        self.runs.refuses.clear()
+        if self._random.random() < 0.6:
+            self.runs.refuses.add(self._random.choice([*LANES, *self.database.batches]))
+        self._says("Prefect refuses", *self.runs.refuses)
+
     def _webhook(self) -> None:
         """Some arrive, at some router; the others are lost."""
         if self._webhooks:
@@ -389,9 +397,10 @@ class World:
 
     # Health
 
-    async def heal(self) -> None:
+    async def heal(self, *, without: Lane | None = None) -> None:
         """All is well again; time passes until there is nothing left to do. Zombies go on last of all.
 
+        One lane may be the last to get its deployment back: until then the others come to their end.
         At the end all routers start anew: a late commit may have put an offset back, and reading again must do no harm.
         """
         for part in self._outside:
@@ -401,6 +410,9 @@ class World:
         for turn in self.gate.waiting():
             if turn.actor not in self._frozen:
                 turn.goes_on.set_result(None)
+        self.runs.refuses = set() if without is None else {without}
+        await self._until_quiet(without)
+        self.runs.refuses.clear()
         await self._until_quiet()
         for turn in self.gate.waiting():
             self._says("thaws", turn)
@@ -410,13 +422,14 @@ class World:
             self._replace(router)
         await self._until_quiet()
 
-    async def _until_quiet(self) -> None:
+    async def _until_quiet(self, without: Lane | None = None) -> None:
         for _ in range(ROUNDS_TO_HEAL):
             did = await self._healthy_round()
-            if not did and self.unfinished() == "":
+            unfinished = self.unfinished() if without is None else self._unfinished_elsewhere(without)
+            if not did and unfinished == "":
                 return
             self.clock.pass_time(timedelta(seconds=1 if did else 20))
-        self.check(iter([f"it never ends: {self.unfinished()}"]))
+        self.check(iter([f"it never ends: {unfinished}"]))
 
     async def _healthy_round(self) -> bool:
         did = False
@@ -449,6 +462,14 @@ class World:
             }.items()
             if is_left
         )
+
+    def _unfinished_elsewhere(self, lane: Lane) -> str:
+        """What is still to be done of the other lanes."""
+        batches = self.database.batches
+        stuck = {batch for batch, row in batches.items() if row.lane == lane}
+        files = [row for row in self.database.files.values() if row.outcome is None and row.batch_id not in stuck]
+        opened = [batch for batch, row in batches.items() if row.ended is None and batch not in stuck]
+        return ", ".join([*opened, *(row.uri for row in files if row.batch_id is not None or row.lane != lane)])
 
     async def step(self, stage: str, router: int = 0) -> None:
         """One whole step of one stage, without chaos."""

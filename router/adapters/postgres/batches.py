@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import asyncpg
 
@@ -14,8 +15,10 @@ from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, ManifestFile
+from schemas.report import readable
 
 ROLE = "scheduling"
+_LONGEST_PAUSE = timedelta(seconds=30)
 _WAITS = "batch_id IS NULL AND outcome IS NULL"
 
 
@@ -26,15 +29,16 @@ class PostgresBatches:
         self._database = database
         self._lease = lease
         self.hold = lease.hold
+        self.release = lease.release
 
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
-        """Open attempts without a run."""
+        """Open attempts without a run: one that Prefect did not take stands behind those that are due before it."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """
                 SELECT a.batch_id, a.n, a.lane, a.kind, a.job_variables, b.source_id
                 FROM attempt a JOIN batch b ON b.id = a.batch_id
-                WHERE a.ended IS NULL AND a.run_id IS NULL ORDER BY a.created LIMIT $1
+                WHERE a.ended IS NULL AND a.run_id IS NULL AND a.due <= now() ORDER BY a.due LIMIT $1
                 """,
                 limit,
             )
@@ -166,6 +170,21 @@ class PostgresBatches:
                 submission.batch,
                 submission.n,
                 run_id,
+            )
+
+    async def put_off(self, submission: Submission, trouble: str) -> None:
+        """Twice as long each time."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                """
+                UPDATE attempt SET trouble = $3, tries = tries + 1,
+                    due = now() + least(interval '1 second' * 2 ^ least(tries, 16), $4)
+                WHERE batch_id = $1 AND n = $2 AND run_id IS NULL
+                """,
+                submission.batch,
+                submission.n,
+                readable(trouble),
+                _LONGEST_PAUSE,
             )
 
 

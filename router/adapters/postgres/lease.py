@@ -32,10 +32,12 @@ class PostgresLease:
             )
         return epoch
 
-    async def release(self) -> None:
-        """Let the next router take over at once."""
+    async def release(self, role: str | None = None) -> None:
+        """Let the next router take over at once, that role or all of them."""
         async with self._database.transaction() as connection:
-            await connection.execute("UPDATE lease SET expires = now() WHERE holder = $1", self._holder)
+            await connection.execute(
+                "UPDATE lease SET expires = now() WHERE holder = $1 AND role = coalesce($2, role)", self._holder, role
+            )
 
     async def check(self, connection: Connection, role: str, epoch: int) -> None:
         """In the transaction of a write: it is still ours, and stays so until the commit."""

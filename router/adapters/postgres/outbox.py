@@ -16,6 +16,7 @@ class PostgresOutbox:
         self._database = database
         self._lease = lease
         self.hold = lease.hold
+        self.release = lease.release
 
     async def outbox(self, limit: int) -> Sequence[tuple[int, OutgoingEvent]]:
         """The oldest rows."""

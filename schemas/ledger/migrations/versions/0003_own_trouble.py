@@ -12,6 +12,10 @@ DISCOVERY = """
 """
 
 REQUESTS = """
+ALTER TABLE attempt
+    ADD COLUMN due timestamptz NOT NULL DEFAULT now(),  -- when its run is to be created
+    ADD COLUMN tries int NOT NULL DEFAULT 0,
+    ADD COLUMN trouble text;            -- why the last try to create it failed
 """
 
 LIVENESS = """
