@@ -162,7 +162,7 @@ async def run(settings: Settings, config: Config) -> None:
         runs,
         permissions=permissions,
         sizing=sizing,
-        start_deadline=config.start_deadline,
+        config=config,
     )
     stages: list[Stage] = [
         IntakeStage(source, arrivals, Matcher(config, for_events=True), sizing, config.arrival_topics),

@@ -190,11 +190,18 @@ class Pool(Strict):
 
 
 class LaneConfig(Strict):
-    """How many runs of a lane may be in flight (its workers times the slots of each), and where they run."""
+    """How many runs of a lane may be in flight (its workers times the slots of each), where they run, and how long.
+
+    A run that a worker took begins within `pending_deadline` (in a Kubernetes pool within `start_deadline`). Then it
+    says in the ledger that it lives: it is given up when nothing is heard for `silent_after`, or after `longest_run`.
+    """
 
     pool: Pool = Pool()
     workers: int = Field(1, ge=1)
     slots_per_worker: int = Field(2, ge=1)
+    pending_deadline: Duration = Field(timedelta(minutes=1), gt=timedelta(0))
+    silent_after: Duration = Field(timedelta(minutes=3), gt=timedelta(0))
+    longest_run: Duration = Field(timedelta(hours=6), gt=timedelta(0))
 
     @property
     def slots(self) -> int:

@@ -30,6 +30,7 @@ from schemas.manifest import Manifest
 from schemas.report import Closed, FileOutcome, FileReport, Report, Snapshot
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+AT_ONCE = timedelta(0)  # the pause before an attempt that is due now
 ORDERS = "orders-v1"
 A_CSV = "s3://landing/orders/a.csv"
 
@@ -180,11 +181,13 @@ def open_attempt(**changes: Any) -> OpenAttempt:
         "batch": "b-1",
         "n": 1,
         "source_id": ORDERS,
+        "lane": "default",
         "kind": "load",
         "size_class": 0,
-        "created": NOON,
+        "age": timedelta(0),
         "run_id": "run-1",
-        "claimed": False,
+        "claimed_for": None,
+        "silent": None,
         "closing": None,
         "result": None,
         "cause": None,

@@ -5,10 +5,13 @@ Only what the router computed itself goes into a run: Prefect resolves templates
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import httpx
 
+from router.adapters.prefect_messages import cause_told
 from router.errors import Transient
 from router.ports import Submission
 from router.rules.recovery import RunPhase, RunState
@@ -22,7 +25,7 @@ PHASES: Mapping[str, RunPhase] = {
     "PENDING": "pending",
     "RUNNING": "running",
     "PAUSED": "running",
-    "CANCELLING": "pending",
+    "CANCELLING": "cancelling",
     "COMPLETED": "completed",
     "FAILED": "failed",
     "CRASHED": "crashed",
@@ -68,9 +71,9 @@ class PrefectRuns:
         for start in range(0, len(run_ids), FILTER_LIMIT):
             part = list(run_ids[start : start + FILTER_LIMIT])
             wanted = {"flow_runs": {"id": {"any_": part}}, "limit": FILTER_LIMIT}
-            for run in await self._ask("POST", "/flow_runs/filter", wanted):
-                state = run.get("state") or {"type": "SCHEDULED"}
-                states[run["id"]] = RunState(PHASES[state["type"]], state.get("message") or "")
+            response = await self._respond("POST", "/flow_runs/filter", wanted)
+            for run in response.json():
+                states[run["id"]] = _state(run.get("state") or {"type": "SCHEDULED"}, response.headers.get("date"))
         return states
 
     async def cancel(self, run_id: str, reason: str) -> None:
@@ -97,6 +100,12 @@ class PrefectRuns:
         return self._deployments[name]
 
     async def _ask(self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None) -> Any:
+        response = await self._respond(method, path, body)
+        return response.json() if response.content else None
+
+    async def _respond(
+        self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
         try:
             response = await self._http.request(method, path, json=body)
         except httpx.HTTPError as error:
@@ -106,4 +115,13 @@ class PrefectRuns:
             raise Transient(f"Prefect knows nothing at {path}; run `autoloader deploy`")
         if response.is_error:
             raise Transient(f"Prefect: {response.status_code} at {path}: {response.text[:300]}")
-        return response.json() if response.content else None
+        return response
+
+
+def _state(state: Mapping[str, Any], asked_at: str | None) -> RunState:
+    """How long it has been so is told by Prefect's clock alone: by the time of its answer."""
+    phase, message = PHASES[state["type"]], state.get("message") or ""
+    age = timedelta(0)
+    if asked_at is not None and (since := state.get("timestamp")):
+        age = max(age, parsedate_to_datetime(asked_at) - datetime.fromisoformat(since))
+    return RunState(phase, message, cause_told(message) if phase in {"failed", "crashed"} else None, age)

@@ -1,43 +1,84 @@
 """What becomes of an attempt, by one table: its result in the ledger first, its run in Prefect second.
 
-| result    | run                          | decision                                              |
-|-----------|------------------------------|-------------------------------------------------------|
-| published | any                          | Loaded                                                |
-| closed    | any                          | Closed                                                |
-| other     | none yet                     | Wait                                                  |
-| none      | any, the batch is closing    | Close: a person gave it up while it was in flight     |
-| other     | scheduled, pending, running  | Wait; unclaimed for longer than the deadline: Void    |
-| other     | cancelled                    | Close                                                 |
-| other     | completed, failed, crashed,  | Again after a pause, counted by cause; too often: Close |
-|           | or gone from Prefect         | out of memory: once in each size class, then Close    |
+| result    | run                              | decision                                                  |
+|-----------|----------------------------------|-----------------------------------------------------------|
+| published | any                              | Loaded                                                    |
+| closed    | any                              | Closed                                                    |
+| none      | any, the batch is closing        | Close: a person gave it up while it was in flight         |
+| other     | any, claimed too long ago        | Again, counted as a crash: it does not come to an end     |
+| other     | none yet                         | Wait                                                      |
+| other     | cancelling for a minute, cancelled | Close                                                   |
+| other     | scheduled, pending, running      | unclaimed: Wait, after the deadline of its phase Void     |
+|           |                                  | claimed: Wait as long as it is heard of, then Again       |
+| other     | gone from Prefect                | the same; unclaimed it is looked for a minute             |
+| other     | completed, failed, crashed       | Wait while it is heard of and nobody saw its process end; |
+|           |                                  | then Again after a pause, counted by cause; too often:    |
+|           |                                  | Close; out of memory: once in each size class, then Close |
 
-A preview is no load: where a load would be closed it is given up, which needs no run.
+A run that lives says so in the ledger, every few seconds: that counts, whatever Prefect believes. All times are
+durations that the ledger has measured: a router's own clock decides nothing. A preview is no load: where a load would
+be closed it is given up, which needs no run.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import blake2b
 from typing import Literal, assert_never
 
+from schemas.config import Config, Lane
 from schemas.manifest import AttemptKind
 from schemas.report import Cause
 
-RunPhase = Literal["scheduled", "pending", "running", "completed", "failed", "crashed", "cancelled", "gone"]
+RunPhase = Literal[
+    "scheduled", "pending", "running", "cancelling", "completed", "failed", "crashed", "cancelled", "gone"
+]
+LIVING: frozenset[RunPhase] = frozenset({"scheduled", "pending", "running", "cancelling"})
 
-MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "wrong-data": 1, "cancelled": 1}
+# A machine that went away takes its runs along, but ten times in a row it is the batch that takes the machines along.
+MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "silent": 10, "wrong-data": 1, "cancelled": 1}
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 # A run is looked for this long before Prefect's not knowing it counts: its API answers from a replica at times.
 GONE_AFTER = timedelta(minutes=1)
+# A worker that lives ends a run that is being cancelled within its grace of 30 seconds.
+CANCELLED_AFTER = timedelta(minutes=1)
+# When the ledger was away nobody could be heard: its runs have this long to be heard again.
+LISTEN_FIRST = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited for a run of a lane.
+
+    `scheduled` until a worker takes it, `pending` until it has then claimed its attempt, `silent` when nothing is heard
+    of it any more, `longest_run` from the claim to its end.
+    """
+
+    scheduled: timedelta
+    pending: timedelta
+    silent: timedelta
+    longest_run: timedelta
+
+
+def patience_of(config: Config, lane: Lane) -> Patience:
+    """As configured. A pod may take as long to start as a run may wait for a worker."""
+    settings = config.lanes.of(lane)
+    pending = config.start_deadline if settings.pool.type == "kubernetes" else settings.pending_deadline
+    return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run)
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """A flow run as Prefect tells it."""
+    """A flow run as Prefect tells it, and how long it has been so.
+
+    `cause` is what somebody who saw its process end says of that; None when nobody did.
+    """
 
     phase: RunPhase
     message: str = ""
+    cause: Cause | None = None
+    age: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +86,20 @@ class OpenAttempt:
     """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause.
 
     `run_id` is the run that claimed it, else the one that was submitted: a person may have copied that in Prefect.
-    `closing` says why its batch is being closed.
+    `closing` says why its batch is being closed. By the ledger's clock: `age` since its run was created,
+    `claimed_for` since its claim, `silent` since its run was last heard of; None before the claim.
     """
 
     batch: str
     n: int
     source_id: str
+    lane: Lane
     kind: AttemptKind
     size_class: int
-    created: datetime
+    age: timedelta
     run_id: str | None
-    claimed: bool
+    claimed_for: timedelta | None
+    silent: timedelta | None
     closing: str | None
     result: Literal["staged", "published", "closed", "previewed"] | None
     cause: Cause | None
@@ -85,11 +129,11 @@ class Previewed:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """This attempt failed; the next one is due then, in the high-memory lane if it needs a bigger size class."""
+    """This attempt failed; the next one is due after a pause, in the high-memory lane for a bigger size class."""
 
     cause: Cause
     reason: str
-    due: datetime
+    pause: timedelta
     size_class: int | None = None
 
 
@@ -121,59 +165,90 @@ ENDINGS: Mapping[str | None, Decision] = {"published": Loaded(), "closed": Close
 
 
 def decide(
-    attempt: OpenAttempt, run: RunState | None, *, now: datetime, start_deadline: timedelta, last_class: int
+    attempt: OpenAttempt, run: RunState | None, *, patience: Patience, listening: timedelta, last_class: int
 ) -> Decision:
     """What becomes of an attempt. `run` is None when Prefect was not asked or the run is not created yet.
 
-    `last_class` is the biggest size class that the attempt's source may have.
+    `listening`: so long the ledger has answered without a break. `last_class` is the biggest size class that the
+    attempt's source may have.
     """
-    decision = ENDINGS.get(attempt.result) or _not_reported(attempt, run, now, start_deadline, last_class)
+    decision = ENDINGS.get(attempt.result) or _not_reported(attempt, run, patience, listening, last_class)
     if attempt.kind == "preview" and isinstance(decision, Close):
         return GiveUp(decision.cause, decision.reason)
     return decision
 
 
 def _not_reported(
-    attempt: OpenAttempt, run: RunState | None, now: datetime, start_deadline: timedelta, last_class: int
+    attempt: OpenAttempt, run: RunState | None, patience: Patience, listening: timedelta, last_class: int
 ) -> Decision:
     if attempt.closing is not None and attempt.kind != "close" and attempt.result is None:
         return Close("cancelled", attempt.closing)
+    if attempt.claimed_for is not None and attempt.claimed_for >= patience.longest_run:
+        return _failed(attempt, "crash", f"it took longer than the longest run: {patience.longest_run}", last_class)
     if run is None:
         return Wait()
+    if run.phase == "cancelled" or (run.phase == "cancelling" and run.age >= CANCELLED_AFTER):
+        reason = run.message or "cancelled in Prefect"
+        return _failed(attempt, "cancelled", reason, last_class)
+    if attempt.claimed_for is None:
+        return _unclaimed(attempt, run, patience, last_class)
+    is_over = run.cause is not None or (attempt.cause is not None and run.phase not in LIVING)
+    if not is_over and _is_heard_of(attempt, run, patience, listening):
+        return Wait()
+    return _failed(attempt, *_end(attempt, run, last_class), last_class)
+
+
+def _unclaimed(attempt: OpenAttempt, run: RunState, patience: Patience, last_class: int) -> Decision:
+    """Void is safe however early, because what is void cannot be claimed. But a machine out of breath needs longer."""
+    patient = min(patience.pending * 2 ** min(attempt.failures.get("infrastructure", 0), 16), patience.scheduled)
     match run.phase:
-        case "scheduled" | "pending" | "running":
-            if attempt.claimed or now - attempt.created < start_deadline:
-                return Wait()
-            return Void(f"no worker began it within {start_deadline}")
-        case "gone" if now - attempt.created < GONE_AFTER:
+        case "scheduled":
+            is_late, what = attempt.age >= patience.scheduled, f"no worker began it within {patience.scheduled}"
+        case "cancelling":
             return Wait()
-        case "cancelled" if attempt.kind != "close":
-            return Close("cancelled", run.message or "cancelled in Prefect")
-        case "completed" | "failed" | "crashed" | "gone" | "cancelled":
-            return _failed(attempt, run, now, last_class)
+        case "pending" | "running":
+            is_late = run.age >= patient or attempt.age >= patience.scheduled + patient
+            what = f"a worker took it, and its run did not begin within {patient}"
+        case "gone" if run.age < GONE_AFTER:
+            return Wait()
+        case "completed" | "failed" | "crashed" | "cancelled" | "gone":
+            return _failed(attempt, *_end(attempt, run, last_class), last_class)
         case _:
             assert_never(run.phase)
+    return Void(what) if is_late else Wait()
 
 
-def _failed(attempt: OpenAttempt, run: RunState, now: datetime, last_class: int) -> Decision:
-    cause = _cause(attempt)
-    reason = attempt.reason or f"the run {run.phase}: {run.message or 'without a message'}"
+def _is_heard_of(attempt: OpenAttempt, run: RunState, patience: Patience, listening: timedelta) -> bool:
+    """Of a run of an older version, which says nothing in the ledger, Prefect is believed."""
+    if attempt.silent is None:
+        return run.phase in LIVING
+    return attempt.silent < patience.silent or listening < min(LISTEN_FIRST, patience.silent)
+
+
+def _end(attempt: OpenAttempt, run: RunState, last_class: int) -> tuple[Cause, str]:
+    """The run's own word; else of who saw its process end; else it was not heard of any more, or never began."""
+    if attempt.cause is not None and attempt.reason is not None:
+        return attempt.cause, attempt.reason
+    reason = f"the run {run.phase}: {run.message or 'without a message'}"
+    if attempt.claimed_for is None or run.phase == "gone":
+        return "infrastructure", reason
+    if run.cause is None:
+        return ("crash", reason) if attempt.silent is None else ("silent", f"nothing was heard of it, and {reason}")
+    # Killed in the biggest class it may have been the memory, or a person: that is a crash, of which there are three.
+    is_guess = run.cause == "out-of-memory" and attempt.size_class >= last_class
+    return "crash" if is_guess else run.cause, reason
+
+
+def _failed(attempt: OpenAttempt, cause: Cause, reason: str, last_class: int) -> Decision:
     tries = attempt.failures.get(cause, 0) + 1
-    due = now + pause(attempt.batch, attempt.n, tries)
+    wait = pause(attempt.batch, attempt.n, tries)
     if attempt.kind == "close":
-        return Again(cause, reason, due)
+        return Again(cause, reason, wait)
     if cause == "out-of-memory" and attempt.size_class < last_class:
-        return Again(cause, reason, due, attempt.size_class + 1)
+        return Again(cause, reason, wait, attempt.size_class + 1)
     if cause == "out-of-memory" or tries >= MAX_TRIES.get(cause, tries + 1):
         return Close(cause, f"{reason} ({tries} times)" if tries > 1 else reason)
-    return Again(cause, reason, due)
-
-
-def _cause(attempt: OpenAttempt) -> Cause:
-    """The run's own word; else a crash, or, when it never began, the infrastructure that did not start it."""
-    if attempt.cause is not None:
-        return attempt.cause
-    return "crash" if attempt.claimed else "infrastructure"
+    return Again(cause, reason, wait)
 
 
 def pause(batch: str, n: int, tries: int) -> timedelta:

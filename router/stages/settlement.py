@@ -12,6 +12,7 @@ from router.errors import Transient
 from router.ports import AttemptLedger, RequestLedger, Runs
 from router.rules.completion import settle
 from router.rules.recovery import (
+    LIVING,
     Again,
     Close,
     Closed,
@@ -24,11 +25,13 @@ from router.rules.recovery import (
     Void,
     Wait,
     decide,
+    patience_of,
 )
 from router.rules.requests import Permissions, answered, previewed
 from router.rules.sizing import Sizing
 from router.step import Fact, Keys, Pass, Step, request_ended
 from schemas.completions import SourceName
+from schemas.config import LANES, Config
 from schemas.report import Preview
 
 SWEEP_EVERY = timedelta(seconds=15)
@@ -51,16 +54,18 @@ class SettlementStage:
         *,
         permissions: Permissions,
         sizing: Sizing,
-        start_deadline: timedelta,
+        config: Config,
     ) -> None:
         self._ledger = ledger
         self._requests = requests
         self._runs = runs
         self._permissions = permissions
         self._sizing = sizing
-        self._start_deadline = start_deadline
+        self._patience = {lane: patience_of(config, lane) for lane in LANES}
         self._hints: set[str] = set()
         self._next_sweep: datetime | None = None
+        self._listening_since: datetime | None = None
+        self._gone: dict[str, datetime] = {}
 
     def hint(self, run_id: str) -> None:
         """A run may have ended. Hints beyond ten thousand are dropped: the sweep finds them."""
@@ -71,7 +76,7 @@ class SettlementStage:
         """Settle what has reported, and answer requests: neither needs Prefect. Then ask that about the others."""
         work, hints = Pass(), set(self._hints)
         sweeping = self._next_sweep is None or now >= self._next_sweep
-        attempts = await self._attempts(None if sweeping else hints)
+        attempts = await self._attempts(None if sweeping else hints, now)
         await self._settle_all([attempt for attempt in attempts if attempt.result in REPORTED], {}, work, now)
         settled = len(work.facts)
         await self._answer(work, now)
@@ -85,11 +90,19 @@ class SettlementStage:
             work.facts.append(Fact("sweep_repaired", count=repaired))
         return work.step(more=bool(work.facts))
 
-    async def _attempts(self, hints: AbstractSet[str] | None) -> Sequence[OpenAttempt]:
-        """Those that are hinted at; all of them when there is no word of hints."""
+    async def _attempts(self, hints: AbstractSet[str] | None, now: datetime) -> Sequence[OpenAttempt]:
+        """Those that are hinted at; all of them when there is no word of hints. A ledger that is away hears nobody."""
         if hints is not None and not hints:
             return []
-        return await self._ledger.open_attempts(None if hints is None else sorted(hints))
+        try:
+            attempts = await self._ledger.open_attempts(None if hints is None else sorted(hints))
+        except Transient:
+            self._listening_since = None
+            raise
+        self._listening_since = self._listening_since or now
+        if hints is None:
+            self._gone = {one.run_id: self._gone[one.run_id] for one in attempts if one.run_id in self._gone}
+        return attempts
 
     async def _answer(self, work: Pass, now: datetime) -> None:
         with work.item():
@@ -101,8 +114,16 @@ class SettlementStage:
 
     async def _ask(self, attempts: Sequence[OpenAttempt], work: Pass, now: datetime) -> None:
         run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
-        states = await self._runs.states(run_ids) if run_ids else {}
+        states = self._looked_for(await self._runs.states(run_ids), now) if run_ids else {}
         await self._settle_all(attempts, states, work, now)
+
+    def _looked_for(self, states: Mapping[str, RunState], now: datetime) -> Mapping[str, RunState]:
+        """For how long it does not know a run, Prefect cannot tell."""
+        for run_id, run in states.items():
+            if run.phase != "gone":
+                self._gone.pop(run_id, None)
+        since = {run_id: self._gone.setdefault(run_id, now) for run_id, run in states.items() if run.phase == "gone"}
+        return {**states, **{run_id: RunState("gone", age=now - at) for run_id, at in since.items()}}
 
     async def _settle_all(
         self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState], work: Pass, now: datetime
@@ -110,11 +131,17 @@ class SettlementStage:
         for attempt in work.over(attempts):
             run = states.get(attempt.run_id) if attempt.run_id else None
             last_class = self._sizing.last_class(attempt.source_id)
-            decision = decide(attempt, run, now=now, start_deadline=self._start_deadline, last_class=last_class)
+            decision = decide(
+                attempt,
+                run,
+                patience=self._patience[attempt.lane],
+                listening=now - (self._listening_since or now),
+                last_class=last_class,
+            )
             with work.item():
-                work.facts += await self._apply(decision, attempt, now)
+                work.facts += await self._apply(decision, attempt, run, now)
 
-    async def _apply(self, decision: Decision, attempt: OpenAttempt, now: datetime) -> list[Fact]:
+    async def _apply(self, decision: Decision, attempt: OpenAttempt, run: RunState | None, now: datetime) -> list[Fact]:
         match decision:
             case Wait():
                 return []
@@ -124,11 +151,9 @@ class SettlementStage:
                 return await self._end_preview(attempt, None, now)
             case GiveUp():
                 return await self._end_preview(attempt, decision.reason, now)
-            case Again():
-                return await self._fail(attempt, decision)
-            case Void() | Close():
+            case Again() | Void() | Close():
                 facts = await self._fail(attempt, decision)
-                if facts and attempt.run_id is not None:
+                if facts and attempt.run_id is not None and (run is None or run.phase in LIVING):
                     facts += await self._cancel(attempt.run_id, decision.reason)
                 return facts
             case _:

@@ -228,7 +228,14 @@ class RealLedger:
         span = timedelta(seconds=seconds)
         await self._execute("UPDATE arrival SET due = due - $1::interval", span)
         await self._execute("UPDATE batch SET due = due - $1::interval", span)
-        await self._execute("UPDATE attempt SET due = due - $1::interval", span)
+        await self._execute(
+            """
+            UPDATE attempt SET created = created - i, due = due - i, submitted = submitted - i,
+                claimed = claimed - i, touched = touched - i
+            FROM (SELECT $1::interval) AS s (i)
+            """,
+            span,
+        )
         await self._execute("UPDATE lease SET expires = expires - $1::interval", span)
         await self._execute("UPDATE file SET accepted = accepted - $1::interval", span)
         await self._execute(

@@ -1,7 +1,9 @@
 """What waits, and how it becomes a batch with its attempts."""
 
+from datetime import timedelta
+
 from router.rules.recovery import Again, Close
-from tests.builders import A_CSV, NOON, after, announced, intake, new_batch, settlement, waiting_file
+from tests.builders import A_CSV, AT_ONCE, NOON, after, announced, intake, new_batch, settlement, waiting_file
 from tests.contract.ledgers import Ledger
 from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, lands, next_attempt, schedules
 
@@ -109,7 +111,7 @@ async def test_open_attempts_take_the_slots_of_their_lane(ledger: Ledger) -> Non
     batches, _ = await schedules(ledger)
 
     before = await batches.in_flight()
-    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", AT_ONCE))
 
     assert before == {"default": 1, "priority": 1}
     assert (await batches.in_flight()).get("default", 0) == 0
@@ -143,7 +145,7 @@ async def test_an_ended_attempt_is_not_submitted(ledger: Ledger) -> None:
     await is_cut(ledger)
     batches, _ = await schedules(ledger)
 
-    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", AT_ONCE))
 
     assert await batches.unsubmitted(10) == []
 
@@ -167,8 +169,7 @@ async def test_a_batch_with_an_open_attempt_is_not_due(ledger: Ledger) -> None:
 
 async def test_a_batch_is_due_when_the_pause_after_its_failure_is_over(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    pause_over = (await ledger.now()).timestamp() + 30
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON.fromtimestamp(pause_over, NOON.tzinfo)))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", timedelta(seconds=30)))
     batches, _ = await schedules(ledger)
 
     too_early = await batches.due_batches("default", 10)
@@ -194,7 +195,7 @@ async def test_a_closing_batch_is_never_loaded_again(ledger: Ledger) -> None:
     await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
 
     await next_attempt(ledger)
-    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "the catalog is away", NOON))
+    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "the catalog is away", AT_ONCE))
     third = await next_attempt(ledger)
 
     assert (third.n, third.kind) == (3, "close")
@@ -210,7 +211,7 @@ async def test_an_ended_batch_is_not_due(ledger: Ledger) -> None:
 
 async def test_an_attempt_is_made_once(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(ledger)
     [due] = await batches.due_batches("default", 10)
 
@@ -224,7 +225,7 @@ async def test_an_attempt_is_made_once(ledger: Ledger) -> None:
 
 async def test_an_ended_batch_has_no_further_attempt(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(ledger)
     [due] = await batches.due_batches("default", 10)
     await ledger.attempts.settle(settlement())

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from router.rules.recovery import Again, Close
-from tests.builders import NOON, closed, report, settlement
+from tests.builders import AT_ONCE, closed, report, settlement
 from tests.contract.ledgers import Ledger, RealLedger
 from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, next_attempt
 
@@ -41,7 +41,7 @@ async def test_nobody_claims_what_does_not_exist_or_has_ended(ledger: Ledger) ->
 
 async def test_an_attempt_that_has_failed_passes_no_fence(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "the heartbeats stopped", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "the heartbeats stopped", AT_ONCE))
 
     assert not await ledger.stage("b-1", 1, report())
 
@@ -78,7 +78,7 @@ async def test_what_was_reported_stays_as_it_was(ledger: Ledger) -> None:
 
 async def test_the_word_of_a_run_whose_attempt_has_ended_is_not_heard(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "the heartbeats stopped", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "the heartbeats stopped", AT_ONCE))
     await ledger.give_up("b-1", 1, "out-of-memory", "the heap is full")
 
     await next_attempt(ledger)

@@ -1,5 +1,7 @@
 """How attempts and batches end: once, and what was reported meanwhile counts first."""
 
+from datetime import timedelta
+
 import pytest
 
 from router.rules.recovery import Again, Close, Void
@@ -7,6 +9,7 @@ from schemas.completions import CompletedFile
 from schemas.report import Cause
 from tests.builders import (
     A_CSV,
+    AT_ONCE,
     NOON,
     after,
     announced,
@@ -21,7 +24,7 @@ from tests.contract.ledgers import Ledger, SeenBatch, end_of_close
 from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, next_attempt, schedules
 
 B_CSV = "s3://landing/orders/b.csv"
-AGAIN = Again("crash", "it broke", NOON)
+AGAIN = Again("crash", "it broke", AT_ONCE)
 
 
 async def test_an_open_attempt_tells_how_far_it_has_come(ledger: Ledger) -> None:
@@ -30,9 +33,22 @@ async def test_an_open_attempt_tells_how_far_it_has_come(ledger: Ledger) -> None
     [attempt] = await ledger.attempts.open_attempts()
 
     assert (attempt.batch, attempt.n, attempt.kind) == ("b-1", 1, "load")
-    assert (attempt.run_id, attempt.claimed, attempt.result) == (None, False, None)
+    assert (attempt.run_id, attempt.claimed_for, attempt.silent, attempt.result) == (None, None, None, None)
     assert (attempt.cause, attempt.reason, dict(attempt.failures)) == (None, None, {})
-    assert abs((attempt.created - await ledger.now()).total_seconds()) < 60
+    assert attempt.age < timedelta(seconds=60)
+
+
+async def test_the_ledger_measures_how_old_an_attempt_is_and_how_long_it_is_claimed(ledger: Ledger) -> None:
+    await is_submitted(ledger)
+    await ledger.pass_time(50)
+    assert await ledger.claim("b-1", 1, RUN)
+    await ledger.pass_time(30)
+
+    [attempt] = await ledger.attempts.open_attempts()
+
+    assert timedelta(seconds=80) <= attempt.age < timedelta(seconds=140)
+    assert attempt.claimed_for is not None
+    assert timedelta(seconds=30) <= attempt.claimed_for < timedelta(seconds=50)
 
 
 async def test_a_claimed_attempt_tells_its_run_and_what_it_staged(ledger: Ledger) -> None:
@@ -41,7 +57,8 @@ async def test_a_claimed_attempt_tells_its_run_and_what_it_staged(ledger: Ledger
 
     [attempt] = await ledger.attempts.open_attempts()
 
-    assert (attempt.run_id, attempt.claimed, attempt.result) == (RUN, True, "staged")
+    assert attempt.claimed_for is not None
+    assert (attempt.run_id, attempt.result) == (RUN, "staged")
 
 
 async def test_a_failing_run_leaves_its_own_word(ledger: Ledger) -> None:
@@ -67,15 +84,15 @@ async def test_the_run_that_claimed_counts_not_the_one_that_was_submitted(ledger
     [attempt] = await ledger.attempts.open_attempts()
     hinted = await ledger.attempts.open_attempts([OTHER_RUN])
 
-    assert (attempt.run_id, attempt.claimed) == (OTHER_RUN, True)
-    assert hinted == [attempt]
+    assert attempt.claimed_for is not None
+    assert [one.run_id for one in (attempt, *hinted)] == [OTHER_RUN, OTHER_RUN]
 
 
 async def test_earlier_failures_are_counted_by_cause(ledger: Ledger) -> None:
     await is_claimed(ledger)
     causes: list[Cause] = ["crash", "infrastructure", "infrastructure"]
     for n, cause in enumerate(causes, 1):
-        await ledger.attempts.failed("b-1", n, Again(cause, "why", NOON))
+        await ledger.attempts.failed("b-1", n, Again(cause, "why", AT_ONCE))
         await next_attempt(ledger)
 
     [attempt] = await ledger.attempts.open_attempts()
@@ -88,7 +105,7 @@ async def test_failures_to_load_do_not_count_against_closing(ledger: Ledger) -> 
     await is_claimed(ledger)
     await ledger.attempts.failed("b-1", 1, Close("crash", "three times"))
     await next_attempt(ledger)
-    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "away", NOON))
+    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "away", AT_ONCE))
     await next_attempt(ledger)
 
     [attempt] = await ledger.attempts.open_attempts()

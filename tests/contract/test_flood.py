@@ -38,7 +38,9 @@ class Slot:
 
     def __init__(self, ledger: RealLedger) -> None:
         self._ledger = ledger
-        self._stage = SchedulingStage(CONFIG, ledger.router("one").batches, FakeRuns(), FakeClock(NOON), Sizing(CONFIG))
+        self._stage = SchedulingStage(
+            CONFIG, ledger.router("one").batches, FakeRuns(FakeClock(NOON)), FakeClock(NOON), Sizing(CONFIG)
+        )
         self._now = NOON
 
     async def submitted(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from schemas.config import LANES, Lane
 from schemas.events import LoadAsked
 from tests.builders import (
     A_CSV,
+    AT_ONCE,
     NOON,
     after,
     announced,
@@ -42,7 +43,7 @@ from tests.contract.scenes import (
 )
 
 B_CSV, C_CSV, D_CSV = (f"s3://landing/orders/{name}.csv" for name in "bcd")
-ONE_LOADED = (Again("out-of-memory", "the heap is full", NOON, 1), Again("out-of-memory", "once more", NOON, 2))
+ONE_LOADED = (Again("out-of-memory", "the heap is full", AT_ONCE, 1), Again("out-of-memory", "once more", AT_ONCE, 2))
 
 
 async def lands_in(ledger: Ledger, lane: Lane, uri: str = A_CSV, *, seconds: float = 0, estimate: int = 10) -> None:
@@ -52,7 +53,9 @@ async def lands_in(ledger: Ledger, lane: Lane, uri: str = A_CSV, *, seconds: flo
 
 async def around(ledger: Ledger, batch: str = "b-1", run: str = RUN) -> Around:
     """What stands around a batch whose run has just published."""
-    if not any(attempt.batch == batch and attempt.claimed for attempt in await ledger.attempts.open_attempts()):
+    if not any(
+        attempt.batch == batch and attempt.claimed_for is not None for attempt in await ledger.attempts.open_attempts()
+    ):
         assert await ledger.claim(batch, 1, run)
     assert await ledger.stage(batch, 1, report([file_report()]))
     await ledger.publish(batch, 1, report([file_report()]))
@@ -126,7 +129,7 @@ async def test_nothing_of_a_paused_source_is_in_a_backlog(ledger: Ledger) -> Non
 async def test_a_paused_source_keeps_what_is_in_flight_going(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.pause("orders-v1")
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, _ = await schedules(ledger)
 
     assert [due.id for due in await batches.due_batches("default", 10)] == ["b-1"]
@@ -176,7 +179,7 @@ async def test_the_newest_landing_of_all_settled_is_kept(ledger: Ledger) -> None
 async def test_due_batches_are_those_of_a_lane(ledger: Ledger, lane: Lane) -> None:
     await lands_in(ledger, lane)
     await takes(ledger, line=lane)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, _ = await schedules(ledger)
 
     due = {of: [one.id for one in await batches.due_batches(of, 10)] for of in LANES}
@@ -212,7 +215,7 @@ async def test_other_failures_keep_lane_and_size_class(ledger: Ledger) -> None:
     [due] = await batches.due_batches("high-memory", 10)
     await batches.attempt(due, {}, epoch)
 
-    await ledger.attempts.failed("b-1", 2, Again("crash", "it broke", NOON))
+    await ledger.attempts.failed("b-1", 2, Again("crash", "it broke", AT_ONCE))
     [crashed] = await batches.due_batches("high-memory", 10)
     await batches.attempt(crashed, {}, epoch)
     await ledger.attempts.failed("b-1", 3, Void("no worker"))

@@ -5,7 +5,7 @@ from router.rules.recovery import Again
 from schemas.events import CancelAsked, PreviewAsked
 from schemas.manifest import Glance, ManifestFile
 from schemas.report import Preview, PreviewColumn
-from tests.builders import A_CSV, NOON, asked_request, found, found_file, manifest, request_end
+from tests.builders import A_CSV, AT_ONCE, asked_request, found, found_file, manifest, request_end
 from tests.contract.ledgers import Ledger, SeenBatch
 from tests.contract.scenes import OTHER_RUN, RUN, is_asked, is_claimed, is_found, outgoing, schedules
 
@@ -92,7 +92,7 @@ async def test_a_preview_takes_a_slot_but_does_not_keep_its_source_busy(ledger: 
 
 async def test_a_preview_is_attempted_again_as_a_preview(ledger: Ledger) -> None:
     await is_looked_at(ledger)
-    await ledger.attempts.failed("p-1", 1, Again("crash", "it broke", NOON))
+    await ledger.attempts.failed("p-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(ledger)
 
     [due] = await batches.due_batches("priority", 10)
@@ -129,7 +129,7 @@ async def test_what_a_preview_saw_is_not_failed_any_more(ledger: Ledger) -> None
     await is_looked_at(ledger)
     await ledger.preview("p-1", 1, SEEN)
 
-    assert not await ledger.attempts.failed("p-1", 1, Again("crash", "it broke", NOON))
+    assert not await ledger.attempts.failed("p-1", 1, Again("crash", "it broke", AT_ONCE))
 
 
 async def test_the_end_of_a_preview_is_the_end_of_its_request(ledger: Ledger) -> None:

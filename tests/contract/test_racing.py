@@ -7,7 +7,7 @@ import pytest
 
 from router.ports import Announced, LeaseLost, Measured, Measurement
 from router.rules.recovery import Again, Void
-from tests.builders import NOON, after, announced, intake, letter, new_batch, report, settlement, unmeasured
+from tests.builders import AT_ONCE, after, announced, intake, letter, new_batch, report, settlement, unmeasured
 from tests.contract.ledgers import RealLedger
 from tests.contract.scenes import RUN, is_claimed, is_submitted, lands, schedules
 
@@ -136,7 +136,7 @@ async def test_a_file_is_either_removed_or_cut(real_ledger: RealLedger) -> None:
 
 async def test_an_attempt_is_made_by_one_of_many(real_ledger: RealLedger) -> None:
     await is_claimed(real_ledger)
-    await real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON))
+    await real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(real_ledger)
     [due] = await batches.due_batches("default", 10)
 
@@ -172,7 +172,8 @@ async def test_an_attempt_either_fails_or_has_published(real_ledger: RealLedger,
     assert await real_ledger.stage("b-1", 1, report())
 
     failed, _ = await asyncio.gather(
-        real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON)), real_ledger.publish("b-1", 1, report())
+        real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE)),
+        real_ledger.publish("b-1", 1, report()),
     )
 
     still_open = [attempt.result for attempt in await real_ledger.attempts.open_attempts()]
@@ -185,7 +186,7 @@ async def test_a_batch_is_either_settled_or_its_attempt_fails(real_ledger: RealL
 
     settled, failed = await asyncio.gather(
         real_ledger.attempts.settle(settlement()),
-        real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", NOON)),
+        real_ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE)),
     )
 
     batch = await real_ledger.batch("b-1")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import assert_never
 
 from router.ports import EndedPreview
@@ -23,14 +24,14 @@ class FakeAttempts:
         self._database = database
 
     async def open_attempts(self, run_ids: Sequence[str] | None = None) -> Sequence[OpenAttempt]:
-        self._database.begin()
+        now = self._database.begin()
         rows = [
             (batch, n, row)
             for (batch, n), row in self._database.attempts.items()
             if row.ended is None and (run_ids is None or {row.run_id, row.claimed_by} & {*run_ids})
         ]
         rows.sort(key=lambda found: found[2].created)
-        return [self._open_attempt(batch, n, row) for batch, n, row in rows]
+        return [self._open_attempt(batch, n, row, now) for batch, n, row in rows]
 
     async def ended(self, batch: str, n: int) -> EndedBatch | None:
         self._database.begin()
@@ -148,7 +149,7 @@ class FakeAttempts:
                     return False
                 attempt.outcome, attempt.cause, row.due = "void", "infrastructure", now
             case Again():
-                attempt.outcome, attempt.cause, row.due = "failed", decision.cause, decision.due
+                attempt.outcome, attempt.cause, row.due = "failed", decision.cause, now + decision.pause
                 if decision.size_class is not None:
                     row.lane, row.size_class = "high-memory", decision.size_class
             case Close():
@@ -159,18 +160,20 @@ class FakeAttempts:
         attempt.ended, attempt.reason = now, decision.reason
         return True
 
-    def _open_attempt(self, batch: str, n: int, row: AttemptRow) -> OpenAttempt:
+    def _open_attempt(self, batch: str, n: int, row: AttemptRow, now: datetime) -> OpenAttempt:
         result = self._database.results.get((batch, n))
         earlier = [other for _, other in self._database.attempts_of(batch) if other.kind == row.kind]
         return OpenAttempt(
             batch=batch,
             n=n,
             source_id=self._database.batches[batch].manifest.source_id,
+            lane=row.lane,
             kind=row.kind,
             size_class=row.size_class,
-            created=row.created,
+            age=now - (row.submitted or row.created),
             run_id=row.claimed_by or row.run_id,
-            claimed=row.claimed_by is not None,
+            claimed_for=now - row.claimed if row.claimed is not None else None,
+            silent=now - row.touched if row.touched is not None else None,
             closing=self._database.batches[batch].closing,
             result=None if result is None else result.state,
             cause=row.cause,

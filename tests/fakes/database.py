@@ -85,6 +85,7 @@ class AttemptRow:
     submitted: datetime | None = None
     claimed_by: str | None = None
     claimed: datetime | None = None
+    touched: datetime | None = None
     cause: Cause | None = None
     reason: str | None = None
     ended: datetime | None = None

@@ -1,14 +1,14 @@
 """Prefect, as `adapters.prefect` speaks with it: runs by idempotency key, and webhooks that may be lost."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from router.errors import Refused, Transient
-from router.ports import Submission
-from router.rules.recovery import RunPhase, RunState
-
-LIVING: frozenset[RunPhase] = frozenset({"scheduled", "pending", "running"})
+from router.ports import Clock, Submission
+from router.rules.recovery import LIVING, RunPhase, RunState
+from schemas.report import Cause
 
 
 @dataclass(slots=True)
@@ -17,6 +17,7 @@ class FakeRun:
 
     submission: Submission
     state: RunState
+    since: datetime
 
 
 class FakeRuns:
@@ -25,7 +26,8 @@ class FakeRuns:
     Of the lanes and batches that it `refuses` no run is created.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.away = False
         self.loses_answers = False
         self.loses_webhooks = False
@@ -47,7 +49,7 @@ class FakeRuns:
 
     async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
         self._ask()
-        return {run_id: self.runs[run_id].state if run_id in self.runs else RunState("gone") for run_id in run_ids}
+        return {run_id: self._state(run_id) for run_id in run_ids}
 
     async def cancel(self, run_id: str, reason: str) -> None:
         self._ask()
@@ -59,12 +61,15 @@ class FakeRuns:
     def url(self, run_id: str) -> str:
         return f"http://prefect/runs/flow-run/{run_id}"
 
-    def becomes(self, run_id: str, phase: RunPhase, message: str = "") -> None:
-        """A worker, a person or Prefect itself changes a run's state. What has ended stays as it ended."""
+    def becomes(self, run_id: str, phase: RunPhase, message: str = "", cause: Cause | None = None) -> None:
+        """A worker, a person or Prefect itself changes a run's state. What has ended stays as it ended.
+
+        `cause` is what it says of the end of the process, if it saw that.
+        """
         run = self.runs.get(run_id)
         if run is None or run.state.phase not in LIVING:
             return
-        run.state = RunState(phase, message)
+        run.state, run.since = RunState(phase, message, cause), self._clock.now()
         if phase not in LIVING and not self.loses_webhooks:
             for webhook in self.webhooks:
                 webhook(run_id)
@@ -84,8 +89,12 @@ class FakeRuns:
         """A run that was deleted is created anew under its key, as another run."""
         self._created += 1
         run_id = str(uuid5(NAMESPACE_URL, f"{submission.key}#{self._created}"))
-        self.runs[run_id] = FakeRun(submission, RunState("scheduled"))
+        self.runs[run_id] = FakeRun(submission, RunState("scheduled"), self._clock.now())
         return run_id
+
+    def _state(self, run_id: str) -> RunState:
+        run = self.runs.get(run_id)
+        return RunState("gone") if run is None else replace(run.state, age=self._clock.now() - run.since)
 
     def _ask(self) -> None:
         if self.away:

@@ -475,7 +475,7 @@ class Wide:
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
         ledger = FakeBatches(self.database, FakeLease(self.database, "one"))
-        self.runs = FakeRuns()
+        self.runs = FakeRuns(self.clock)
         self._stage = SchedulingStage(config, ledger, self.runs, self.clock, Sizing(config))
         self._arrivals = FakeArrivals(self.database)
 

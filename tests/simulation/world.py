@@ -110,7 +110,7 @@ class World:
         self.desk = FakeBroker([(REQUESTS_TOPIC, 0)])
         self.publisher = FakePublisher()
         self.store = FakeStore()
-        self.runs = FakeRuns()
+        self.runs = FakeRuns(self.clock)
         self.table = FakeTable()
         self.results = FakeResults(self.database)
         self._outside: Sequence[FakeStore | FakeRuns | FakeBroker | FakePublisher] = (
@@ -336,7 +336,7 @@ class World:
         if flow := self._flows.pop(actor, None):
             flow.cancel()
             if self._random.random() < 0.5:
-                self.runs.becomes(actor, "crashed", "the process ended")
+                self.runs.becomes(actor, "crashed", "the process ended", "crash")
         for router in [router for router in self.routers if router.name == actor]:
             for step in router.steps.values():
                 step.cancel()
@@ -501,7 +501,7 @@ class World:
             runs,
             permissions=self.permissions,
             sizing=self.sizing,
-            start_deadline=self.config.start_deadline,
+            config=self.config,
         )
         stages: list[Stage] = [
             IntakeStage(around(source), arrivals, self.matcher, self.sizing, self.config.arrival_topics),
@@ -558,7 +558,7 @@ class World:
             case None:
                 self.runs.becomes(run_id, "completed")
             case Failure() as failure:
-                self.runs.becomes(run_id, "failed", failure.reason)
+                self.runs.becomes(run_id, "failed", failure.reason, failure.cause)
             case bug:
                 raise bug
 

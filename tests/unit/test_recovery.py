@@ -1,94 +1,227 @@
 """The decision table, row by row."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules.recovery import (
+    CANCELLED_AFTER,
     GONE_AFTER,
+    LISTEN_FIRST,
     LONGEST_PAUSE,
+    MAX_TRIES,
     Again,
     Close,
     Closed,
     GiveUp,
     Loaded,
     OpenAttempt,
+    Patience,
     Previewed,
     RunPhase,
     RunState,
     Void,
     Wait,
     decide,
+    patience_of,
     pause,
 )
-from tests.builders import open_attempt
+from schemas.report import Cause
+from tests.builders import config, open_attempt
 
-CREATED = datetime(2026, 11, 24, tzinfo=UTC)
-DEADLINE = timedelta(minutes=15)
-ATTEMPT = open_attempt(created=CREATED, claimed=True)
-ENDED: list[RunPhase] = ["completed", "failed", "crashed", "gone"]
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+PATIENCE = Patience(scheduled=15 * MINUTE, pending=MINUTE, silent=3 * MINUTE, longest_run=6 * HOUR)
+HEARD = open_attempt(age=HOUR, claimed_for=HOUR, silent=20 * SECOND)
+SILENT = replace(HEARD, silent=PATIENCE.silent)
+UNTOLD = replace(HEARD, silent=None)  # by a run of an older version
+IDLE = open_attempt(age=10 * SECOND)
+LIVING: list[RunPhase] = ["scheduled", "pending", "running"]
+ENDED: list[RunPhase] = ["completed", "failed", "crashed"]
 
 
-def decided(attempt: OpenAttempt, run: RunState | None, age: timedelta = GONE_AFTER) -> object:
-    return decide(attempt, run, now=CREATED + age, start_deadline=DEADLINE, last_class=1)
+def decided(
+    attempt: OpenAttempt, phase: RunPhase, cause: Cause | None = None, *, age: timedelta = HOUR, message: str = ""
+) -> object:
+    return after(attempt, RunState(phase, message, cause, age))
 
 
-@pytest.mark.parametrize("phase", [*ENDED, "running", "scheduled", "cancelled"])
+def after(attempt: OpenAttempt, run: RunState | None, *, listening: timedelta = HOUR) -> object:
+    return decide(attempt, run, patience=PATIENCE, listening=listening, last_class=1)
+
+
+@pytest.mark.parametrize("phase", [*ENDED, *LIVING, "gone", "cancelling", "cancelled"])
 def test_a_published_result_counts_whatever_prefect_says(phase: RunPhase) -> None:
-    assert decided(replace(ATTEMPT, result="published"), RunState(phase)) == Loaded()
-    assert decided(replace(ATTEMPT, result="closed"), RunState(phase)) == Closed()
+    assert decided(replace(SILENT, result="published"), phase) == Loaded()
+    assert decided(replace(SILENT, result="closed"), phase) == Closed()
 
 
-def test_a_run_that_works_or_is_not_known_yet_is_waited_for() -> None:
-    assert decided(ATTEMPT, None, timedelta(days=1)) == Wait()
-    assert decided(ATTEMPT, RunState("running"), timedelta(days=1)) == Wait()
+@pytest.mark.parametrize("phase", [*ENDED, *LIVING, "gone"])
+def test_a_run_that_is_heard_of_is_waited_for_whatever_prefect_believes(phase: RunPhase) -> None:
+    assert decided(HEARD, phase, message="no heartbeat") == Wait()
 
 
-def test_an_attempt_nobody_begins_is_void_after_the_deadline() -> None:
-    idle = replace(ATTEMPT, claimed=False)
-
-    assert decided(idle, RunState("pending"), DEADLINE - timedelta(seconds=1)) == Wait()
-    assert isinstance(decided(idle, RunState("pending"), DEADLINE), Void)
-    assert isinstance(decided(idle, RunState("running"), DEADLINE), Void)
-    assert decided(ATTEMPT, RunState("pending"), DEADLINE) == Wait()
-
-
-def test_a_run_prefect_does_not_know_is_looked_for_a_minute() -> None:
-    assert decided(ATTEMPT, RunState("gone"), GONE_AFTER - timedelta(seconds=1)) == Wait()
-    assert isinstance(decided(ATTEMPT, RunState("gone"), GONE_AFTER), Again)
-
-
-def test_the_run_s_own_word_is_the_cause() -> None:
-    told = replace(ATTEMPT, cause="infrastructure", reason="the catalog is away")
-
-    decision = decided(told, RunState("failed", "boom"))
+@pytest.mark.parametrize("phase", [*LIVING, *ENDED])
+def test_a_run_that_is_not_heard_of_any_more_makes_way_for_the_next_attempt(phase: RunPhase) -> None:
+    decision = decided(SILENT, phase)
 
     assert isinstance(decision, Again)
-    assert (decision.cause, decision.reason) == ("infrastructure", "the catalog is away")
+    assert decision.cause == "silent"
+    assert decided(replace(SILENT, silent=PATIENCE.silent - SECOND), phase) == Wait()
+
+
+def test_a_silence_counts_for_nothing_while_the_ledger_itself_was_away() -> None:
+    running = RunState("running")
+
+    assert after(SILENT, running, listening=LISTEN_FIRST - SECOND) == Wait()
+    assert isinstance(after(SILENT, running, listening=LISTEN_FIRST), Again)
+
+
+def test_a_batch_that_takes_ten_machines_along_is_closed() -> None:
+    unlucky = replace(SILENT, failures={"silent": MAX_TRIES["silent"] - 1})
+
+    assert isinstance(decided(unlucky, "running"), Close)
+
+
+@pytest.mark.parametrize("phase", LIVING)
+def test_a_run_of_an_older_version_lives_as_long_as_prefect_says_so(phase: RunPhase) -> None:
+    assert decided(UNTOLD, phase) == Wait()
 
 
 @pytest.mark.parametrize("phase", ENDED)
-def test_a_claimed_run_that_ends_without_a_word_crashed(phase: RunPhase) -> None:
-    decision = decided(ATTEMPT, RunState(phase, "exit code -9"))
+def test_a_run_of_an_older_version_that_ends_without_a_word_crashed(phase: RunPhase) -> None:
+    decision = decided(UNTOLD, phase, message="no heartbeat")
 
     assert isinstance(decision, Again)
     assert decision.cause == "crash"
-    assert "exit code -9" in decision.reason
+    assert "no heartbeat" in decision.reason
+
+
+def test_an_end_that_was_seen_counts_at_once() -> None:
+    decision = decided(HEARD, "crashed", "crash", message="Process exited with status code: 1.")
+
+    assert isinstance(decision, Again)
+    assert decision.cause == "crash"
+    assert "status code: 1" in decision.reason
+
+
+def test_a_run_that_was_stopped_from_outside_did_not_crash() -> None:
+    stopped = replace(HEARD, failures={"crash": 2, "infrastructure": 99})
+
+    decision = decided(stopped, "crashed", "infrastructure")
+
+    assert isinstance(decision, Again)
+    assert decision.cause == "infrastructure"
+
+
+def test_a_killed_run_ran_out_of_memory_as_long_as_there_is_more_to_be_had() -> None:
+    decision = decided(HEARD, "crashed", "out-of-memory")
+    in_the_biggest = decided(replace(HEARD, size_class=1), "crashed", "out-of-memory")
+
+    assert isinstance(decision, Again)
+    assert (decision.cause, decision.size_class) == ("out-of-memory", 1)
+    assert isinstance(in_the_biggest, Again)
+    assert (in_the_biggest.cause, in_the_biggest.size_class) == ("crash", None)
+
+
+@pytest.mark.parametrize("phase", [*LIVING, *ENDED, "gone"])
+def test_a_run_that_comes_to_no_end_is_given_up_and_counted_as_a_crash(phase: RunPhase) -> None:
+    endless = replace(HEARD, claimed_for=PATIENCE.longest_run)
+
+    decision = decided(endless, phase)
+
+    assert isinstance(decision, Again)
+    assert decision.cause == "crash"
+    assert "6:00:00" in decision.reason
+    assert isinstance(decided(replace(endless, failures={"crash": 2}), phase), Close)
+
+
+def test_an_attempt_without_a_run_waits() -> None:
+    assert after(IDLE, None) == Wait()
+    assert after(replace(IDLE, age=10 * HOUR), None) == Wait()
+
+
+def test_an_attempt_no_worker_takes_is_void_after_the_start_deadline() -> None:
+    assert decided(replace(IDLE, age=PATIENCE.scheduled - SECOND), "scheduled") == Wait()
+    assert isinstance(decided(replace(IDLE, age=PATIENCE.scheduled), "scheduled"), Void)
+
+
+@pytest.mark.parametrize("phase", ["pending", "running"])
+def test_an_attempt_a_worker_took_is_void_when_it_does_not_begin_soon(phase: RunPhase) -> None:
+    late = replace(IDLE, age=PATIENCE.scheduled)
+
+    assert decided(late, phase, age=PATIENCE.pending - SECOND) == Wait()
+    assert isinstance(decided(late, phase, age=PATIENCE.pending), Void)
+
+
+def test_a_run_that_begins_again_and_again_is_not_waited_for_for_ever() -> None:
+    restless = replace(IDLE, age=PATIENCE.scheduled + PATIENCE.pending)
+
+    assert isinstance(decided(restless, "pending", age=SECOND), Void)
+
+
+def test_a_machine_out_of_breath_gets_longer_each_time_up_to_the_start_deadline() -> None:
+    slow = replace(IDLE, failures={"infrastructure": 2})
+
+    assert decided(slow, "pending", age=4 * PATIENCE.pending - SECOND) == Wait()
+    assert isinstance(decided(slow, "pending", age=4 * PATIENCE.pending), Void)
+    assert isinstance(decided(replace(slow, failures={"infrastructure": 900}), "pending", age=15 * MINUTE), Void)
+
+
+def test_a_pod_may_take_as_long_to_start_as_a_run_may_wait_for_a_worker() -> None:
+    settings = config()
+
+    assert patience_of(settings, "high-memory").pending == settings.start_deadline
+    assert patience_of(settings, "default").pending == MINUTE
+
+
+def test_a_run_prefect_does_not_know_is_looked_for_a_minute() -> None:
+    old = replace(IDLE, age=14 * MINUTE)
+
+    assert decided(old, "gone", age=GONE_AFTER - SECOND) == Wait()
+    decision = decided(old, "gone", age=GONE_AFTER)
+    assert isinstance(decision, Again)
+    assert decision.cause == "infrastructure"
+
+
+def test_a_run_that_prefect_has_forgotten_did_not_crash() -> None:
+    decision = decided(replace(SILENT, failures={"crash": 2}), "gone")
+
+    assert isinstance(decision, Again)
+    assert decision.cause == "infrastructure"
+
+
+@pytest.mark.parametrize("attempt", [HEARD, SILENT, UNTOLD])
+def test_the_run_s_own_word_is_the_cause(attempt: OpenAttempt) -> None:
+    told = replace(attempt, cause="infrastructure", reason="the catalog is away")
+
+    decision = decided(told, "failed", "crash", message="boom")
+
+    assert isinstance(decision, Again)
+    assert (decision.cause, decision.reason) == ("infrastructure", "the catalog is away")
+    assert decided(told, "failed") == decision
+
+
+def test_a_run_that_says_why_it_fails_is_waited_for_until_prefect_says_how_it_ended() -> None:
+    told = replace(HEARD, cause="infrastructure", reason="terminated")
+
+    assert decided(told, "running") == Wait()
+    assert decided(told, "cancelling", age=SECOND) == Wait()
+    assert isinstance(decided(told, "cancelled"), Close)
 
 
 def test_the_third_crash_closes_the_batch() -> None:
-    assert isinstance(decided(replace(ATTEMPT, failures={"crash": 1}), RunState("crashed")), Again)
-    assert isinstance(decided(replace(ATTEMPT, failures={"crash": 2}), RunState("crashed")), Close)
+    assert isinstance(decided(replace(HEARD, failures={"crash": 1}), "crashed", "crash"), Again)
+    assert isinstance(decided(replace(HEARD, failures={"crash": 2}), "crashed", "crash"), Close)
 
 
 def test_out_of_memory_is_tried_once_in_each_size_class() -> None:
-    full = replace(ATTEMPT, cause="out-of-memory")
+    full = replace(HEARD, cause="out-of-memory", reason="the heap is full")
 
-    first = decided(full, RunState("failed"))
-    last = decided(replace(full, size_class=1, failures={"out-of-memory": 1}), RunState("failed"))
+    first = decided(full, "failed")
+    last = decided(replace(full, size_class=1, failures={"out-of-memory": 1}), "failed")
 
     assert isinstance(first, Again)
     assert first.size_class == 1
@@ -96,51 +229,59 @@ def test_out_of_memory_is_tried_once_in_each_size_class() -> None:
 
 
 def test_other_failures_stay_in_their_size_class() -> None:
-    decision = decided(replace(ATTEMPT, size_class=1), RunState("crashed"))
+    decision = decided(replace(HEARD, size_class=1), "crashed", "crash")
 
     assert isinstance(decision, Again)
     assert decision.size_class is None
 
 
 def test_an_attempt_whose_batch_is_given_up_is_closed_while_it_runs() -> None:
-    given_up = replace(ATTEMPT, closing="cancelled by request r-1")
+    given_up = replace(HEARD, closing="cancelled by request r-1")
 
-    assert decided(given_up, RunState("running")) == Close("cancelled", "cancelled by request r-1")
-    assert decided(replace(given_up, result="staged"), RunState("running")) == Wait()
-    assert decided(replace(given_up, kind="close"), RunState("running")) == Wait()
+    assert decided(given_up, "running") == Close("cancelled", "cancelled by request r-1")
+    assert decided(replace(given_up, result="staged"), "running") == Wait()
+    assert decided(replace(given_up, kind="close"), "running") == Wait()
 
 
 def test_a_preview_is_given_up_where_a_load_would_be_closed() -> None:
-    preview = replace(ATTEMPT, kind="preview")
+    preview = replace(HEARD, kind="preview")
 
-    assert decided(preview, RunState("cancelled", "a person")) == GiveUp("cancelled", "a person")
-    assert isinstance(decided(replace(preview, failures={"crash": 2}), RunState("crashed")), GiveUp)
-    assert isinstance(decided(preview, RunState("crashed")), Again)
-    assert decided(replace(preview, result="previewed"), None) == Previewed()
+    assert decided(preview, "cancelled", message="a person") == GiveUp("cancelled", "a person")
+    assert isinstance(decided(replace(preview, failures={"crash": 2}), "crashed", "crash"), GiveUp)
+    assert isinstance(decided(preview, "crashed", "crash"), Again)
+    assert after(replace(preview, result="previewed"), None) == Previewed()
 
 
 def test_infrastructure_is_tried_without_limit() -> None:
-    unlucky = replace(ATTEMPT, cause="infrastructure", failures={"infrastructure": 10_000, "crash": 2})
+    unlucky = replace(HEARD, failures={"infrastructure": 10_000, "crash": 2})
 
-    assert isinstance(decided(unlucky, RunState("failed")), Again)
+    assert isinstance(decided(unlucky, "failed", "infrastructure"), Again)
 
 
-def test_a_run_that_never_began_is_the_infrastructure_s_fault() -> None:
-    decision = decided(replace(ATTEMPT, claimed=False, failures={"crash": 2}), RunState("crashed"))
+@pytest.mark.parametrize("cause", ["crash", "out-of-memory", None])
+def test_a_run_that_never_began_is_the_infrastructure_s_fault(cause: Cause | None) -> None:
+    decision = decided(replace(IDLE, failures={"crash": 2}), "crashed", cause)
 
     assert isinstance(decision, Again)
     assert decision.cause == "infrastructure"
 
 
-def test_a_cancelled_run_closes_its_batch() -> None:
-    assert isinstance(decided(ATTEMPT, RunState("cancelled")), Close)
+@pytest.mark.parametrize("attempt", [IDLE, HEARD, SILENT, UNTOLD])
+def test_a_cancelled_run_closes_its_batch(attempt: OpenAttempt) -> None:
+    assert isinstance(decided(attempt, "cancelled"), Close)
 
 
-@pytest.mark.parametrize("phase", [*ENDED, "cancelled"])
+@pytest.mark.parametrize("attempt", [IDLE, HEARD, SILENT, UNTOLD])
+def test_a_run_that_is_being_cancelled_for_a_minute_counts_as_cancelled(attempt: OpenAttempt) -> None:
+    assert isinstance(decided(attempt, "cancelling", age=CANCELLED_AFTER), Close)
+    assert decided(HEARD, "cancelling", age=CANCELLED_AFTER - SECOND) == Wait()
+
+
+@pytest.mark.parametrize("phase", [*ENDED, "cancelled", "gone"])
 def test_closing_is_tried_until_it_succeeds(phase: RunPhase) -> None:
-    closing = replace(ATTEMPT, kind="close", failures={"crash": 99})
+    closing = replace(SILENT, kind="close", failures={"crash": 99, "silent": 99})
 
-    assert isinstance(decided(closing, RunState(phase)), Again)
+    assert isinstance(decided(closing, phase, "crash"), Again)
 
 
 @given(st.text(), st.integers(1, 10_000), st.integers(1, 10_000))

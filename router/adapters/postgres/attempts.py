@@ -29,7 +29,9 @@ class PostgresAttempts:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """
-                SELECT a.*, b.source_id, b.closing, r.state, (
+                SELECT a.*, b.source_id, b.closing, r.state,
+                    now() - coalesce(a.submitted, a.created) AS age,
+                    now() - a.claimed AS claimed_for, now() - a.touched AS silent, (
                     SELECT coalesce(jsonb_object_agg(cause, times), '{}') FROM (
                         SELECT cause, count(*) AS times FROM attempt
                         WHERE batch_id = a.batch_id AND kind = a.kind AND ended IS NOT NULL AND cause IS NOT NULL
@@ -158,12 +160,12 @@ class PostgresAttempts:
                 case Again():
                     await connection.execute(
                         """
-                        UPDATE batch SET due = $2, size_class = coalesce($3, size_class),
+                        UPDATE batch SET due = now() + $2::interval, size_class = coalesce($3, size_class),
                             lane = CASE WHEN $3::int IS NULL THEN lane ELSE 'high-memory' END
                         WHERE id = $1
                         """,
                         batch,
-                        decision.due,
+                        decision.pause,
                         decision.size_class,
                     )
                 case Close():
@@ -203,11 +205,13 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
         batch=row["batch_id"],
         n=row["n"],
         source_id=row["source_id"],
+        lane=row["lane"],
         kind=row["kind"],
         size_class=row["size_class"],
-        created=row["created"],
+        age=row["age"],
         run_id=row["claimed_by"] or (str(row["run_id"]) if row["run_id"] else None),
-        claimed=row["claimed_by"] is not None,
+        claimed_for=row["claimed_for"],
+        silent=row["silent"],
         closing=row["closing"],
         result=row["state"],
         cause=row["cause"],

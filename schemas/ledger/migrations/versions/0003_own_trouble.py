@@ -19,6 +19,9 @@ ALTER TABLE attempt
 """
 
 LIVENESS = """
+ALTER TABLE attempt
+    ADD touched timestamptz,            -- when its run last said that it lives; NULL of runs that never did
+    ADD session_id uuid;                -- of the Spark session its run works in
 """
 
 RECOVERY = """
