@@ -13,6 +13,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from flows.loading.errors import Infrastructure, NotWanted
+from schemas.ledger.passing import passes
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, readable
 
@@ -155,7 +156,10 @@ class Ledger:
         try:
             with psycopg.connect(self.url, connect_timeout=CONNECT_SECONDS) as connection:
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except psycopg.Error as error:
+            away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+            if not away and not passes(error.sqlstate):
+                raise
             raise Infrastructure(f"the ledger does not answer: {error}", target="ledger") from error
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import asyncpg
 
 from router.errors import Transient
+from schemas.ledger.passing import passes
 from schemas.ledger.revision import newest_revision
 
 # quoted: asyncpg's classes are generic in its stubs only
@@ -16,15 +17,17 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 COMMAND_SECONDS = 30
 # How rows `k` of `file` are locked: by whomever in the order in which intake writes them, so that nobody deadlocks.
 LOCKED = 'ORDER BY k.source_id COLLATE "C", k.object, k.version COLLATE "C" FOR UPDATE OF k'
+# Besides what `schemas.ledger.passing` knows.
 PASSING = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # shut down, starting up, terminated
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,  # deadlocks and serialization
     asyncpg.InterfaceError,  # the connection was closed under a statement
+    asyncpg.InternalClientError,  # the server is not of the kind that was asked for, or what we knew of it is outdated
+    asyncpg.InvalidCachedStatementError,  # a migration changed a table under a prepared statement
+    asyncpg.InvalidSQLStatementNameError,  # somebody dropped what this session had prepared
     OSError,
     TimeoutError,
 )
+# After these the pool's other connections are no better.
+FORGETTING = (asyncpg.ReadOnlySQLTransactionError, asyncpg.InvalidSQLStatementNameError)
 
 
 class Database:
@@ -48,7 +51,11 @@ class Database:
                 )
             async with self._pool.acquire(timeout=10) as connection, connection.transaction():
                 yield connection
-        except PASSING as error:
+        except (asyncpg.PostgresError, *PASSING) as error:
+            if isinstance(error, FORGETTING) and self._pool is not None:
+                await self._pool.expire_connections()
+            if not _passes(error):
+                raise
             raise Transient(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
     async def check(self) -> None:
@@ -56,7 +63,7 @@ class Database:
         try:
             async with self.transaction() as connection:
                 found = await connection.fetchval("SELECT version_num FROM alembic_version")
-        except (asyncpg.UndefinedTableError, asyncpg.InvalidCatalogNameError) as error:
+        except asyncpg.UndefinedTableError as error:
             raise Transient(f"PostgreSQL: {error}; run `autoloader deploy` to make the ledger's tables") from error
         if found != newest_revision():
             raise Transient(
@@ -67,3 +74,7 @@ class Database:
         """Close what is open, without waiting for a lost server."""
         if self._pool is not None:
             self._pool.terminate()
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, PASSING) or (isinstance(error, asyncpg.PostgresError) and passes(error.sqlstate))
