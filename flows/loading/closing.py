@@ -49,6 +49,18 @@ class Ending:
         except Rejected:
             return self._by_fence(closed, table_is_gone=False)
 
+    def found_in(self, table: Table, began: History) -> Report | Closed | None:
+        """What became of the batch by an earlier attempt, recorded; None when nothing of it is in the table.
+
+        Where snapshots have expired the history cannot tell, so the rows are counted.
+        """
+        if snap := began.published(self.claimed.batch):
+            return self.found(table, began, snap)
+        if not began.cut_off or not (self.claimed.rivals or self.claimed.again):
+            return None
+        counted = self._counted(table)
+        return self.record(counted, None) if counted.rows else None
+
     def found(self, table: Table, now: History, snap: Snap) -> Report | Closed:
         """The batch has a snapshot in the table: what it is, recorded."""
         known = self.ledger.report_of(self.claimed.batch, snap.source)
@@ -71,8 +83,8 @@ class Ending:
     def _by_snapshot(self, table: Table, closed: Closed) -> Report | Closed:
         tables.fit_for_loading(self.session, table)
         began = history.read(self.session, table)
-        if snap := began.published(self.claimed.batch):
-            return self.found(table, began, snap)
+        if (found := self.found_in(table, began)) is not None:
+            return found
         nothing = empty(self.session, tables.columns(self.session, table))
         staged = publish.stage(self.session, table, nothing, self.claimed.batch, closing=closed)
         self.ledger.check(self.claimed)

@@ -1,8 +1,9 @@
 """The table's history, as its metadata tells it: which batches are in, and which snapshot is which.
 
 `t.history` lies after rollbacks and expiry, so the parents are followed. `refs` is read before `snapshots`: what is
-head by then is among the snapshots. Only the wap ids count: our own properties are not on a snapshot that was published
-over another (there the staged one, named by `source-snapshot-id`, still has them).
+head by then is among the snapshots. A batch is known by the wap ids, and by the id we put beside them: the table may
+have stopped staging (`write.wap.enabled` was taken away) when we appended. Our own properties are not on a snapshot
+that was published over another: there the staged one, named by `source-snapshot-id`, still has them.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     from flows.loading.tables import Table
 
-TOKEN, CLOSED_CAUSE, CLOSED_REASON = "autoloader.attempt", "autoloader.closed", "autoloader.reason"
-_PROPERTIES = ("wap.id", "published-wap-id", "source-snapshot-id", "added-records", TOKEN, CLOSED_CAUSE, CLOSED_REASON)
+BATCH, TOKEN = "autoloader.batch-id", "autoloader.attempt"
+CLOSED_CAUSE, CLOSED_REASON = "autoloader.closed", "autoloader.reason"
+_IDS = ("wap.id", "published-wap-id", BATCH)
+_PROPERTIES = (*_IDS, "source-snapshot-id", "added-records", TOKEN, CLOSED_CAUSE, CLOSED_REASON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,15 @@ class History:
             at = self.snapshots[at].parent
 
     def published(self, batch: str) -> Snap | None:
-        """The snapshot under which the batch is in the table."""
-        return next((snap for snap in self.ancestors() if batch in snap.batches), None)
+        """The snapshot under which the batch is in the table: the first, should one have come after it unstaged."""
+        found = [snap for snap in self.ancestors() if batch in snap.batches | self._source(snap).batches]
+        return found[-1] if found else None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether snapshots are missing that once were main's."""
+        known = list(self.ancestors())
+        return bool(known) and known[-1].parent is not None
 
     def reaches(self, snapshot_id: int | None) -> bool:
         """Whether nothing was cut off since that snapshot was head."""
@@ -63,8 +73,10 @@ class History:
 
     def closed_by(self, snap: Snap) -> tuple[str, str] | None:
         """Cause and reason, if the snapshot is known to close its batch."""
-        source = self.snapshots.get(snap.source)
-        return snap.closed or (source.closed if source else None)
+        return snap.closed or self._source(snap).closed
+
+    def _source(self, snap: Snap) -> Snap:
+        return self.snapshots.get(snap.source, snap)
 
 
 def read(session: SparkSession, table: Table) -> History:
@@ -89,13 +101,13 @@ def _snapshots(table: Table) -> str:
 
 
 def _snap(row: Row) -> Snap:
-    snapshot_id, parent, micros, operation, wap, published, source, rows, token, cause, reason = row
+    snapshot_id, parent, micros, operation, wap, published, ours, source, rows, token, cause, reason = row
     return Snap(
         id=snapshot_id,
         parent=parent,
         committed_at=datetime.fromtimestamp(micros / 1_000_000, UTC),
         operation=operation,
-        batches=frozenset(batch for batch in (wap, published) if batch),
+        batches=frozenset(batch for batch in (wap, published, ours) if batch),
         source=int(source or snapshot_id),
         rows=int(rows or 0),
         token=token,

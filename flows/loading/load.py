@@ -51,8 +51,8 @@ class _Load:
         if tables.exists(opened, table):
             staging.changes += tables.fit_for_loading(opened, table)
             began = history.read(opened, table)
-            if snap := began.published(self.claimed.batch):
-                return self.ending.found(table, began, snap)
+            if (found := self.ending.found_in(table, began)) is not None:
+                return found
             head = began.head
         self.steps.done("look")
         reading.begin()
@@ -84,8 +84,8 @@ class _Load:
             if strange := rows.keys() - staging.reading.files.left.keys():
                 raise RuntimeError(f"rows of {min(strange)} are staged, which is not of {self.claimed.batch}")
             self.steps.done("audit")
-            if not staging.reading.probe():
-                return staged, rows
+            if publish.is_visible(self.ending.session, staging.table, staged) or not staging.reading.probe():
+                return staged, rows  # what is visible is not staged a second time
 
     def _report(self, staging: Staging, rows: dict[str, int]) -> Report:
         return Report(

@@ -33,15 +33,18 @@ class Published:
 
 
 def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Snap:
-    """Append the frame as a snapshot that nobody reads yet."""
+    """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`)."""
     from pyspark.sql import functions as F  # noqa: N812, PLC0415 - everybody's name for it
 
     token = uuid4().hex
     writer = (
         frame.withColumns({"_batch_id": F.lit(batch), "_loaded_at": F.current_timestamp()})
         .writeTo(table.name)
-        .option("snapshot-property.autoloader.batch-id", batch)
+        .option(f"snapshot-property.{history.BATCH}", batch)
         .option(f"snapshot-property.{history.TOKEN}", token)
+        # Spark sets it too, but only while the table stages writes. Should it not, the append is visible at once, and
+        # by this the catalog still refuses every other snapshot of the batch.
+        .option("snapshot-property.wap.id", batch)
     )
     if closing is not None:
         writer = writer.option(f"snapshot-property.{history.CLOSED_CAUSE}", closing.cause)
@@ -54,6 +57,11 @@ def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, clo
     if found is None or batch not in found.batches:
         raise RuntimeError(f"{table.name}: the snapshot staged for {batch} has another wap id, or is not there")
     return found
+
+
+def is_visible(session: SparkSession, table: Table, staged: Snap) -> bool:
+    """Whether a snapshot that should only be staged is in the table: somebody took `write.wap.enabled` away."""
+    return any(snap.id == staged.id for snap in history.read(session, table).ancestors())
 
 
 def rows_per_file(session: SparkSession, table: Table, staged: Snap) -> dict[str, int]:

@@ -15,7 +15,7 @@ from flows.loading.types import ddl, quoted
 from schemas.report import SchemaChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructField, StructType
@@ -26,6 +26,10 @@ _NAME = re.compile(
 )
 _PARTITION = re.compile(r"\w+(\((\d+,\s*)?\w+\))?", re.ASCII)
 _TRIES = 3
+# Each commit writes the table's metadata anew, with all its snapshots. Iceberg keeps these files for ever, unless told
+# to delete them: then it keeps the last 100. What happened is in the newest; the others are for nobody.
+_FORGETS = {"write.metadata.delete-after-commit.enabled": "true"}
+_STAGES = {"write.wap.enabled": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def columns(session: SparkSession, table: Table) -> StructType:
 
 
 def fit_for_loading(session: SparkSession, table: Table) -> tuple[SchemaChange, ...]:
-    """Make an existing table stage writes, and give it our columns.
+    """Make an existing table stage writes and forget old metadata, and give it our columns.
 
     Raises:
         Rejected: it is not an Iceberg table.
@@ -76,8 +80,8 @@ def fit_for_loading(session: SparkSession, table: Table) -> tuple[SchemaChange, 
         properties = {row[0]: row[1] for row in session.sql(f"SHOW TBLPROPERTIES {table.name}").collect()}
     if not properties.get("format", "").startswith("iceberg/"):
         raise Rejected(f"{table.name} is not an Iceberg table; name another table")
-    if properties.get("write.wap.enabled") != "true":
-        _alter(session, table, "SET TBLPROPERTIES ('write.wap.enabled' = 'true')")
+    if wanted := _wanted(properties):
+        _alter(session, table, f"SET TBLPROPERTIES ({_listed(wanted)})")
     return _with_our_columns(session, table)
 
 
@@ -100,7 +104,7 @@ def create(
             session.sql(f"CREATE NAMESPACE IF NOT EXISTS {table.catalog}.{table.namespace}").collect()
             session.sql(
                 f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(listed)}) USING iceberg{by} "
-                "TBLPROPERTIES ('format-version' = '2', 'write.wap.enabled' = 'true')"
+                f"TBLPROPERTIES ({_listed({'format-version': '2', **_STAGES, **_FORGETS})})"
             ).collect()
     except LoadError as error:
         if exists(session, table):
@@ -116,6 +120,16 @@ def _is_view(session: SparkSession, table: Table) -> bool:
         return False
     views = session.sql(f"SHOW VIEWS IN {table.catalog}.{table.namespace}").collect()
     return table.within.rpartition(".")[2] in {row["viewName"] for row in views}
+
+
+def _wanted(properties: Mapping[str, str]) -> dict[str, str]:
+    """What has to be set. Whoever set on purpose how much metadata is kept is not overruled."""
+    staging = {} if _STAGES.items() <= properties.items() else _STAGES
+    return staging | {name: value for name, value in _FORGETS.items() if name not in properties}
+
+
+def _listed(properties: Mapping[str, str]) -> str:
+    return ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
 
 
 def _with_our_columns(session: SparkSession, table: Table) -> tuple[SchemaChange, ...]:

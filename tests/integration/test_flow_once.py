@@ -1,14 +1,17 @@
 """Whatever is killed, raced or late: a batch's rows are in the table at most once, and the ledger says so."""
 
+from collections.abc import Callable
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from flows.loading import history, publish, session, tables
-from flows.loading.errors import Infrastructure, NotWanted
+from flows.loading.errors import AlreadyPublished, Infrastructure, NotWanted
 from flows.loading.frames import empty
 from flows.loading.ledger import Claimed
 from flows.loading.tables import Table
+from flows.loading.translation import named_errors
 from schemas.report import Closed, Report
 from tests.integration.flow_site import Lake, a_table, outcomes
 
@@ -224,6 +227,152 @@ def test_nothing_is_published_when_the_history_was_cut_off_meanwhile(lake: Lake)
 
     assert lake.attempt_of(batch, 1)[0] == "infrastructure"
     assert lake.count(table, batch) == 0
+
+
+def without_staging(lake: Lake, table: str) -> Callable[[str], None]:
+    """Somebody takes the property away between the look at the table and the append."""
+
+    def watch(step: str) -> None:
+        if step == "read":
+            lake.session.sql(f"ALTER TABLE {table} UNSET TBLPROPERTIES ('write.wap.enabled')").collect()
+
+    return watch
+
+
+def test_a_table_that_stops_staging_while_it_is_loaded_has_the_rows_once(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    batch = a_batch(lake, table)
+
+    report = lake.published(batch, watch=without_staging(lake, table))
+
+    assert outcomes(report) == {"a.csv": ("loaded", 1)}
+    assert report.snapshot is not None
+    assert lake.count(table, batch) == 1
+
+
+@pytest.mark.parametrize("step", ["stage", "audit"])
+def test_rows_that_were_visible_before_their_load_died_are_not_loaded_again(lake: Lake, step: str) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    batch = a_batch(lake, table)
+
+    def dies(name: str) -> None:
+        without_staging(lake, table)(name)
+        if name == step:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        lake.load(batch, watch=dies)
+    lake.attempt(batch, 2)
+    report = lake.published(batch, 2)
+
+    assert outcomes(report) == {"a.csv": ("loaded", 1)}
+    assert lake.count(table, batch) == 1
+
+
+def test_rows_that_are_visible_are_not_staged_again_when_their_file_changes(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    file = lake.land("a.csv", A_ROW)
+    batch = lake.batch(table, [file, lake.land("b.csv", A_ROW)])
+
+    def changes(name: str) -> None:
+        without_staging(lake, table)(name)
+        if name == "audit":
+            file.write_text("a\n2\n3\n")
+
+    lake.published(batch, watch=changes)
+
+    assert lake.count(table, batch) == 2
+
+
+def test_closing_finds_a_batch_whose_rows_were_visible_at_once(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    batch = a_batch(lake, table)
+
+    def dies(name: str) -> None:
+        without_staging(lake, table)(name)
+        if name == "stage":
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        lake.load(batch, watch=dies)
+    lake.execute("UPDATE batch SET closing = '3 crashes' WHERE id = %s", (batch,))
+    lake.attempt(batch, 2, "close")
+
+    assert outcomes(lake.published(batch, 2)) == {"a.csv": ("loaded", 1)}
+
+
+def test_the_catalog_refuses_a_staged_snapshot_of_a_batch_that_became_visible_unstaged(lake: Lake) -> None:
+    table = Table.named(a_table())
+    lake.published(a_batch(lake, table.name))
+    batch = a_batch(lake, table.name)
+
+    with session.opened(claimed(lake, batch), lake.settings) as opened:
+        nothing = empty(opened, tables.columns(opened, table))
+        staged = publish.stage(opened, table, nothing, batch)
+        without_staging(lake, table.name)("read")
+        direct = publish.stage(opened, table, nothing, batch)
+
+        with pytest.raises(AlreadyPublished), named_errors():
+            opened.sql(f"CALL lake.system.cherrypick_snapshot('{table.within}', {staged.id})").collect()
+        assert publish.publish(opened, table, staged, batch, None).snap.id == direct.id
+
+
+def test_a_batch_whose_snapshot_has_expired_is_found_by_its_rows(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    batch = a_batch(lake, table)
+    lake.process(batch, 1, "publish").kill()
+    lake.published(a_batch(lake, table))
+    lake.session.sql(
+        f"CALL lake.system.expire_snapshots(table => '{table.removeprefix('lake.')}',"
+        " older_than => TIMESTAMP '2100-01-01 00:00:00', retain_last => 1)"
+    ).collect()
+    lake.attempt(batch, 2)
+
+    report = lake.published(batch, 2)
+
+    assert outcomes(report) == {"a.csv": ("loaded", 1)}
+    assert report.snapshot is None
+    assert lake.count(table, batch) == 1
+
+
+def metadata_files(lake: Lake, table: str) -> int:
+    (entry,) = lake.rows(f"{table}.metadata_log_entries", "max_by(file, timestamp)")
+    return len(list(Path(entry[0].removeprefix("file:")).parent.glob("*.metadata.json")))
+
+
+def test_the_metadata_files_of_a_table_stay_as_many_as_it_keeps(lake: Lake) -> None:
+    table = a_table()
+    lake.published(a_batch(lake, table))
+    lake.session.sql(f"ALTER TABLE {table} SET TBLPROPERTIES ('write.metadata.previous-versions-max' = '3')").collect()
+    batches = [a_batch(lake, table) for _ in range(4)]
+
+    for batch in batches:
+        lake.published(batch)
+
+    assert metadata_files(lake, table) == 4
+    assert [lake.count(table, batch) for batch in batches] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("", "true"), ("'write.metadata.delete-after-commit.enabled'='false'", "false")]
+)
+def test_a_table_of_somebody_else_forgets_old_metadata_unless_it_was_told_otherwise(
+    lake: Lake, given: str, kept: str
+) -> None:
+    table = a_table()
+    properties = f"TBLPROPERTIES ({given})" if given else ""
+    lake.session.sql("CREATE NAMESPACE IF NOT EXISTS lake.flows").collect()
+    lake.session.sql(f"CREATE TABLE {table} (a int) USING iceberg {properties}").collect()
+
+    lake.published(a_batch(lake, table))
+
+    found = {row[0]: row[1] for row in lake.session.sql(f"SHOW TBLPROPERTIES {table}").collect()}
+    assert found["write.metadata.delete-after-commit.enabled"] == kept
 
 
 def test_a_server_that_is_away_is_said_to_be_infrastructure(lake: Lake) -> None:
