@@ -178,5 +178,6 @@ class FakeAttempts:
             result=None if result is None else result.state,
             cause=row.cause,
             reason=row.reason,
+            trouble=row.trouble,
             failures=Counter(other.cause for other in earlier if other.ended is not None and other.cause is not None),
         )
