@@ -17,6 +17,7 @@ from router.rules.recovery import Again, Close, OpenAttempt, RunState, Void
 from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.scheduling import Backlog, WaitingFile
 from router.rules.sizing import Place
+from router.rules.splitting import Split
 from schemas.config import Lane
 from schemas.events import RequestKind
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
@@ -90,7 +91,7 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class DueBatch:
-    """An open batch without an open attempt whose time has come."""
+    """An open batch without an open attempt whose time has come; `estimate` in bytes once unpacked."""
 
     id: str
     n: int
@@ -98,6 +99,7 @@ class DueBatch:
     source_id: str
     size_class: int
     kind: AttemptKind
+    estimate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +248,14 @@ class BatchLedger(Lease, Protocol):
     async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
         """Batches that wait for their next attempt in a lane, the longest due first."""
 
+    async def halves(self) -> Sequence[DueBatch]:
+        """Halves of split batches that wait for their first attempt: of each source the first in each lane."""
+
     async def in_flight(self) -> Mapping[Lane, int]:
         """Open attempts by lane; a lane without any may be left out."""
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
-        """Sources with an open batch, and the lane of that; previews do not count."""
+        """Sources with an open batch that has begun, and the lane of that; previews do not count."""
 
     async def backlogs(self) -> Sequence[Backlog]:
         """The lines that have files waiting, of sources that are not paused: found without looking at the files."""
@@ -288,6 +293,9 @@ class AttemptLedger(Protocol):
 
         What was learned of the source is kept.
         """
+
+    async def split(self, split: Split) -> bool:
+        """End the batch, and make two of its files, to be begun; the event goes out. False when it was ended."""
 
     async def previewed(self, batch: str, n: int) -> EndedPreview | None:
         """A preview whose run has looked, or, with a reason, failed; None when it is settled already."""

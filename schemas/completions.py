@@ -11,7 +11,7 @@ from schemas.base import Wire
 from schemas.events import RequestKind
 from schemas.report import FileOutcome, Preview, SchemaChange, Snapshot
 
-BatchOutcome = Literal["loaded", "partly-loaded", "nothing-loaded", "failed"]
+BatchOutcome = Literal["loaded", "partly-loaded", "nothing-loaded", "failed", "split"]
 RequestOutcome = Literal[
     "loaded", "partly-loaded", "nothing-loaded", "previewed", "cancelled", "expired", "done", "failed", "rejected"
 ]
@@ -89,6 +89,9 @@ class BatchCompletion(Wire):
 
     `complete_through`: every file of the source that landed before it, and was announced by now, is in the table or
     was named as not loadable.
+
+    `split` is no end of its files: they go on in the two batches of `split_into`, and none of them is counted or named
+    before one of those has ended.
     """
 
     outcome: BatchOutcome
@@ -103,6 +106,7 @@ class BatchCompletion(Wire):
     still_waiting: StillWaiting | None = None
     files: tuple[CompletedFile, ...]
     files_truncated: bool
+    split_into: tuple[str, ...] = ()
     run: Run
     seconds: dict[str, float]
 

@@ -64,10 +64,14 @@ class Report(Wire):
 
 
 class Closed(Wire):
-    """The batch can never be loaded any more: why, for people and for the completion event."""
+    """The batch can never be loaded any more: why, for people and for the completion event.
+
+    `split`: it was closed only so that its files go on in two halves.
+    """
 
     cause: Cause
     reason: Reason
+    split: bool = False
 
 
 class PreviewColumn(Wire):

@@ -171,8 +171,8 @@ def report(files: Sequence[FileReport] | None = None, *, snapshot_id: int = 1) -
     return Report(files=tuple(files), rows=sum(file.rows for file in files), snapshot=Snapshot(id=str(snapshot_id)))
 
 
-def closed(reason: str = "wrong data") -> Closed:
-    return Closed(cause="wrong-data", reason=reason)
+def closed(reason: str = "wrong data", *, split: bool = False) -> Closed:
+    return Closed(cause="wrong-data", reason=reason, split=split)
 
 
 def open_attempt(**changes: Any) -> OpenAttempt:
@@ -193,6 +193,8 @@ def open_attempt(**changes: Any) -> OpenAttempt:
         "cause": None,
         "reason": None,
         "failures": {},
+        "files": 1,
+        "split_from": None,
     }
     return OpenAttempt(**{**values, **changes})
 

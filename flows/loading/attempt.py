@@ -64,7 +64,8 @@ def _by_kind(opened: SparkSession, ledger: Ledger, claimed: Claimed, steps: Step
             return load(Ending(opened, ledger, claimed), steps)
         case "close":
             reason = claimed.closing or "its attempts crashed"
-            return Ending(opened, ledger, claimed).close(Closed(cause="crash", reason=reason))
+            closed = Closed(cause="crash", reason=reason, split=claimed.splitting)
+            return Ending(opened, ledger, claimed).close(closed)
         case "preview":
             preview = glance(opened, claimed.manifest, steps)
             ledger.previewed(claimed, preview)

@@ -100,9 +100,10 @@ class Ending:
     def _closed_before(self, now: History, snap: Snap) -> Closed:
         if (before := self.ledger.closed_before(self.claimed.batch)) is not None:
             return before
-        cause, reason = now.closed_by(snap) or ("crash", self.claimed.closing or "an earlier attempt closed it")
+        unknown = ("crash", self.claimed.closing or "an earlier attempt closed it", self.claimed.splitting)
+        cause, reason, split = now.closed_by(snap) or unknown
         known: tuple[Cause, ...] = get_args(Cause)
-        return Closed(cause=next((word for word in known if word == cause), "crash"), reason=reason)
+        return Closed(cause=next((word for word in known if word == cause), "crash"), reason=reason, split=split)
 
     def _counted(self, table: Table) -> Report:
         """What the table says, when the ledger has lost what was staged (restored from a backup)."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from flows.loading.tables import Table
 
 BATCH, TOKEN = "autoloader.batch-id", "autoloader.attempt"
-CLOSED_CAUSE, CLOSED_REASON = "autoloader.closed", "autoloader.reason"
+CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT = "autoloader.closed", "autoloader.reason", "autoloader.split"
 _IDS = ("wap.id", "published-wap-id", BATCH)
-_PROPERTIES = (*_IDS, "source-snapshot-id", "added-records", TOKEN, CLOSED_CAUSE, CLOSED_REASON)
+_PROPERTIES = (*_IDS, "source-snapshot-id", "added-records", TOKEN, CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Snap:
     source: int
     rows: int
     token: str | None
-    closed: tuple[str, str] | None
+    closed: tuple[str, str, bool] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class History:
         """Whether nothing was cut off since that snapshot was head."""
         return snapshot_id is None or any(snap.id == snapshot_id for snap in self.ancestors())
 
-    def closed_by(self, snap: Snap) -> tuple[str, str] | None:
-        """Cause and reason, if the snapshot is known to close its batch."""
+    def closed_by(self, snap: Snap) -> tuple[str, str, bool] | None:
+        """Cause, reason and whether it is split, if the snapshot is known to close its batch."""
         return snap.closed or self._source(snap).closed
 
     def _source(self, snap: Snap) -> Snap:
@@ -101,7 +101,7 @@ def _snapshots(table: Table) -> str:
 
 
 def _snap(row: Row) -> Snap:
-    snapshot_id, parent, micros, operation, wap, published, ours, source, rows, token, cause, reason = row
+    snapshot_id, parent, micros, operation, wap, published, ours, source, rows, token, cause, reason, split = row
     return Snap(
         id=snapshot_id,
         parent=parent,
@@ -111,5 +111,5 @@ def _snap(row: Row) -> Snap:
         source=int(source or snapshot_id),
         rows=int(rows or 0),
         token=token,
-        closed=(cause, reason or "") if cause else None,
+        closed=(cause, reason or "", split is not None) if cause else None,
     )

@@ -30,6 +30,7 @@ class Claimed:
     """An attempt that is ours alone; that of a preview has no `files`.
 
     `rivals` are the earlier claims on the batch, (attempt, run), newest first: what they began may still go on.
+    `splitting`: it is closed only for its files to go on in two halves.
     `again` says that this very run claimed before: its first process died, or still lives.
     """
 
@@ -41,6 +42,7 @@ class Claimed:
     manifest: Manifest
     files: tuple[ManifestFile, ...]
     closing: str | None = None
+    splitting: bool = False
     rivals: tuple[tuple[int, str], ...] = ()
     again: bool = False
     settled: bool = False
@@ -61,7 +63,7 @@ class Ledger:
             files = connection.execute(_FILES, {"batch": batch}).fetchall()
             rivals = connection.execute(_RIVALS, {"batch": batch, "n": attempt}).fetchall()
             settled = connection.execute(_SETTLED, {"batch": batch, "n": attempt}).fetchone()
-        kind, lane, manifest, closing, again = row
+        kind, lane, manifest, closing, splitting, again = row
         return Claimed(
             batch=batch,
             attempt=attempt,
@@ -71,6 +73,7 @@ class Ledger:
             manifest=Manifest.model_validate(manifest),
             files=tuple(ManifestFile(uri=uri, version=version, size=size) for uri, version, size in files),
             closing=closing,
+            splitting=splitting,
             rivals=tuple((n, run) for n, run in rivals),
             again=again,
             settled=settled is not None,
@@ -181,7 +184,7 @@ WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s
   AND attempt.ended IS NULL AND batch.ended IS NULL
   AND (attempt.kind = 'close' OR batch.closing IS NULL)
   AND attempt.n = (SELECT max(newest.n) FROM attempt AS newest WHERE newest.batch_id = %(batch)s)
-RETURNING attempt.kind, attempt.lane, batch.manifest, batch.closing, attempt.claimed <> now()
+RETURNING attempt.kind, attempt.lane, batch.manifest, batch.closing, batch.splitting, attempt.claimed <> now()
 """
 _FILES = "SELECT uri, version, size FROM file WHERE batch_id = %(batch)s ORDER BY uri"
 _RIVALS = """

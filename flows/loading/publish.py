@@ -49,6 +49,8 @@ def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, clo
     if closing is not None:
         writer = writer.option(f"snapshot-property.{history.CLOSED_CAUSE}", closing.cause)
         writer = writer.option(f"snapshot-property.{history.CLOSED_REASON}", closing.reason)
+        if closing.split:
+            writer = writer.option(f"snapshot-property.{history.CLOSED_SPLIT}", "true")
     with named_errors():
         session.conf.set("spark.wap.id", batch)
         writer.append()

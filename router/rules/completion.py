@@ -70,7 +70,10 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class EndedBatch:
-    """Everything the ledger knows of a batch whose run has reported. `landed` and `last_landed` are of its files."""
+    """Everything the ledger knows of a batch whose run has reported. `landed` and `last_landed` are of its files.
+
+    `given_up`: it was to be closed for good, not for its files to go on in two halves.
+    """
 
     id: str
     n: int
@@ -86,6 +89,7 @@ class EndedBatch:
     reported: datetime
     run_id: str | None
     report: Report | Closed
+    given_up: bool = False
     around: Around = field(default_factory=Around)
 
 
@@ -110,6 +114,34 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
     files = _files(batch)
     outcome, reason = _outcome(batch.report, files)
     newest_landed = max(batch.around.newest_landed or batch.last_landed, batch.last_landed)
+    complete_through = batch.around.oldest_open or newest_landed
+    event = batch_event(batch, outcome, reason, files, complete_through=complete_through, now=now, run_url=run_url)
+    return Settlement(
+        batch=batch.id,
+        n=batch.n,
+        source_id=batch.manifest.source_id,
+        outcome=outcome,
+        reason=reason,
+        files=files,
+        bytes_per_second=_learned(batch),
+        newest_landed=newest_landed,
+        seconds=_seconds(batch),
+        event=event,
+    )
+
+
+def batch_event(
+    batch: EndedBatch,
+    outcome: BatchOutcome,
+    reason: str | None,
+    files: Sequence[CompletedFile],
+    *,
+    complete_through: datetime,
+    now: datetime,
+    run_url: str | None,
+    split_into: Sequence[str] = (),
+) -> OutgoingEvent:
+    """What is told of a batch, of which so many files have ended."""
     data = BatchCompletion(
         outcome=outcome,
         reason=reason,
@@ -119,10 +151,11 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
         snapshot=batch.report.snapshot if isinstance(batch.report, Report) else None,
         schema_changes=batch.report.schema_changes[:MAX_CHANGES_NAMED] if isinstance(batch.report, Report) else (),
         counts=_counts(batch, files),
-        complete_through=batch.around.oldest_open or newest_landed,
+        complete_through=complete_through,
         still_waiting=batch.around.waiting,
         files=tuple(sorted(files, key=lambda file: file.outcome == "loaded")[:MAX_FILES_NAMED]),
         files_truncated=len(files) > MAX_FILES_NAMED,
+        split_into=tuple(split_into),
         run=Run(batch=batch.id, attempt=batch.n, lane=batch.lane, prefect_run=batch.run_id, url=run_url),
         seconds=_seconds(batch),
     )
@@ -133,18 +166,7 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
         time=now,
         data=data,
     )
-    return Settlement(
-        batch=batch.id,
-        n=batch.n,
-        source_id=batch.manifest.source_id,
-        outcome=outcome,
-        reason=reason,
-        files=files,
-        bytes_per_second=_learned(batch),
-        newest_landed=newest_landed,
-        seconds=data.seconds,
-        event=OutgoingEvent(COMPLETIONS_TOPIC, batch.manifest.table, to_json(event)),
-    )
+    return OutgoingEvent(COMPLETIONS_TOPIC, batch.manifest.table, to_json(event))
 
 
 def _progress(asking: Asking) -> RequestProgress:
@@ -256,7 +278,7 @@ def _counts(batch: EndedBatch, files: Sequence[CompletedFile]) -> Counts:
         files_superseded=ends["superseded"],
         files_failed=ends["failed"],
         rows=batch.report.rows if isinstance(batch.report, Report) else 0,
-        bytes=sum(file.size for file in batch.files),
+        bytes=sum(file.size for file in batch.files) if files else 0,
     )
 
 

@@ -37,7 +37,10 @@ class KnownAttempt:
 
 @dataclass(frozen=True, slots=True)
 class KnownBatch:
-    """The batch the file went into. `files` counts those of it; a preview has none."""
+    """The batch the file went into. `files` counts those of it; a preview has none.
+
+    `halves` are the batches its files went on in when it was split, `split_from` is the one whose half it is.
+    """
 
     id: str
     lane: Lane
@@ -50,6 +53,9 @@ class KnownBatch:
     outcome: str | None
     reason: str | None
     attempts: Sequence[KnownAttempt]
+    splitting: bool = False
+    split_from: str | None = None
+    halves: Sequence["KnownBatch"] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +141,30 @@ def explain(file: KnownFile, around: Surroundings, *, now: datetime) -> Explanat
 
 def explain_batch(batch: KnownBatch, *, now: datetime) -> Explanation:
     """The answer for a batch."""
-    history = [Moment(batch.cut, f"cut, {batch.files} files, lane {batch.lane}")]
+    begun = f"split from {batch.split_from}" if batch.split_from else "cut"
+    history = [Moment(batch.cut, f"{begun}, {batch.files} files, lane {batch.lane}")]
     for attempt in batch.attempts:
         history += _moments(attempt)
     if batch.ended is None:
         return Explanation(batch.id, *_in_flight(batch, _span(now - batch.cut), now), history)
+    if batch.halves:
+        return Explanation(batch.id, *_split(batch, now), history)
     standing: Standing = "loaded" if batch.outcome in {"loaded", "previewed"} else "needs a person"
     why = batch.reason or (f"its files are in {batch.table}" if batch.files else "it has shown its file's first rows")
     commands = [] if standing == "loaded" else [f"autoloader retry {batch.id}   (what was not loaded, once more)"]
     return Explanation(batch.id, standing, batch.outcome or "ended", why, "nothing", commands, history)
+
+
+def _split(batch: KnownBatch, now: datetime) -> "_Verdict":
+    """It stands where the worst of its halves stands."""
+    halves = {half.id: explain_batch(half, now=now).standing for half in batch.halves}
+    order: Sequence[Standing] = ("loaded", "waiting", "needs a person")
+    worst = max(halves.values(), key=order.index)
+    following = f"its files go on in {' and '.join(halves)}" if worst == "waiting" else "nothing"
+    commands = [f"autoloader explain {half}" for half, standing in halves.items() if standing != "loaded"]
+    if worst == "needs a person":
+        commands.append(f"autoloader retry {batch.id}   (what was not loaded, once more)")
+    return worst, "split", f"split, so that one file does not fail all: {batch.reason}", following, commands
 
 
 def explain_request(request: KnownRequest, *, now: datetime) -> Explanation:
@@ -266,17 +287,21 @@ def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> 
 def _in_flight(batch: KnownBatch, age: str, now: datetime) -> _Verdict:
     state = f"in batch {batch.id} in lane {batch.lane}, accepted {age} ago"
     cancel = [f"autoloader cancel {batch.id}"]
-    attempt = batch.attempts[-1] if batch.attempts else None
-    if attempt is None or attempt.ended is not None:
-        last = f": {attempt.reason}" if attempt and attempt.reason else ""
+    if not batch.attempts:
+        why = f"batch {batch.split_from} was split, and this half of it has not begun"
+        return "waiting", state, why, "begun when its source has no other batch in flight in its lane", cancel
+    attempt = batch.attempts[-1]
+    if attempt.ended is not None:
+        last = f": {attempt.reason}" if attempt.reason else ""
         due = "now" if batch.due <= now else f"in {_span(batch.due - now)}"
-        return "waiting", state, f"attempt {attempt.n if attempt else 0} failed{last}", f"tried again {due}", cancel
+        following = "split" if batch.splitting else "closed" if batch.closing else "tried again"
+        return "waiting", state, f"attempt {attempt.n} failed{last}", f"{following} {due}", cancel
     if batch.closing:
         return (
             "waiting",
             state,
             f"the batch is being closed: {batch.closing}",
-            "it ends as failed, unless it is loaded",
+            ("its files go on in two halves" if batch.splitting else "it ends as failed") + ", unless it is loaded",
             [],
         )
     if attempt.run_id is None:
@@ -306,7 +331,9 @@ def _history(file: KnownFile) -> Sequence[Moment]:
     if file.batch is not None:
         moments.append(
             Moment(
-                file.batch.cut, f"cut into batch {file.batch.id} of {file.batch.files} files, lane {file.batch.lane}"
+                file.batch.cut,
+                f"{'split' if file.batch.split_from else 'cut'} into batch {file.batch.id} of {file.batch.files} "
+                f"files, lane {file.batch.lane}",
             )
         )
         for attempt in file.batch.attempts:

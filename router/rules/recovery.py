@@ -6,7 +6,7 @@
 | closed    | any                              | Closed                                                    |
 | none      | any, the batch is closing        | Close: a person gave it up while it was in flight         |
 | other     | any, claimed too long ago        | Again, counted as a crash: it does not come to an end     |
-| other     | none yet                         | Wait, after the deadline Void                             |
+| other     | none yet                         | Wait                                                      |
 | other     | cancelling for a minute, cancelled | Close                                                   |
 | other     | scheduled, pending, running      | unclaimed: Wait, after the deadline of its phase Void     |
 |           |                                  | claimed: Wait as long as it is heard of, then Again       |
@@ -15,12 +15,16 @@
 |           |                                  | then Again after a pause, counted by cause; too often:    |
 |           |                                  | Close; out of memory: once in each size class, then Close |
 
+What crashes, runs out of memory or falls silent and has more than one file is closed only to be split: its files go on
+in two halves, and a half that crashes once is split again.
+
 A run that lives says so in the ledger, every few seconds: that counts, whatever Prefect believes. All times are
 durations that the ledger has measured: a router's own clock decides nothing. A preview is no load: where a load would
 be closed it is given up, which needs no run.
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
@@ -37,6 +41,8 @@ LIVING: frozenset[RunPhase] = frozenset({"scheduled", "pending", "running", "can
 
 # A machine that went away takes its runs along, but ten times in a row it is the batch that takes the machines along.
 MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "silent": 10, "wrong-data": 1, "cancelled": 1}
+# What one file does to all of its batch, without saying which it is.
+SPLITTING: AbstractSet[Cause] = frozenset({"crash", "out-of-memory", "silent"})
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 # A run is looked for this long before Prefect's not knowing it counts: its API answers from a replica at times.
@@ -86,9 +92,9 @@ class OpenAttempt:
     """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause.
 
     `run_id` is the run that claimed it, else the one that was submitted: a person may have copied that in Prefect.
-    `closing` says why its batch is being closed, `trouble` why its run could not be created. By the ledger's clock:
-    `age` since its run was created, `claimed_for` since its claim, `silent` since its run was last heard of; None
-    before the claim.
+    `closing` says why its batch is being closed. `files` counts those of the batch, `split_from` names the batch whose
+    half it is. By the ledger's clock: `age` since its run was created, `claimed_for` since its claim, `silent` since
+    its run was last heard of; None before the claim.
     """
 
     batch: str
@@ -106,7 +112,8 @@ class OpenAttempt:
     cause: Cause | None
     reason: str | None
     failures: Mapping[Cause, int]
-    trouble: str | None = None
+    files: int
+    split_from: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +155,14 @@ class Void:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """This attempt failed, and no other will load the batch: the next attempt closes it."""
+    """This attempt failed, and no other will load the batch: the next attempt closes it.
+
+    `split`: only for its files to go on in two halves, so that one that fails all does not fail the others.
+    """
 
     cause: Cause
     reason: str
+    split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +198,6 @@ def _not_reported(
         return Close("cancelled", attempt.closing)
     if attempt.claimed_for is not None and attempt.claimed_for >= patience.longest_run:
         return _failed(attempt, "crash", f"it took longer than the longest run: {patience.longest_run}", last_class)
-    if attempt.run_id is None and attempt.age >= patience.scheduled:
-        return Void(f"its run could not be created within {patience.scheduled}: {attempt.trouble or 'nobody tried'}")
     if run is None:
         return Wait()
     if run.phase == "cancelled" or (run.phase == "cancelling" and run.age >= CANCELLED_AFTER):
@@ -250,9 +259,23 @@ def _failed(attempt: OpenAttempt, cause: Cause, reason: str, last_class: int) ->
         return Again(cause, reason, wait)
     if cause == "out-of-memory" and attempt.size_class < last_class:
         return Again(cause, reason, wait, attempt.size_class + 1)
-    if cause == "out-of-memory" or tries >= MAX_TRIES.get(cause, tries + 1):
-        return Close(cause, f"{reason} ({tries} times)" if tries > 1 else reason)
+    if cause == "out-of-memory" or tries >= _most_tries(attempt, cause, tries + 1):
+        return Close(cause, _told(attempt, reason, tries), split=cause in SPLITTING and attempt.files > 1)
     return Again(cause, reason, wait)
+
+
+def _most_tries(attempt: OpenAttempt, cause: Cause, otherwise: int) -> int:
+    """What is left of a batch that crashed three times need not crash three times once more to be split."""
+    is_half = attempt.split_from is not None and attempt.files > 1
+    return 1 if cause == "crash" and is_half else MAX_TRIES.get(cause, otherwise)
+
+
+def _told(attempt: OpenAttempt, reason: str, tries: int) -> str:
+    """How often, and of a file that is alone how that was found."""
+    told = [f"{tries} times"] if tries > 1 else []
+    if attempt.split_from is not None and attempt.files == 1:
+        told.append(f"found by splitting batch {attempt.split_from} until this file was alone")
+    return f"{reason} ({', '.join(told)})" if told else reason
 
 
 def pause(batch: str, n: int, tries: int) -> timedelta:

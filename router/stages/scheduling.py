@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.errors import Refused, Transient
-from router.ports import BatchLedger, Clock, NewBatch, Runs, Submission
+from router.ports import BatchLedger, Clock, DueBatch, NewBatch, Runs, Submission
 from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
 from router.rules.sizing import Sizing, first_class
 from router.step import Fact, Keys, Pass, Step, lease_taken
@@ -40,6 +40,7 @@ class SchedulingStage:
         self._sizing = sizing
         self._accounts: dict[Lane, Accounts] = {lane: {} for lane in LANES}
         self._next_commits: dict[str, datetime] = {}
+        self._had_half: set[tuple[str, Lane]] = set()
         self._epoch: int | None = None
 
     async def step(self, now: datetime) -> Step:
@@ -91,21 +92,24 @@ class SchedulingStage:
 
     async def _batches(self, room: "_Room", now: datetime) -> Sequence[Submission]:
         backlogs = [backlog for backlog in await self._ledger.backlogs() if backlog.source_id in self._sources]
-        room.busy |= await self._ledger.busy() if backlogs else set()
-        return [submission for lane in room.lanes for submission in await self._fill(lane, backlogs, room, now)]
+        halves = await self._ledger.halves()
+        room.busy |= await self._ledger.busy() if backlogs or halves else set()
+        return [submission for lane in room.lanes for submission in await self._fill(lane, backlogs, halves, room, now)]
 
     async def _fill(
-        self, lane: Lane, backlogs: Sequence[Backlog], room: "_Room", now: datetime
+        self, lane: Lane, backlogs: Sequence[Backlog], halves: Sequence[DueBatch], room: "_Room", now: datetime
     ) -> Sequence[Submission]:
         lines = {backlog.source_id: backlog for backlog in backlogs if backlog.lane == lane}
+        halves_of = {half.source_id: half for half in halves if half.lane == lane}
+        waiting = lines.keys() | halves_of.keys()
         busy = {source_id for source_id, of in room.busy if of == lane}
-        self._accounts[lane] = opened(self._accounts[lane], waiting=lines.keys(), busy=busy, now=now)
+        self._accounts[lane] = opened(self._accounts[lane], waiting=waiting, busy=busy, now=now)
         written = []
-        for source_id in room.work.over(in_turn(self._accounts[lane], lines.keys() - busy, now=now)):
+        for source_id in room.work.over(in_turn(self._accounts[lane], waiting - busy, now=now)):
             if room.free[lane] <= 0:
                 break
             try:
-                submission = await self._cut(lines[source_id], room, now)
+                submission = await self._serve(lines.get(source_id), halves_of.get(source_id), room, now)
             except Transient as trouble:  # it has had its turn
                 room.work.troubles.append(str(trouble))
                 self._accounts[lane] = charged(self._accounts[lane], source_id, estimated=0, weight=1, now=now)
@@ -113,6 +117,25 @@ class SchedulingStage:
             if submission is not None:
                 written.append(submission)
         return written
+
+    async def _serve(
+        self, line: Backlog | None, half: DueBatch | None, room: "_Room", now: datetime
+    ) -> Submission | None:
+        """A half of a split batch first, then in turns: many a split must not hold back what has landed since."""
+        if line is not None and (half is None or (half.source_id, half.lane) in self._had_half):
+            self._had_half.discard((line.source_id, line.lane))
+            if submission := await self._cut(line, room, now):
+                return submission
+        return None if half is None else await self._begin(half, room, now)
+
+    async def _begin(self, half: DueBatch, room: "_Room", now: datetime) -> Submission | None:
+        variables = self._sizing.job_variables(half.source_id, half.size_class)
+        submission = await self._ledger.attempt(half, variables, room.epoch)
+        if submission is not None:
+            room.take(half.source_id, half.lane)
+            self._charge(half.source_id, half.lane, half.estimate, now)
+            self._had_half.add((half.source_id, half.lane))
+        return submission
 
     async def _cut(self, line: Backlog, room: "_Room", now: datetime) -> Submission | None:
         _, source = self._sources[line.source_id]
@@ -135,20 +158,20 @@ class SchedulingStage:
         submission = await self._ledger.cut(batch, room.epoch)
         if submission is not None:
             room.take(line.source_id, lane)
-            self._charge(line, source, estimated, now)
+            self._charge(line.source_id, line.lane, estimated, now)
         return submission
 
     def _may_commit(self, table: str, now: datetime) -> bool:
         interval, burst = self._config.commit_interval, self._config.commit_burst
         return may_commit(self._next_commits.get(table), interval=interval, burst=burst, now=now)
 
-    def _charge(self, line: Backlog, source: SourceConfig, estimated: int, now: datetime) -> None:
-        accounts = self._accounts[line.lane]
-        self._accounts[line.lane] = charged(
-            accounts, line.source_id, estimated=estimated, weight=source.weight, now=now
-        )
-        table, interval = source.into.table, self._config.commit_interval
-        self._next_commits[table] = committed(self._next_commits.get(table), interval=interval, now=now)
+    def _charge(self, source_id: str, lane: Lane, estimated: int, now: datetime) -> None:
+        _, source = self._sources.get(source_id, (None, None))  # halves go on when their source is configured no more
+        weight = source.weight if source is not None else 1
+        self._accounts[lane] = charged(self._accounts[lane], source_id, estimated=estimated, weight=weight, now=now)
+        if source is not None:
+            table, interval = source.into.table, self._config.commit_interval
+            self._next_commits[table] = committed(self._next_commits.get(table), interval=interval, now=now)
 
     def _manifest(self, source_id: str, glance: Glance | None = None) -> Manifest:
         name, source = self._sources[source_id]

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from router.errors import Transient
 from router.ports import AttemptLedger, RequestLedger, Runs
-from router.rules.completion import settle
+from router.rules.completion import Settlement, settle
 from router.rules.recovery import (
     LIVING,
     Again,
@@ -29,6 +29,7 @@ from router.rules.recovery import (
 )
 from router.rules.requests import Permissions, answered, previewed
 from router.rules.sizing import Sizing
+from router.rules.splitting import Split, split
 from router.step import Fact, Keys, Pass, Step, request_ended
 from schemas.completions import SourceName
 from schemas.config import LANES, Config
@@ -171,12 +172,12 @@ class SettlementStage:
         batch = await self._ledger.ended(attempt.batch, attempt.n)
         if batch is None:
             return []
-        end = settle(batch, now=now, run_url=self._runs.url(batch.run_id) if batch.run_id else None)
-        if not await self._ledger.settle(end):
+        run_url = self._runs.url(batch.run_id) if batch.run_id else None
+        end = split(batch, now=now, run_url=run_url) or settle(batch, now=now, run_url=run_url)
+        if not await (self._ledger.split(end) if isinstance(end, Split) else self._ledger.settle(end)):
             return []
         keys: Keys = {"source": batch.manifest.source_id, "batch": batch.id, "attempt": batch.n, "lane": batch.lane}
-        counted: Keys = {"outcome": end.outcome, "reason": end.reason, "files": len(end.files)}
-        return [Fact("batch_ended", {**keys, **counted, **_spans(end.seconds)})]
+        return [Fact("batch_ended", {**keys, **_told(end)})]
 
     async def _end_preview(self, attempt: OpenAttempt, failed: str | None, now: datetime) -> list[Fact]:
         ended = await self._ledger.previewed(attempt.batch, attempt.n)
@@ -203,5 +204,8 @@ class SettlementStage:
         ]
 
 
-def _spans(seconds: Mapping[str, float]) -> Keys:
-    return {f"seconds_{span}": seconds[span] for span in TOLD_SPANS if span in seconds}
+def _told(end: Settlement | Split) -> Keys:
+    if isinstance(end, Split):
+        return {"outcome": "split", "reason": end.reason, "files": 0}
+    spans = {f"seconds_{span}": end.seconds[span] for span in TOLD_SPANS if span in end.seconds}
+    return {"outcome": end.outcome, "reason": end.reason, "files": len(end.files), **spans}

@@ -327,7 +327,7 @@ class RealLedger:
             return await connection.execute(query, *arguments)
 
 
-async def end_of_close(ledger: Ledger, batch: str, n: int, run: str) -> None:
+async def end_of_close(ledger: Ledger, batch: str, n: int, run: str, report: Closed | None = None) -> None:
     """A run claims and closes its batch."""
     assert await ledger.claim(batch, n, run)
-    await ledger.close(batch, n, closed())
+    await ledger.close(batch, n, report or closed())

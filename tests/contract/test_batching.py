@@ -267,12 +267,3 @@ async def test_a_run_that_was_created_after_all_is_not_put_off(ledger: Ledger) -
     await batches.put_off(submission, "its answer was lost")
 
     assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
-
-
-async def test_why_a_run_could_not_be_created_is_told_with_its_attempt(ledger: Ledger) -> None:
-    stuck = await is_cut(ledger)
-    batches, _ = await schedules(ledger)
-
-    await batches.put_off(stuck, "no deployment")
-
-    assert [attempt.trouble for attempt in await ledger.attempts.open_attempts()] == ["no deployment"]

@@ -9,6 +9,7 @@ from router.ports import EndedPreview
 from router.rules.completion import Around, Asking, EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
 from router.rules.requests import FinishedRequest, RequestEnd
+from router.rules.splitting import Half, Split
 from schemas.completions import StillWaiting
 from schemas.manifest import ManifestFile
 from schemas.report import Preview
@@ -55,6 +56,7 @@ class FakeAttempts:
             reported=result.ended,
             run_id=attempt.run_id,
             report=result.report,
+            given_up=row.closing is not None and not row.splitting,
             around=self._around(batch, row),
         )
 
@@ -80,6 +82,36 @@ class FakeAttempts:
         state.newest_landed = max(state.newest_landed or settlement.newest_landed, settlement.newest_landed)
         self._database.put(settlement.event)
         return True
+
+    async def split(self, split: Split) -> bool:
+        now = self._database.begin()
+        row = self._database.open_batch(split.batch)
+        if row is None:
+            return False
+        row.ended, row.outcome, row.reason = now, "split", split.reason
+        for _, attempt in self._database.attempts_of(split.batch):
+            if attempt.ended is None:
+                attempt.ended, attempt.outcome = now, "closed"
+        for half in split.halves:
+            self._make(split.batch, row, half, now)
+        self._database.put(split.event)
+        return True
+
+    def _make(self, batch: str, row: BatchRow, half: Half, now: datetime) -> None:
+        names = {(file.uri, file.version) for file in half.files}
+        files = [file for key, file in self._database.files_of(batch) if (file.uri, key.version) in names]
+        for file in files:
+            file.batch_id = half.id
+        self._database.batches[half.id] = BatchRow(
+            row.lane,
+            min(file.landed for file in files),
+            row.manifest,
+            now,
+            now,
+            estimate=sum(file.estimate for file in files),
+            size_class=row.size_class,
+            split_from=batch,
+        )
 
     async def previewed(self, batch: str, n: int) -> EndedPreview | None:
         self._database.begin()
@@ -154,7 +186,8 @@ class FakeAttempts:
                     row.lane, row.size_class = "high-memory", decision.size_class
             case Close():
                 attempt.outcome, attempt.cause, row.due = "failed", decision.cause, now
-                row.closing = decision.reason
+                if row.closing is None:
+                    row.closing, row.splitting = decision.reason, decision.split
             case _:
                 assert_never(decision)
         attempt.ended, attempt.reason = now, decision.reason
@@ -178,6 +211,7 @@ class FakeAttempts:
             result=None if result is None else result.state,
             cause=row.cause,
             reason=row.reason,
-            trouble=row.trouble,
             failures=Counter(other.cause for other in earlier if other.ended is not None and other.cause is not None),
+            files=len(self._database.files_of(batch)),
+            split_from=self._database.batches[batch].split_from,
         )

@@ -41,7 +41,11 @@ class FakeBatches:
         due = [
             (batch, row)
             for batch, row in self._database.batches.items()
-            if row.ended is None and row.lane == lane and row.due <= now and self._has_no_open_attempt(batch)
+            if row.ended is None
+            and row.lane == lane
+            and row.due <= now
+            and self._has_begun(batch)
+            and self._has_no_open_attempt(batch)
         ]
         due.sort(key=lambda found: found[1].due)
         return [
@@ -49,13 +53,31 @@ class FakeBatches:
             for batch, row in due[:limit]
         ]
 
+    async def halves(self) -> Sequence[DueBatch]:
+        self._database.begin()
+        unbegun = [
+            (row.cut, batch, row)
+            for batch, row in self._database.batches.items()
+            if row.ended is None and row.split_from is not None and not self._has_begun(batch)
+        ]
+        first: dict[tuple[str, Lane], DueBatch] = {}
+        for _, batch, row in sorted(unbegun, key=lambda found: found[:2]):
+            source_id = row.manifest.source_id
+            half = DueBatch(batch, 1, row.lane, source_id, row.size_class, _kind(row), row.estimate)
+            first.setdefault((source_id, row.lane), half)
+        return [first[line] for line in sorted(first)]
+
     async def in_flight(self) -> Mapping[Lane, int]:
         self._database.begin()
         return Counter(row.lane for row in self._database.attempts.values() if row.ended is None)
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
         self._database.begin()
-        rows = [row for row in self._database.batches.values() if row.ended is None and row.request_id is None]
+        rows = [
+            row
+            for batch, row in self._database.batches.items()
+            if row.ended is None and row.request_id is None and self._has_begun(batch)
+        ]
         return frozenset((row.manifest.source_id, row.lane) for row in rows)
 
     async def backlogs(self) -> Sequence[Backlog]:
@@ -153,6 +175,9 @@ class FakeBatches:
     def _submission(self, batch: str, n: int, row: AttemptRow) -> Submission:
         source_id = self._database.batches[batch].manifest.source_id
         return Submission(batch, n, row.lane, source_id, row.kind, row.job_variables)
+
+    def _has_begun(self, batch: str) -> bool:
+        return bool(self._database.attempts_of(batch))
 
     def _has_no_open_attempt(self, batch: str) -> bool:
         return all(row.ended is not None for _, row in self._database.attempts_of(batch))

@@ -63,6 +63,8 @@ class BatchRow:
     size_class: int = 0
     request_id: str | None = None
     closing: str | None = None
+    splitting: bool = False
+    split_from: str | None = None
     ended: datetime | None = None
     outcome: str | None = None
     reason: str | None = None
@@ -218,6 +220,11 @@ class FakeDatabase:
 
     def files_of(self, batch: str) -> list[tuple[Identity, FileRow]]:
         return [(identity, row) for identity, row in self.files.items() if row.batch_id == batch]
+
+    def family(self, batch: str | None) -> set[str]:
+        """A batch with its halves, and theirs."""
+        halves = [id_ for id_, row in self.batches.items() if batch is not None and row.split_from == batch]
+        return {id_ for id_ in [batch] if id_ is not None}.union(*(self.family(half) for half in halves))
 
     def attempts_of(self, batch: str) -> list[tuple[int, AttemptRow]]:
         return [(n, row) for (of, n), row in self.attempts.items() if of == batch]

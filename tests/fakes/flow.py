@@ -13,6 +13,7 @@ from tests.fakes.table import DuplicatePublish, FakeRow, FakeTable
 
 CORRUPT = "corrupt"  # versions that begin so cannot be read: such a file is quarantined
 POISON = "poison"  # and these make the whole load fail
+KILLER = "killer"  # and these end its process, without a word
 
 
 class Failure(Exception):
@@ -22,6 +23,10 @@ class Failure(Exception):
         super().__init__(reason)
         self.cause: Cause = cause
         self.reason = reason
+
+
+class Died(Exception):
+    """The process of a run has ended, without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,7 @@ async def run_flow(parts: Parts, batch: str, n: int, run_id: str) -> None:
 
     Raises:
         Failure: the run has failed, and told the ledger why if it could.
+        Died: it could not.
     """
     try:
         claimed = await parts.results.claim(batch, n, run_id)
@@ -89,6 +95,8 @@ async def _glance(parts: Parts, claimed: Claimed, glance: Glance) -> None:
         await parts.results.previewed(claimed, Preview(refused="it is not there any more, or has changed"))
     elif found.version.startswith(CORRUPT):
         await parts.results.previewed(claimed, Preview(refused="it cannot be read"))
+    elif found.version.startswith(KILLER):
+        raise Died
     else:
         await parts.results.previewed(claimed, Preview(rows=((glance.file.uri,),)))
 
@@ -122,6 +130,8 @@ async def _versions(store: Store, claimed: Claimed) -> dict[str, str | None]:
 def _read(file: ManifestFile, found: str | None) -> FileReport:
     if found == file.version and found.startswith(POISON):
         raise Failure("wrong-data", f"{file.uri} holds a value that fits no column")
+    if found == file.version and found.startswith(KILLER):
+        raise Died
     if found == file.version:
         outcome: FileOutcome = "quarantined" if found.startswith(CORRUPT) else "loaded"
     else:
@@ -130,7 +140,7 @@ def _read(file: ManifestFile, found: str | None) -> FileReport:
 
 
 def _closed(claimed: Claimed) -> Closed:
-    return Closed(cause="crash", reason=claimed.closing or "it was closed before")
+    return Closed(cause="crash", reason=claimed.closing or "it was closed before", split=claimed.splitting)
 
 
 async def _tell(parts: Parts, claimed: Claimed, failure: Failure) -> NoReturn:

@@ -86,9 +86,10 @@ class FakeRequests:
         waiting = [file for _, file in targets if file.waits]
         for file in waiting:
             file.outcome, file.reason = "failed", reason
-        batch = self._database.open_batch(asked.batch or "")
-        if batch is not None and batch.closing is None and batch.request_id is None:
-            batch.closing, batch.due = reason, now
+        for batch in self._database.family(asked.batch):
+            row_of = self._database.open_batch(batch)
+            if row_of is not None and (row_of.closing is None or row_of.splitting) and row_of.request_id is None:
+                row_of.closing, row_of.splitting, row_of.due = reason, False, now
         other = self._database.requests.get(asked.request or "")
         if other is not None and other.end is None:
             other.given_up = reason
@@ -169,7 +170,7 @@ class FakeRequests:
         asked = row.request.asked
         if not isinstance(asked, RetryAsked | CancelAsked):
             return
-        objects = {object_key(uri) for uri in asked.files}
+        objects, batches = {object_key(uri) for uri in asked.files}, self._database.family(asked.batch)
         of_request = {
             Identity(source_id, key, file.version)
             for (of, source_id, key), file in self._database.request_files.items()
@@ -178,7 +179,7 @@ class FakeRequests:
         for key, file in self._database.files.items():
             opened_by_request = asked.request is not None and file.request_id == asked.request and file.outcome is None
             if (
-                (asked.batch is not None and file.batch_id == asked.batch)
+                file.batch_id in batches
                 or (key in of_request if kind == "retry" else opened_by_request)
                 or (key.object in objects and self._is_newest(key, file))
             ):

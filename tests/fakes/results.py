@@ -13,7 +13,10 @@ class NotWanted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """An attempt that is this run's alone. `closing` says why its batch is closed, None when it is to be loaded."""
+    """An attempt that is this run's alone. `closing` says why its batch is closed, None when it is to be loaded.
+
+    `splitting`: it is closed only for its files to go on in two halves.
+    """
 
     batch: str
     attempt: int
@@ -22,6 +25,7 @@ class Claimed:
     manifest: Manifest
     files: tuple[ManifestFile, ...]
     closing: str | None
+    splitting: bool
 
 
 class FakeResults:
@@ -43,7 +47,7 @@ class FakeResults:
             ManifestFile(uri=file.uri, version=key.version, size=file.size)
             for key, file in self._database.files_of(batch)
         ]
-        return Claimed(batch, attempt, run_id, found.kind, row.manifest, tuple(files), row.closing)
+        return Claimed(batch, attempt, run_id, found.kind, row.manifest, tuple(files), row.closing, row.splitting)
 
     async def stage(self, claimed: Claimed, snapshot_id: int, report: Report) -> None:
         """The fence: record the staged snapshot, after which it may be published. Raises NotWanted."""

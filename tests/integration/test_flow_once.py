@@ -205,7 +205,7 @@ def test_the_catalog_refuses_a_staged_load_once_its_batch_is_closed(lake: Lake, 
         now = history.read(opened, table)
 
     assert late.by_another
-    assert now.closed_by(late.snap) == ("crash", "x")
+    assert now.closed_by(late.snap) == ("crash", "x", False)
     assert [snap.id for snap in now.ancestors() if batch in snap.batches] == [late.snap.id]
 
 

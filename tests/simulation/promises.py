@@ -10,6 +10,7 @@ from router.notifications.decode import decode
 from router.notifications.record import Arrival, Record
 from router.rules.identity import Identity, object_key
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from tests.fakes.flow import KILLER
 from tests.simulation.world import World
 
 FOR_GOOD = {"loaded", "quarantined", "failed"}
@@ -56,7 +57,10 @@ def admitted(world: World) -> Iterator[str]:
     lines = Counter(
         (row.manifest.source_id, row.lane)
         for batch, row in world.database.batches.items()
-        if row.ended is None and row.request_id is None and world.database.attempts[batch, 1].lane == row.lane
+        if row.ended is None
+        and row.request_id is None
+        and (first := world.database.attempts.get((batch, 1))) is not None  # a half waits for its turn
+        and first.lane == row.lane
     )
     for (source_id, lane), times in lines.items():
         if times > 1:
@@ -154,6 +158,15 @@ def newest_wins(world: World) -> Iterator[str]:
     for key, batch in batches.items():
         if batch is not None:
             yield f"{key} was removed out of {batch}"
+
+
+def neighbours_are_loaded(world: World) -> Iterator[str]:
+    """P9, in a world in which only files do harm: a file that kills the runs that hold it fails alone."""
+    for key, row in world.database.files.items():
+        if row.outcome == "failed" and not key.version.startswith(KILLER):
+            yield f"{row.uri} {key.version} failed, and did no harm: {row.reason}"
+        if key.version.startswith(KILLER) and row.outcome == "loaded":
+            yield f"{row.uri} {key.version} is loaded, and kills whoever reads it"
 
 
 def _entries(world: World, record: Record) -> Iterator[tuple[int, Arrival | Rejected, list[str]]]:

@@ -31,7 +31,7 @@ from tests.fakes.attempts import FakeAttempts
 from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
-from tests.fakes.flow import CORRUPT, POISON, Failure, Parts, run_flow
+from tests.fakes.flow import CORRUPT, KILLER, POISON, Died, Failure, Parts, run_flow
 from tests.fakes.lease import FakeLease
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.publisher import FakePublisher
@@ -86,12 +86,16 @@ class Router:
 
 @dataclass(frozen=True, slots=True)
 class Chances:
-    """What may happen. Off, an object lands once and is removed once, events tell all they could, nobody asks."""
+    """What may happen. Off, an object lands once and is removed once, events tell all they could, nobody asks.
+
+    Without `harm` nothing but a file that kills it ends a run.
+    """
 
     landing_again: bool = True
     same_content_again: bool = True
     untold_versions: bool = True
     asking: bool = True
+    harm: bool = True
 
 
 class World:
@@ -172,7 +176,7 @@ class World:
         if past and self._chances.same_content_again and self._random.random() < 0.3:
             return self._random.choice(past)
         self._versions += 1
-        kind = self._random.choices(["v", CORRUPT, POISON], [20, 2, 1])[0]
+        kind = self._random.choices(["v", CORRUPT, KILLER, POISON], [20, 2, 1, int(self._chances.harm)])[0]
         return f"{kind}-{self._versions}"
 
     # Chaos
@@ -258,10 +262,13 @@ class World:
         flows = [turn for turn in turns if turn.actor in self._flows]
         turn = self._random.choice(flows if flows and self._random.random() < 0.4 else turns)
         fortune = self._random.random()
-        if turn.actor in self._flows and str(turn).endswith(WORST) and self._random.random() < 0.4:
+        is_worst = self._chances.harm and turn.actor in self._flows and str(turn).endswith(WORST)
+        if is_worst and self._random.random() < 0.4:
             self._harm(turn.actor)
             return
-        if fortune < 0.002:
+        if turn.actor in self._flows and not self._chances.harm:
+            turn.goes_on.set_result(None)
+        elif fortune < 0.002:
             self._kill(turn.actor)
         elif fortune < 0.015:
             self._says("TROUBLE", turn)
@@ -303,7 +310,7 @@ class World:
 
     def _run_comes_to_harm(self) -> None:
         living = self.runs.in_phase("running")
-        if not living:
+        if not living or not self._chances.harm:
             return
         self._harm(self._random.choice(living))
 
@@ -352,7 +359,7 @@ class World:
         self.routers[self.routers.index(router)] = self._new_router(f"{host}/{int(life) + 1}")
 
     def _freeze(self) -> None:
-        turns = self.gate.waiting()
+        turns = [turn for turn in self.gate.waiting() if self._chances.harm or turn.actor not in self._flows]
         if turns:
             self._frozen.add(self._random.choice(turns).actor)
 
@@ -559,6 +566,8 @@ class World:
                 self.runs.becomes(run_id, "completed")
             case Failure() as failure:
                 self.runs.becomes(run_id, "failed", failure.reason, failure.cause)
+            case Died():
+                self.runs.becomes(run_id, "crashed", "the process ended with status 1", "crash")
             case bug:
                 raise bug
 
@@ -574,6 +583,6 @@ def _is_over(zombie: "asyncio.Task[None] | asyncio.Task[Step]") -> bool:
     if not zombie.done():
         return False
     end = None if zombie.cancelled() else zombie.exception()
-    if end is not None and not isinstance(end, Failure | Transient):
+    if end is not None and not isinstance(end, Failure | Died | Transient):
         raise end
     return True

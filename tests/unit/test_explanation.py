@@ -163,3 +163,28 @@ def test_a_file_of_a_source_that_loads_only_on_request_names_the_command() -> No
 
     assert explanation.why == "asked loads only what is requested"
     assert explanation.you_can == ["autoloader request asked s3://b/k"]
+
+
+def test_a_split_batch_stands_where_the_worst_of_its_halves_stands() -> None:
+    loaded = replace(BATCH, id="b-1-1", split_from="b-1", ended=NOW, outcome="loaded")
+    waits = replace(BATCH, id="b-1-2", split_from="b-1", attempts=[])
+    failed = replace(waits, ended=NOW, outcome="failed", reason="it kills")
+    parent = replace(BATCH, ended=NOW, outcome="split", reason="3 crashes", halves=[loaded, waits])
+
+    open_still = explain_batch(parent, now=NOW)
+    ended = explain_batch(replace(parent, halves=[loaded, failed]), now=NOW)
+
+    assert (open_still.standing, open_still.you_can) == ("waiting", ["autoloader explain b-1-2"])
+    assert open_still.next == "its files go on in b-1-1 and b-1-2"
+    assert ended.standing == "needs a person"
+    assert ended.you_can[0] == "autoloader explain b-1-2"
+    assert "split, so that one file does not fail all: 3 crashes" in ended.why
+
+
+def test_a_file_in_a_half_waits_for_its_turn() -> None:
+    half = replace(BATCH, id="b-1-2", split_from="b-1", attempts=[])
+
+    explanation = explain(replace(FILE, batch=half), IDLE, now=NOW)
+
+    assert explanation.why == "batch b-1 was split, and this half of it has not begun"
+    assert "split into batch b-1-2 of 2 files" in [moment.what.partition(",")[0] for moment in explanation.history]

@@ -37,6 +37,7 @@ PATIENCE = Patience(scheduled=15 * MINUTE, pending=MINUTE, silent=3 * MINUTE, lo
 HEARD = open_attempt(age=HOUR, claimed_for=HOUR, silent=20 * SECOND)
 SILENT = replace(HEARD, silent=PATIENCE.silent)
 UNTOLD = replace(HEARD, silent=None)  # by a run of an older version
+CRASHED = RunState("crashed", "boom", "crash")
 IDLE = open_attempt(age=10 * SECOND)
 LIVING: list[RunPhase] = ["scheduled", "pending", "running"]
 ENDED: list[RunPhase] = ["completed", "failed", "crashed"]
@@ -217,6 +218,42 @@ def test_the_third_crash_closes_the_batch() -> None:
     assert isinstance(decided(replace(HEARD, failures={"crash": 2}), "crashed", "crash"), Close)
 
 
+def test_a_batch_that_crashed_three_times_is_split_while_it_has_more_than_one_file() -> None:
+    three = replace(HEARD, failures={"crash": 2})
+
+    assert after(replace(three, files=2), CRASHED) == Close("crash", "the run crashed: boom (3 times)", split=True)
+    assert after(three, CRASHED) == Close("crash", "the run crashed: boom (3 times)")
+
+
+def test_a_half_is_split_again_when_it_crashes_once() -> None:
+    half = replace(HEARD, split_from="b-0", files=2)
+
+    assert after(half, CRASHED) == Close("crash", "the run crashed: boom", split=True)
+
+
+def test_a_file_that_is_alone_crashes_three_times_and_tells_how_it_was_found() -> None:
+    alone = replace(HEARD, split_from="b-0", files=1)
+
+    assert isinstance(after(alone, CRASHED), Again)
+    assert after(replace(alone, failures={"crash": 2}), CRASHED) == Close(
+        "crash", "the run crashed: boom (3 times, found by splitting batch b-0 until this file was alone)"
+    )
+
+
+def test_what_is_too_much_for_the_biggest_class_is_split() -> None:
+    full = replace(HEARD, cause="out-of-memory", reason="heap", size_class=1, files=2)
+
+    assert decided(full, "failed") == Close("out-of-memory", "heap", split=True)
+
+
+@pytest.mark.parametrize("cause", ["wrong-data", "cancelled"])
+def test_what_says_itself_what_is_wrong_is_not_split(cause: Cause) -> None:
+    decision = decided(replace(HEARD, cause=cause, reason="why", files=1000), "failed")
+
+    assert isinstance(decision, Close)
+    assert not decision.split
+
+
 def test_out_of_memory_is_tried_once_in_each_size_class() -> None:
     full = replace(HEARD, cause="out-of-memory", reason="the heap is full")
 
@@ -289,10 +326,3 @@ def test_pauses_grow_up_to_a_cap(batch: str, n: int, tries: int) -> None:
     assert pause(batch, n, 1) >= timedelta(seconds=5)
     assert pause(batch, n, tries) <= LONGEST_PAUSE * 1.25
     assert pause(batch, n, tries) <= pause(batch, n, tries + 1)
-
-
-def test_a_run_that_cannot_be_created_in_time_is_void_and_says_why() -> None:
-    late = open_attempt(run_id=None, age=PATIENCE.scheduled, trouble="no deployment")
-
-    assert after(replace(late, age=PATIENCE.scheduled - SECOND), None) == Wait()
-    assert after(late, None) == Void("its run could not be created within 0:15:00: no deployment")

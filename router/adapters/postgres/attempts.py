@@ -2,24 +2,22 @@
 
 import json
 from collections.abc import Sequence
-from typing import TypeVar, assert_never
+from typing import assert_never
 
 import asyncpg
-from pydantic import BaseModel, ValidationError
 
 from router.adapters.postgres.around import around
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import end_request
+from router.adapters.postgres.halves import halve
 from router.adapters.postgres.outbox import put
-from router.errors import Transient
 from router.ports import EndedPreview
 from router.rules.completion import Around, EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
 from router.rules.requests import FinishedRequest, RequestEnd
+from router.rules.splitting import Split
 from schemas.manifest import Manifest, ManifestFile
 from schemas.report import Closed, Preview, Report
-
-M = TypeVar("M", bound=BaseModel)
 
 
 class PostgresAttempts:
@@ -33,7 +31,7 @@ class PostgresAttempts:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 """
-                SELECT a.*, b.source_id, b.closing, r.state,
+                SELECT a.*, b.source_id, b.closing, b.files, b.split_from, r.state,
                     now() - coalesce(a.submitted, a.created) AS age,
                     now() - a.claimed AS claimed_for, now() - a.touched AS silent, (
                     SELECT coalesce(jsonb_object_agg(cause, times), '{}') FROM (
@@ -54,7 +52,8 @@ class PostgresAttempts:
             row = await connection.fetchrow(
                 """
                 SELECT b.id, a.n, a.lane, b.source_id, b.manifest, b.landed, b.estimate, b.cut, a.submitted, a.claimed,
-                       a.run_id, r.ended AS reported, r.state, r.report
+                       a.run_id, r.ended AS reported, r.state, r.report,
+                       b.closing IS NOT NULL AND NOT b.splitting AS given_up
                 FROM batch b JOIN attempt a ON a.batch_id = b.id JOIN result r USING (batch_id, n)
                 WHERE b.id = $1 AND a.n = $2 AND b.ended IS NULL AND r.state IN ('published', 'closed')
                 """,
@@ -118,6 +117,15 @@ class PostgresAttempts:
             await put(connection, [settlement.event])
         return True
 
+    async def split(self, split: Split) -> bool:
+        """Batch, attempts, halves and event in one transaction."""
+        async with self._database.transaction() as connection:
+            if not await _lock_open(connection, split.batch):
+                return False
+            await halve(connection, split)
+            await put(connection, [split.event])
+        return True
+
     async def previewed(self, batch: str, n: int) -> EndedPreview | None:
         """The preview's request, with what its run saw; nothing as long as it has not reported."""
         async with self._database.transaction() as connection:
@@ -134,7 +142,7 @@ class PostgresAttempts:
         if row is None:
             return None
         request = FinishedRequest(row["id"], row["kind"], row["producer"], row["source_id"], row["accepted"])
-        return EndedPreview(batch, n, request, _read(Preview, row, "report"))
+        return EndedPreview(batch, n, request, Preview.model_validate_json(row["report"] or "{}"))
 
     async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
         """Batch, attempts, request and event in one transaction. A request that has ended is not answered again."""
@@ -174,7 +182,14 @@ class PostgresAttempts:
                     )
                 case Close():
                     await connection.execute(
-                        "UPDATE batch SET closing = $2, due = now() WHERE id = $1", batch, decision.reason
+                        """
+                        UPDATE batch SET due = now(), closing = coalesce(closing, $2),
+                            splitting = CASE WHEN closing IS NULL THEN $3 ELSE splitting END
+                        WHERE id = $1
+                        """,
+                        batch,
+                        decision.reason,
+                        decision.split,
                     )
                 case Void():
                     await connection.execute("UPDATE batch SET due = now() WHERE id = $1", batch)
@@ -221,28 +236,18 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
         cause=row["cause"],
         reason=row["reason"],
         failures=json.loads(row["failures"]),
-        trouble=row["trouble"],
+        files=row["files"],
+        split_from=row["split_from"],
     )
 
 
-def _read(model: type[M], row: asyncpg.Record, column: str) -> M:
-    """What a run or a router wrote: one of a newer version may say what this one does not understand."""
-    try:
-        return model.model_validate_json(row[column] or "{}")
-    except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
-        raise Transient(
-            f"the {column} of {row['id']} is not understood, by a newer router it may be: {what}"
-        ) from error
-
-
 def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundings: Around) -> EndedBatch:
-    report = _read(Report, row, "report") if row["state"] == "published" else _read(Closed, row, "report")
+    report = (Report if row["state"] == "published" else Closed).model_validate_json(row["report"])
     return EndedBatch(
         id=row["id"],
         n=row["n"],
         lane=row["lane"],
-        manifest=_read(Manifest, row, "manifest"),
+        manifest=Manifest.model_validate_json(row["manifest"]),
         files=[ManifestFile(uri=file["uri"], version=file["version"], size=file["size"]) for file in files],
         landed=row["landed"],
         last_landed=max((file["landed"] for file in files), default=row["landed"]),
@@ -253,5 +258,6 @@ def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundi
         reported=row["reported"],
         run_id=str(row["run_id"]) if row["run_id"] else None,
         report=report,
+        given_up=row["given_up"],
         around=surroundings,
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 import asyncpg
 
 from router.adapters.postgres.database import LOCKED, Connection, Database
+from router.adapters.postgres.halves import unbegun
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.lines import LINES
 from router.adapters.postgres.slots import taken
@@ -60,15 +61,25 @@ class PostgresBatches:
             )
         return [DueBatch(**dict(row)) for row in rows]
 
+    async def halves(self) -> Sequence[DueBatch]:
+        """Open batches without any attempt."""
+        async with self._database.transaction() as connection:
+            return await unbegun(connection)
+
     async def in_flight(self) -> Mapping[Lane, int]:
         """Open attempts."""
         async with self._database.transaction() as connection:
             return await taken(connection)
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
-        """Open batches that load."""
+        """Open batches that load and have an attempt."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch("SELECT source_id, lane FROM batch WHERE ended IS NULL AND kind = 'load'")
+            rows = await connection.fetch(
+                """
+                SELECT source_id, lane FROM batch b
+                WHERE ended IS NULL AND kind = 'load' AND EXISTS (SELECT FROM attempt WHERE batch_id = b.id)
+                """
+            )
         return frozenset((row["source_id"], row["lane"]) for row in rows)
 
     async def backlogs(self) -> Sequence[Backlog]:

@@ -85,7 +85,8 @@ class PostgresReading:
                           WHERE source_id = s.id AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f) w
                 CROSS JOIN LATERAL (
                     SELECT coalesce(sum(files), 0)::int AS files, coalesce(sum(bytes), 0)::bigint AS bytes FROM batch
-                    WHERE source_id = s.id AND cut > now() - interval '1 hour' AND ended IS NOT NULL) h
+                    WHERE source_id = s.id AND cut > now() - interval '1 hour' AND ended IS NOT NULL
+                      AND outcome <> 'split') h
                 LEFT JOIN LATERAL (
                     SELECT id, outcome, reason, ended FROM batch
                     WHERE source_id = s.id AND ended IS NOT NULL ORDER BY cut DESC LIMIT 1) l ON true
@@ -123,7 +124,7 @@ class PostgresReading:
                 """
                 SELECT id AS batch, source_id, ended, outcome, reason FROM (
                     SELECT * FROM batch WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1000) b
-                WHERE outcome NOT IN ('loaded', 'previewed') ORDER BY ended DESC LIMIT $1
+                WHERE outcome NOT IN ('loaded', 'previewed', 'split') ORDER BY ended DESC LIMIT $1
                 """,
                 limit,
             )
@@ -212,6 +213,7 @@ async def _batch(connection: Connection, batch_id: str) -> KnownBatch | None:
     if row is None:
         return None
     attempts = await connection.fetch("SELECT * FROM attempt WHERE batch_id = $1 ORDER BY n", batch_id)
+    halves = await connection.fetch("SELECT id FROM batch WHERE split_from = $1 ORDER BY id", batch_id)
     return KnownBatch(
         id=row["id"],
         lane=row["lane"],
@@ -224,6 +226,9 @@ async def _batch(connection: Connection, batch_id: str) -> KnownBatch | None:
         outcome=row["outcome"],
         reason=row["reason"],
         attempts=[_attempt(attempt) for attempt in attempts],
+        splitting=row["splitting"],
+        split_from=row["split_from"],
+        halves=[half for one in halves if (half := await _batch(connection, one["id"])) is not None],
     )
 
 

@@ -9,6 +9,7 @@ import asyncpg
 
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import HEIR, end_request
+from router.adapters.postgres.halves import FAMILY
 from router.adapters.postgres.outbox import put
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
 from router.rules.completion import OutgoingEvent
@@ -21,8 +22,9 @@ from schemas.events import LoadAsked, PreviewAsked
 FILES_A_LISTING = 1000
 _LONGEST_PAUSE = timedelta(minutes=10)
 _IS_OPEN = "q.outcome IS NULL AND (q.version IS NULL OR f.outcome IS NULL)"
-# What a retry or a cancel is about: the files of a batch $1, of a request $2, the newest versions of objects $3.
-_OF_BATCH = "SELECT source_id, object, version FROM file WHERE batch_id = $1"
+# What a retry or a cancel is about: the files of a batch $1 and its halves, of a request $2, the newest versions of
+# objects $3.
+_OF_BATCH = f"SELECT source_id, object, version FROM file WHERE batch_id IN ({FAMILY})"  # noqa: S608 - a constant
 _OF_REQUEST = "SELECT source_id, object, version FROM request_file WHERE request_id = $2"
 _OPENED_BY_REQUEST = "SELECT source_id, object, version FROM file WHERE request_id = $2 AND outcome IS NULL"
 _NEWEST = """
@@ -129,10 +131,10 @@ class PostgresRequests:
                 list(unlisted.source_ids),
             )
             await connection.execute(
-                """
-                UPDATE batch SET closing = $2, due = now()
-                WHERE id = $1 AND ended IS NULL AND closing IS NULL AND kind = 'load'
-                """,
+                f"""
+                UPDATE batch SET closing = $2, splitting = false, due = now()
+                WHERE id IN ({FAMILY}) AND ended IS NULL AND (closing IS NULL OR splitting) AND kind = 'load'
+                """,  # noqa: S608
                 batch,
                 reason,
             )

@@ -25,6 +25,12 @@ ALTER TABLE attempt
 """
 
 RECOVERY = """
+ALTER TABLE batch
+    ADD COLUMN splitting boolean NOT NULL DEFAULT false,  -- it is closed only for its files to go on in two halves
+    ADD COLUMN split_from text,                           -- the batch whose half it is
+    DROP CONSTRAINT batch_outcome_check,
+    ADD CHECK (outcome IN ('loaded', 'partly-loaded', 'nothing-loaded', 'failed', 'previewed', 'split'));
+CREATE INDEX batch_half ON batch (split_from) WHERE split_from IS NOT NULL;
 """
 
 

@@ -1,0 +1,60 @@
+"""The halves of a batch that is split: how they are made, which of them is to be begun, and whose they are."""
+
+from collections.abc import Sequence
+
+from router.adapters.postgres.database import Connection
+from router.ports import DueBatch
+from router.rules.splitting import Half, Split
+
+# A batch $1 with its halves, and theirs.
+FAMILY = """
+    WITH RECURSIVE family AS (
+        SELECT $1::text AS id UNION ALL SELECT b.id FROM batch b JOIN family f ON b.split_from = f.id
+    ) SELECT id FROM family
+"""
+
+
+async def halve(connection: Connection, split: Split) -> None:
+    """In the transaction in which the batch is locked and open."""
+    await connection.execute(
+        "UPDATE batch SET ended = now(), outcome = 'split', reason = $2 WHERE id = $1", split.batch, split.reason
+    )
+    await connection.execute(
+        "UPDATE attempt SET ended = now(), outcome = 'closed' WHERE batch_id = $1 AND ended IS NULL", split.batch
+    )
+    for half in split.halves:
+        await _make(connection, split.batch, half)
+
+
+async def _make(connection: Connection, batch: str, half: Half) -> None:
+    await connection.execute(
+        """
+        WITH moved AS (
+            UPDATE file f SET batch_id = $2 FROM unnest($3::text[], $4::text[]) AS h (uri, version)
+            WHERE f.batch_id = $1 AND f.uri = h.uri AND f.version = h.version
+            RETURNING f.size, f.estimate, f.landed)
+        INSERT INTO batch (id, split_from, source_id, lane, size_class, manifest, files, bytes, estimate, landed)
+        SELECT $2, b.id, b.source_id, b.lane, b.size_class, b.manifest, m.* FROM batch b, (
+            SELECT count(*), coalesce(sum(size), 0), coalesce(sum(estimate), 0), min(landed) FROM moved) m
+        WHERE b.id = $1
+        """,
+        batch,
+        half.id,
+        [file.uri for file in half.files],
+        [file.version for file in half.files],
+    )
+
+
+async def unbegun(connection: Connection) -> Sequence[DueBatch]:
+    """One of each source at a time: a batch of poison must not take all the slots of its lane."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT ON (b.source_id, b.lane) b.id, 1 AS n, b.lane, b.source_id, b.size_class, b.estimate,
+               CASE WHEN b.closing IS NULL THEN b.kind ELSE 'close' END AS kind
+        FROM batch b
+        WHERE b.ended IS NULL AND b.split_from IS NOT NULL
+          AND NOT EXISTS (SELECT FROM attempt WHERE batch_id = b.id)
+        ORDER BY b.source_id, b.lane, b.cut, b.id
+        """
+    )
+    return [DueBatch(**dict(row)) for row in rows]
