@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from schemas.base import Wire
 
 FileOutcome = Literal["loaded", "quarantined", "missing", "superseded"]
-Cause = Literal["infrastructure", "out-of-memory", "wrong-data", "crash", "silent", "cancelled"]
+Cause = Literal["infrastructure", "out-of-memory", "wrong-data", "crash", "silent", "server-lost", "cancelled"]
 Target = Literal["storage", "catalog", "connect", "ledger"]  # what a load needs, and may find away
 
 MAX_REASON_LETTERS = 1000

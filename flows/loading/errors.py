@@ -2,6 +2,7 @@
 
     Rejected         wrong data or wrong config: trying again changes nothing, a person must
     Infrastructure   storage, catalog, Spark Connect or database is away: try again later
+    ServerLost       the Spark Connect server went away while it was used: try again, but count it
     OutOfMemory      try again with more
     NotWanted        another attempt has the batch, or it has ended: go home quietly
     Unreadable       one file cannot be read: goes on without it
@@ -41,6 +42,13 @@ class Infrastructure(LoadError):
     def __init__(self, reason: str, *, target: Target | None) -> None:
         super().__init__(reason)
         self.target = target
+
+
+class ServerLost(Infrastructure):
+    """The Spark Connect server went away, or was started anew, while this load used it: perhaps the load ended it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, target="connect")
 
 
 class OutOfMemory(LoadError):
@@ -98,6 +106,8 @@ def cause_of(error: BaseException) -> Cause:
     match error:
         case Rejected():
             return "wrong-data"
+        case ServerLost():
+            return "server-lost"
         case Infrastructure() | Outrun() | Vanished():
             return "infrastructure"
         case OutOfMemory():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from flows.loading.errors import Infrastructure
+from flows.loading.errors import Infrastructure, ServerLost
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     """The session of this claim, closed at the end; the sessions of its rivals are closed at the beginning.
 
     Raises:
-        Infrastructure: no Connect server answers.
+        Infrastructure: no Connect server answers; ServerLost, when it did and does no more.
     """
     url, alone = environ.get("SPARK_CONNECT_URL"), claimed.lane == "high-memory"
     heap = heap_of_the_pod(environ, MEMORY_LIMIT) if alone else None
@@ -93,7 +93,7 @@ def _connected(url: str, session_id: UUID) -> SparkSession:
     # pyspark prints each error with its whole stack; ours say it in a line.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
-    with named_errors():
+    with _before_its_use(), named_errors():
         session: SparkSession = SparkSession.builder.remote(with_parameters(url, session_id)).create()
         client = cast("SparkConnectClient", session.client)  # type: ignore[operator]  # a property, to mypy a function
         client.set_retry_policies([_policy()])
@@ -103,6 +103,15 @@ def _connected(url: str, session_id: UUID) -> SparkSession:
         client.disable_reattachable_execute()
         session.conf.set("spark.sql.caseSensitive", "false")  # the first call: does the server take us?
     return session
+
+
+@contextmanager
+def _before_its_use() -> Iterator[None]:
+    """A server that does not even take us is not away because of what we did there."""
+    try:
+        yield
+    except ServerLost as error:
+        raise Infrastructure(str(error), target="connect") from error
 
 
 def _policy() -> RetryPolicy:

@@ -20,6 +20,7 @@ from flows.loading.errors import (
     OutOfMemory,
     Outrun,
     Rejected,
+    ServerLost,
     Unreadable,
     Vanished,
 )
@@ -158,13 +159,22 @@ _MEANINGS = (
         ),
     ),
     _Meaning(
-        _away("connect"),
+        ServerLost,
         frozenset({"RetriesExceeded"}),
         re.compile(
-            r"StatusCode\.(UNAVAILABLE|DEADLINE_EXCEEDED|CANCELLED)|\[INVALID_HANDLE\.|\[OPERATION_CANCELED\]"
-            r"|\[RETRIES_EXCEEDED\]|No space left on device"
+            r"StatusCode\.UNAVAILABLE|\[RETRIES_EXCEEDED\]"
+            # another server by now, which does not know our session; one that a rival has closed is SESSION_CLOSED
+            r"|\[INVALID_HANDLE\.SESSION_(NOT_FOUND|CHANGED)\]"
             # the server has ended, of out-of-memory perhaps, but of whose? The culprit itself was told OutOfMemoryError
             r"|Cannot call methods on a stopped SparkContext|SparkContext was shut down"
+        ),
+    ),
+    _Meaning(
+        _away("connect"),
+        frozenset(),
+        re.compile(
+            r"StatusCode\.(DEADLINE_EXCEEDED|CANCELLED)|\[INVALID_HANDLE\.|\[OPERATION_CANCELED\]"
+            r"|No space left on device"
         ),
     ),
     _Meaning(

@@ -16,7 +16,8 @@
 |           |                                  | Close; out of memory: once in each size class, then Close |
 
 What crashes, runs out of memory or falls silent and has more than one file is closed only to be split: its files go on
-in two halves, and a half that crashes once is split again.
+in two halves, and a half that crashes once is split again. Whose load ended a Spark server nobody can say of those that
+shared it: after the third time a batch goes on in the lane where it is alone, and what ends there is its own fault.
 
 A run that lives says so in the ledger, every few seconds: that counts, whatever Prefect believes. All times are
 durations that the ledger has measured: a router's own clock decides nothing. A preview is no load: where a load would
@@ -40,9 +41,10 @@ RunPhase = Literal[
 LIVING: frozenset[RunPhase] = frozenset({"scheduled", "pending", "running", "cancelling"})
 
 # A machine that went away takes its runs along, but ten times in a row it is the batch that takes the machines along.
-MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "silent": 10, "wrong-data": 1, "cancelled": 1}
+MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "silent": 10, "server-lost": 3, "wrong-data": 1, "cancelled": 1}
 # What one file does to all of its batch, without saying which it is.
-SPLITTING: AbstractSet[Cause] = frozenset({"crash", "out-of-memory", "silent"})
+SPLITTING: AbstractSet[Cause] = frozenset({"crash", "out-of-memory", "silent", "server-lost"})
+ISOLATED = 1  # the first size class of a lane in which each run has a Spark of its own; 0: it shares a server
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(minutes=10)
 # A run is looked for this long before Prefect's not knowing it counts: its API answers from a replica at times.
@@ -257,8 +259,10 @@ def _failed(attempt: OpenAttempt, cause: Cause, reason: str, last_class: int) ->
     wait = pause(attempt.batch, attempt.n, tries)
     if attempt.kind == "close":
         return Again(cause, reason, wait)
-    if cause == "out-of-memory" and attempt.size_class < last_class:
+    if cause == "out-of-memory" and attempt.kind == "load" and attempt.size_class < last_class:
         return Again(cause, reason, wait, attempt.size_class + 1)
+    if cause == "server-lost" and attempt.kind == "load" and attempt.size_class < ISOLATED:
+        return Again(cause, reason, wait, ISOLATED if tries >= MAX_TRIES[cause] else None)
     if cause == "out-of-memory" or tries >= _most_tries(attempt, cause, tries + 1):
         return Close(cause, _told(attempt, reason, tries), split=cause in SPLITTING and attempt.files > 1)
     return Again(cause, reason, wait)

@@ -1,5 +1,6 @@
 """The flow: claim → read → stage under the fence → publish → result. Every `await` is a place to be killed at."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -14,6 +15,7 @@ from tests.fakes.table import DuplicatePublish, FakeRow, FakeTable
 CORRUPT = "corrupt"  # versions that begin so cannot be read: such a file is quarantined
 POISON = "poison"  # and these make the whole load fail
 KILLER = "killer"  # and these end its process, without a word
+LETHAL = "lethal"  # and these the Spark server that it shares with others
 
 
 class Failure(Exception):
@@ -23,6 +25,11 @@ class Failure(Exception):
         super().__init__(reason)
         self.cause: Cause = cause
         self.reason = reason
+
+
+def server_lost() -> Failure:
+    """What each run is told that shared a server which has ended."""
+    return Failure("server-lost", "the Spark Connect server went away")
 
 
 class Died(Exception):
@@ -36,6 +43,7 @@ class Parts:
     results: FakeResults
     table: FakeTable
     store: Store
+    ends_server: Callable[[], None] = lambda: None
 
 
 async def run_flow(parts: Parts, batch: str, n: int, run_id: str) -> None:
@@ -77,6 +85,8 @@ async def _load(parts: Parts, claimed: Claimed) -> None:
     """Also a batch without a file left publishes its (empty) snapshot: else a zombie's could still be published."""
     while True:
         before = await _versions(parts.store, claimed)
+        if any(before[file.uri] == file.version and file.version.startswith(LETHAL) for file in claimed.files):
+            _end_server(parts, claimed)
         files = [_read(file, before[file.uri]) for file in claimed.files]
         rows = [FakeRow(claimed.manifest.table, file.uri, file.version) for file in files if file.outcome == "loaded"]
         snapshot_id = await parts.table.stage(claimed.batch, tuple(rows))
@@ -125,6 +135,13 @@ async def _versions(store: Store, claimed: Claimed) -> dict[str, str | None]:
     """What lies in the storage now, by URI; None when nothing does."""
     found = {file.uri: await store.measure(file.uri) for file in claimed.files}
     return {uri: None if measured is None else measured.version for uri, measured in found.items()}
+
+
+def _end_server(parts: Parts, claimed: Claimed) -> NoReturn:
+    if claimed.lane == "high-memory":
+        raise Died
+    parts.ends_server()
+    raise server_lost()
 
 
 def _read(file: ManifestFile, found: str | None) -> FileReport:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report
 from tests.fakes.database import AttemptRow, FakeDatabase, ResultRow
@@ -22,6 +23,7 @@ class Claimed:
     attempt: int
     run_id: str
     kind: AttemptKind
+    lane: Lane
     manifest: Manifest
     files: tuple[ManifestFile, ...]
     closing: str | None
@@ -47,7 +49,9 @@ class FakeResults:
             ManifestFile(uri=file.uri, version=key.version, size=file.size)
             for key, file in self._database.files_of(batch)
         ]
-        return Claimed(batch, attempt, run_id, found.kind, row.manifest, tuple(files), row.closing, row.splitting)
+        return Claimed(
+            batch, attempt, run_id, found.kind, found.lane, row.manifest, tuple(files), row.closing, row.splitting
+        )
 
     async def stage(self, claimed: Claimed, snapshot_id: int, report: Report) -> None:
         """The fence: record the staged snapshot, after which it may be published. Raises NotWanted."""

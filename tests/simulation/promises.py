@@ -10,7 +10,7 @@ from router.notifications.decode import decode
 from router.notifications.record import Arrival, Record
 from router.rules.identity import Identity, object_key
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
-from tests.fakes.flow import KILLER
+from tests.fakes.flow import KILLER, LETHAL
 from tests.simulation.world import World
 
 FOR_GOOD = {"loaded", "quarantined", "failed"}
@@ -163,9 +163,9 @@ def newest_wins(world: World) -> Iterator[str]:
 def neighbours_are_loaded(world: World) -> Iterator[str]:
     """P9, in a world in which only files do harm: a file that kills the runs that hold it fails alone."""
     for key, row in world.database.files.items():
-        if row.outcome == "failed" and not key.version.startswith(KILLER):
+        if row.outcome == "failed" and not key.version.startswith((KILLER, LETHAL)):
             yield f"{row.uri} {key.version} failed, and did no harm: {row.reason}"
-        if key.version.startswith(KILLER) and row.outcome == "loaded":
+        if key.version.startswith((KILLER, LETHAL)) and row.outcome == "loaded":
             yield f"{row.uri} {key.version} is loaded, and kills whoever reads it"
 
 

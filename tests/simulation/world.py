@@ -31,7 +31,7 @@ from tests.fakes.attempts import FakeAttempts
 from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
-from tests.fakes.flow import CORRUPT, KILLER, POISON, Died, Failure, Parts, run_flow
+from tests.fakes.flow import CORRUPT, KILLER, LETHAL, POISON, Died, Failure, Parts, run_flow, server_lost
 from tests.fakes.lease import FakeLease
 from tests.fakes.outbox import FakeOutbox
 from tests.fakes.publisher import FakePublisher
@@ -176,7 +176,7 @@ class World:
         if past and self._chances.same_content_again and self._random.random() < 0.3:
             return self._random.choice(past)
         self._versions += 1
-        kind = self._random.choices(["v", CORRUPT, KILLER, POISON], [20, 2, 1, int(self._chances.harm)])[0]
+        kind = self._random.choices(["v", CORRUPT, KILLER, LETHAL, POISON], [20, 2, 1, 1, int(self._chances.harm)])[0]
         return f"{kind}-{self._versions}"
 
     # Chaos
@@ -529,8 +529,17 @@ class World:
         submission = self.runs.runs[run_id].submission
         self.runs.becomes(run_id, "running")
         around = partial(gated, actor=run_id, gate=self.gate)
-        parts = Parts(around(self.results), around(self.table), around(self.store))
+        ends_server = partial(self._end_server, run_id)
+        parts = Parts(around(self.results), around(self.table), around(self.store), ends_server)
         self._flows[run_id] = asyncio.create_task(run_flow(parts, submission.batch, submission.n, run_id))
+
+    def _end_server(self, culprit: str) -> None:
+        """All runs that share it are told so at whatever they are just doing, the culprit by itself."""
+        self._says(culprit, "ENDS THE SERVER")
+        for turn in self.gate.waiting():
+            run = self.runs.runs.get(turn.actor)
+            if run is not None and turn.actor != culprit and run.submission.lane != "high-memory":
+                turn.goes_on.set_exception(server_lost())
 
     def _reap(self) -> bool:
         """Take note of what has ended; whether a step did something."""

@@ -10,6 +10,7 @@ from flows.loading.errors import (
     OutOfMemory,
     Outrun,
     Rejected,
+    ServerLost,
     Unreadable,
     Vanished,
     cause_of,
@@ -58,7 +59,7 @@ FOOTER = (
         (MemoryError(), OutOfMemory, ""),
         (
             SparkException("(java.lang.IllegalStateException) Cannot call methods on a stopped SparkContext.\nThis"),
-            Infrastructure,
+            ServerLost,
             "stopped",
         ),
         (
@@ -80,12 +81,17 @@ FOOTER = (
             SparkException(
                 '<_InactiveRpcError of RPC\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "Socket closed"\n'
             ),
-            Infrastructure,
+            ServerLost,
             "Socket closed",
         ),
         (
             SparkException("(org.apache.spark.SparkSQLException) [INVALID_HANDLE.SESSION_CLOSED] Handle 06 is bad"),
             Infrastructure,
+            "Handle 06 is bad",
+        ),
+        (
+            SparkException("(org.apache.spark.SparkSQLException) [INVALID_HANDLE.SESSION_CHANGED] Handle 06 is bad"),
+            ServerLost,
             "Handle 06 is bad",
         ),
         (OperationalError("connection to server failed"), Infrastructure, "connection"),
@@ -183,6 +189,7 @@ def test_every_error_has_a_cause_for_the_ledger() -> None:
     assert cause_of(Rejected("x")) == "wrong-data"
     assert cause_of(Infrastructure("x", target=None)) == "infrastructure"
     assert cause_of(Outrun("x")) == "infrastructure"
+    assert cause_of(ServerLost("x")) == "server-lost"
     assert cause_of(OutOfMemory("x")) == "out-of-memory"
     assert cause_of(KeyError("x")) == "crash"
 
@@ -190,7 +197,7 @@ def test_every_error_has_a_cause_for_the_ledger() -> None:
 @pytest.mark.parametrize(
     ("text", "target"),
     [
-        ('<_InactiveRpcError of RPC\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "Socket closed"\n', "connect"),
+        ('<_InactiveRpcError of RPC\n\tstatus = StatusCode.DEADLINE_EXCEEDED\n\tdetails = "slow"\n', "connect"),
         (
             (
                 "(org.apache.iceberg.jdbc.UncheckedSQLException) Failed to get table a.b from catalog lake\n"

@@ -246,6 +246,27 @@ def test_what_is_too_much_for_the_biggest_class_is_split() -> None:
     assert decided(full, "failed") == Close("out-of-memory", "heap", split=True)
 
 
+def test_a_batch_whose_server_went_away_three_times_goes_on_where_it_is_alone() -> None:
+    lost = replace(HEARD, cause="server-lost", reason="gone", files=2)
+
+    second = decided(replace(lost, failures={"server-lost": 1, "infrastructure": 9}), "failed")
+    third = decided(replace(lost, failures={"server-lost": 2}), "failed")
+    alone = decided(replace(lost, failures={"server-lost": 3}, size_class=1), "failed")
+
+    assert isinstance(second, Again)
+    assert second.size_class is None
+    assert isinstance(third, Again)
+    assert third.size_class == 1
+    assert alone == Close("server-lost", "gone (4 times)", split=True)
+
+
+@pytest.mark.parametrize("cause", ["out-of-memory", "server-lost"])
+def test_a_preview_has_no_other_lane_to_go_to(cause: Cause) -> None:
+    preview = replace(HEARD, kind="preview", cause=cause, reason="why", failures={cause: 2}, files=0)
+
+    assert isinstance(decided(preview, "failed"), GiveUp)
+
+
 @pytest.mark.parametrize("cause", ["wrong-data", "cancelled"])
 def test_what_says_itself_what_is_wrong_is_not_split(cause: Cause) -> None:
     decision = decided(replace(HEARD, cause=cause, reason="why", files=1000), "failed")
