@@ -3,9 +3,9 @@
 Every method may raise `Transient`. Ledger methods are one transaction each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from router.errors import Transient
@@ -155,13 +155,17 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What listing a part of a request gave; with `is_all` nothing of it is left to be listed."""
+    """What listing a part of a request gave; with `is_all` nothing of it is left to be listed.
+
+    `trouble` is why it gave nothing: what follows may be better.
+    """
 
     request_id: str
     files: Sequence[FoundFile] = ()
     missing: Sequence[str] = ()
     cursor: str | None = None
     is_all: bool = False
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +267,8 @@ class BatchLedger(Lease, Protocol):
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         """The first of a line: what a person asked for, then the earliest landed."""
 
-    async def previews(self, limit: int) -> Sequence[DuePreview]:
-        """Previews to be begun, the oldest first."""
+    async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
+        """Previews of these sources to be begun, the oldest first."""
 
     async def cut(self, batch: NewBatch, epoch: int) -> Submission | None:
         """Write a batch and its first attempt; None when there is nothing left to be in it. Raises LeaseLost."""
@@ -331,11 +335,20 @@ class RequestLedger(Protocol):
     async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
         """What waits of all that the request is about has failed, an open batch is closing; says how many files."""
 
-    async def put_off(self, request_id: str, trouble: str) -> None:
-        """Its listing goes on later."""
+    async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
+        """Its listing goes on later, after `cursor`."""
 
-    async def finished(self, limit: int) -> Sequence[FinishedRequest]:
-        """Open requests that are at their end: all is listed and none of their files is open, or their time is over."""
+    async def finished(self, limit: int) -> Sequence[str]:
+        """Open requests that are at their end: all is listed and none of their files is open, or their time is over.
+
+        Each is given to one caller for 15 seconds, when it is not answered then to another for longer.
+        """
+
+    async def finished_request(self, request_id: str) -> FinishedRequest | None:
+        """How it stands; None when it has ended."""
+
+    async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
+        """Give up what was accepted `after` ago and asks for sources that are none of these; says how many."""
 
     async def end(self, end: RequestEnd) -> bool:
         """End it, and put the event into the outbox; False when it was ended. What it asked for and waits is given up.

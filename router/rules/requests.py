@@ -3,7 +3,7 @@
 Every request that names itself gets one completion event, whatever becomes of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -102,10 +102,17 @@ class Permissions:
                 f"{producer} may not ask for {self.name(source_id).name}; its `producers` are {', '.join(allowed)}",
             )
 
-    def check_source(self, source_id: str) -> None:
-        """Raises Rejected when the source is not configured any more."""
-        if source_id not in self._names:
-            raise Rejected("unknown-source", f"{source_id} is not in the configuration any more")
+    @property
+    def source_ids(self) -> Collection[str]:
+        """Of the sources that are configured."""
+        return self._names.keys()
+
+    def configured(self, source_ids: frozenset[str]) -> frozenset[str]:
+        """Those of them that are. Raises Rejected when none of them is any more."""
+        found = source_ids & self._names.keys()
+        if source_ids and not found:
+            raise Rejected("unknown-source", f"{', '.join(sorted(source_ids))} is not in the configuration any more")
+        return found
 
     def takes(self, uri: str, source_id: str) -> bool:
         """Whether a file found by listing belongs to the source."""

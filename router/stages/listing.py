@@ -1,7 +1,8 @@
 """Storage → ledger: which files a request asks for. Those it names are measured, those below its prefix listed."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from router.errors import Rejected, Transient
@@ -9,7 +10,7 @@ from router.ports import Found, FoundFile, Listed, Measured, RequestLedger, Stor
 from router.rules.identity import Identity, object_key
 from router.rules.requests import FinishedRequest, Permissions, refused
 from router.rules.sizing import Sizing
-from router.step import Fact, Step, request_ended
+from router.step import Fact, Pass, Step, request_ended
 
 FILES_A_STEP = 1000
 REQUESTS_AT_ONCE = 32
@@ -35,7 +36,8 @@ class ListingStage:
         try:
             files = await self._carry_out(unlisted)
         except Transient as trouble:
-            await self._ledger.put_off(unlisted.id, str(trouble))
+            cursor = unlisted.cursor if unlisted.prefix is not None else None
+            await self._ledger.put_off(unlisted.id, str(trouble), cursor)
             return Step((Fact("listing_failed", {"request": unlisted.id, "trouble": str(trouble)}),))
         except Rejected as rejected:
             finished = FinishedRequest(unlisted.id, unlisted.kind, unlisted.producer, None, now)
@@ -48,11 +50,13 @@ class ListingStage:
     async def _carry_out(self, unlisted: Unlisted) -> int:
         match unlisted.kind:
             case "load" | "preview":
-                self._permissions.check_source(unlisted.source_id or "")
+                if unlisted.source_id not in self._permissions.source_ids:
+                    raise Transient(f"{unlisted.source_id} is not in the configuration of the router that looked")
                 found = await (self._measured(unlisted) if unlisted.prefix is None else self._listed(unlisted))
                 return await self._ledger.found(found, reload=unlisted.reload)
             case "retry":
                 self._check(unlisted)
+                unlisted = replace(unlisted, source_ids=self._permissions.configured(unlisted.source_ids))
                 return await self._ledger.retried(unlisted, self._permissions.pinned)
             case "cancel":
                 self._check(unlisted)
@@ -65,19 +69,24 @@ class ListingStage:
             self._permissions.check_producer(unlisted.producer, source_id)
 
     async def _measured(self, unlisted: Unlisted) -> Found:
-        """Those of which the storage answers; the others are asked for again, and put off when only they are left."""
-        answers = await asyncio.gather(*(self._measure(uri) for uri in unlisted.files))
-        answered = [
-            (uri, found) for uri, found in zip(unlisted.files, answers, strict=True) if not isinstance(found, Transient)
-        ]
-        troubles = [trouble for trouble in answers if isinstance(trouble, Transient)]
-        if troubles and not answered:
-            raise troubles[0]
+        """The next of those it names. Who comes to the last begins again with those the storage did not tell of.
+
+        Raises:
+            Transient: of all that is left it told nothing.
+        """
+        answers = await self._answers(unlisted.files)
+        troubles = [answer for answer in answers.values() if isinstance(answer, Transient)]
+        is_last = len(answers) == len(unlisted.files) < FILES_A_STEP
+        is_stuck = len(troubles) == len(answers)
+        if is_last and is_stuck and (troubles or unlisted.cursor is not None):
+            raise troubles[0] if troubles else Transient("what the storage did not tell of is asked for again")
         return Found(
             unlisted.id,
-            [self._found(unlisted, uri, found) for uri, found in answered if found is not None],
-            [uri for uri, found in answered if found is None],
-            is_all=not troubles and len(answers) < FILES_A_STEP,
+            [self._found(unlisted, uri, found) for uri, found in answers.items() if isinstance(found, Measured)],
+            [uri for uri, found in answers.items() if found is None],
+            cursor=None if is_last else max(answers),
+            is_all=is_last and not troubles and unlisted.cursor is None,
+            trouble=str(troubles[0]) if is_stuck and troubles else None,
         )
 
     async def _listed(self, unlisted: Unlisted) -> Found:
@@ -92,12 +101,21 @@ class ListingStage:
     def _taken(self, unlisted: Unlisted, page: Sequence[Listed]) -> Sequence[Listed]:
         return [one for one in page if self._permissions.takes(one.uri, unlisted.source_id or "")]
 
-    async def _measure(self, uri: str) -> Measured | Transient | None:
-        async with self._places:
-            try:
-                return await self._store.measure(uri)
-            except Transient as trouble:
-                return trouble
+    async def _answers(self, uris: Sequence[str]) -> Mapping[str, Measured | Transient | None]:
+        """Of the first of them, as far as there is time."""
+        work, answers = Pass(), dict[str, Measured | Transient | None]()
+
+        async def measure(uri: str) -> None:
+            async with self._places:
+                if answers and not work.has_time():
+                    return
+                try:
+                    answers[uri] = await self._store.measure(uri)
+                except Transient as trouble:
+                    answers[uri] = trouble
+
+        await asyncio.gather(*(measure(uri) for uri in uris))
+        return answers
 
     def _found(self, unlisted: Unlisted, uri: str, measured: Measured) -> FoundFile:
         source_id = unlisted.source_id or ""

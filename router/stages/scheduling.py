@@ -77,11 +77,7 @@ class SchedulingStage:
         if room.free[PREVIEWS] <= 0:
             return []
         written: list[Submission] = []
-        for due in await self._ledger.previews(RUNS_A_STEP):  # those of sources that are gone must not hold up others
-            if room.free[PREVIEWS] <= 0:
-                break
-            if due.source_id not in self._sources:
-                continue
+        for due in room.work.over(await self._ledger.previews(self._sources.keys(), room.free[PREVIEWS])):
             manifest = self._manifest(due.source_id, Glance(file=due.file, rows=due.rows))
             batch = NewBatch(self._clock.new_batch_id(), PREVIEWS, 0, {}, manifest, request_id=due.request_id)
             with room.work.item():

@@ -37,6 +37,7 @@ from schemas.report import Preview
 
 SWEEP_EVERY = timedelta(seconds=15)
 MAX_HINTS = 10_000
+REMOVED_AFTER = timedelta(minutes=10)
 REQUESTS_A_STEP = 20
 REPORTED = {"published", "closed", "previewed"}
 TOLD_SPANS = ("event_to_submit", "submit_to_start", "load", "landed_to_queryable")
@@ -65,6 +66,7 @@ class SettlementStage:
         self._patience = {lane: patience_of(config, lane) for lane in LANES}
         self._hints: set[str] = set()
         self._next_sweep: datetime | None = None
+        self._began: datetime | None = None
         self._listening_since: datetime | None = None
         self._gone: dict[str, datetime] = {}
 
@@ -80,6 +82,8 @@ class SettlementStage:
         attempts = await self._attempts(None if sweeping else hints, now)
         await self._settle_all([attempt for attempt in attempts if attempt.result in REPORTED], {}, work, now)
         settled = len(work.facts)
+        if sweeping:
+            await self._give_up_removed(work, now)
         await self._answer(work, now)
         answers = len(work.facts) - settled
         with work.item():
@@ -105,10 +109,23 @@ class SettlementStage:
             self._gone = {one.run_id: self._gone[one.run_id] for one in attempts if one.run_id in self._gone}
         return attempts
 
+    async def _give_up_removed(self, work: Pass, now: datetime) -> None:
+        """Not at once: while a deployment rolls, routers of the configuration before and of the next are there."""
+        self._began = self._began or now
+        if now - self._began < REMOVED_AFTER:
+            return
+        with work.item():
+            given_up = await self._requests.give_up_removed(self._permissions.source_ids, REMOVED_AFTER)
+            if given_up:
+                work.facts.append(Fact("requests_given_up", {"reason": "unknown-source"}, given_up))
+
     async def _answer(self, work: Pass, now: datetime) -> None:
         with work.item():
-            for finished in work.over(await self._requests.finished(REQUESTS_A_STEP)):
+            for request_id in work.over(await self._requests.finished(REQUESTS_A_STEP)):
                 with work.item():
+                    finished = await self._requests.finished_request(request_id)
+                    if finished is None:
+                        continue
                     end = answered(finished, self._name(finished.source_id), now=now)
                     if await self._requests.end(end):
                         work.facts.append(request_ended(end.id, finished.kind, end.outcome, end.reason))

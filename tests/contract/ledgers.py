@@ -240,7 +240,8 @@ class RealLedger:
         await self._execute("UPDATE file SET accepted = accepted - $1::interval", span)
         await self._execute(
             """
-            UPDATE request SET due = due - i, accepted = accepted - i, deadline = deadline - i
+            UPDATE request
+            SET due = due - i, answer_due = answer_due - i, accepted = accepted - i, deadline = deadline - i
             FROM (SELECT $1::interval) AS s (i)
             """,
             span,

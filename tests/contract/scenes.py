@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from router.ports import BatchLedger, Submission
+from router.rules.requests import FinishedRequest
 from schemas.completions import CompletedFile
 from schemas.config import Lane
 from schemas.events import Asked, LoadAsked
@@ -103,6 +104,12 @@ async def is_listed(ledger: Ledger, request_id: str = "r-1") -> None:
     """A load request that found nothing."""
     await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/none/"), request_id)
     await ledger.requests.found(found(request_id=request_id), reload=False)
+
+
+async def at_their_end(ledger: Ledger, limit: int = 10) -> Sequence[FinishedRequest]:
+    """The requests that may be answered; who asks again at once is not given them."""
+    found = [await ledger.requests.finished_request(of) for of in await ledger.requests.finished(limit)]
+    return [one for one in found if one is not None]
 
 
 async def has_ended(ledger: Ledger, *files: CompletedFile, batch: str = "b-1") -> None:

@@ -33,6 +33,7 @@ from tests.contract.ledgers import Ledger
 from tests.contract.scenes import (
     OTHER_RUN,
     RUN,
+    at_their_end,
     is_asked,
     is_claimed,
     is_cut,
@@ -318,7 +319,7 @@ async def test_an_ended_request_is_not_told_of(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", files=(A_CSV,), deadline=deadline), "r-2")
     await ledger.requests.found(found(found_file(), request_id="r-2"), reload=False)
     await ledger.pass_time(6)
-    [expired] = await ledger.requests.finished(10)
+    [expired] = await at_their_end(ledger)
     await ledger.requests.end(request_end(expired.id, "expired"))
 
     assert [asking.id for asking in (await around(ledger, run=OTHER_RUN)).requests] == ["r-1"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from router.ports import Found
 from schemas.events import LoadAsked, PreviewAsked
 from tests.builders import (
     A_CSV,
@@ -16,7 +17,7 @@ from tests.builders import (
     settlement,
 )
 from tests.contract.ledgers import Ledger
-from tests.contract.scenes import has_ended, is_asked, is_claimed, is_found, lands, schedules, takes
+from tests.contract.scenes import at_their_end, has_ended, is_asked, is_claimed, is_found, lands, schedules, takes
 
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
 FOLDER = "s3://landing/orders/"
@@ -113,7 +114,7 @@ async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) 
 
     for pause in (2, 4, 8, 16):
         assert await ledger.requests.to_list() is not None
-        await ledger.requests.put_off("r-1", "away")
+        await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(pause * 0.75)
         assert await ledger.requests.to_list() is None
         await ledger.pass_time(pause * 0.5)
@@ -127,7 +128,7 @@ async def test_a_pause_is_ten_minutes_at_most(ledger: Ledger) -> None:
     await is_asked(ledger)
     for _ in range(30):
         assert await ledger.requests.to_list() is not None
-        await ledger.requests.put_off("r-1", "away")
+        await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(601)
 
     assert await ledger.requests.to_list() is not None
@@ -137,14 +138,14 @@ async def test_progress_ends_the_trouble(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix=FOLDER))
     for _ in range(5):
         await ledger.requests.to_list()
-        await ledger.requests.put_off("r-1", "away")
+        await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(3600)
     await ledger.requests.to_list()
     await ledger.requests.found(found(cursor=A_CSV, more=True), reload=False)
 
     seen = await ledger.request("r-1")
     unlisted = await ledger.requests.to_list()
-    await ledger.requests.put_off("r-1", "away")
+    await ledger.requests.put_off("r-1", "away", None)
     await ledger.pass_time(3)
 
     assert seen is not None
@@ -184,9 +185,9 @@ async def test_what_is_in_flight_goes_on(ledger: Ledger) -> None:
     [file], [place] = await ledger.files(), await ledger.places()
     assert opened == 0
     assert (file.batch_id, file.round, place.lane, place.request_id) == ("b-1", 1, "default", None)
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
     await ledger.attempts.settle(settlement())
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert finished.counts.files_loaded == 1
 
 
@@ -219,7 +220,7 @@ async def test_what_is_loaded_is_skipped(ledger: Ledger) -> None:
 
     assert opened == 0
     assert [(file.round, file.outcome, file.rows) for file in await ledger.files()] == [(1, "loaded", 7)]
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     counts = finished.counts
     assert (counts.files, counts.files_loaded, counts.files_already_loaded, counts.rows) == (1, 0, 1, 0)
     assert [file.outcome for file in finished.files] == ["already-loaded"]
@@ -245,7 +246,7 @@ async def test_what_is_found_twice_is_reloaded_once(ledger: Ledger) -> None:
 
     assert (first, second) == (1, 0)
     assert [(file.round, file.outcome) for file in await ledger.files()] == [(2, "loaded")]
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert (finished.counts.files, finished.counts.files_loaded) == (1, 1)
 
 
@@ -273,7 +274,7 @@ async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
     await ledger.requests.found(found(missing=[C_CSV]), reload=False)
     await takes(ledger, line="priority")
     await ledger.attempts.settle(settlement())
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert [(file.uri, file.version, file.outcome) for file in finished.files] == [
         (B_CSV, None, "missing"),
         (C_CSV, None, "missing"),
@@ -291,7 +292,7 @@ async def test_who_looks_too_late_changes_nothing(ledger: Ledger) -> None:
 
     assert late == 0
     assert [file.uri for file in await ledger.files()] == [A_CSV]
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
 
 
 async def test_one_file_may_be_asked_for_by_many(ledger: Ledger) -> None:
@@ -300,7 +301,7 @@ async def test_one_file_may_be_asked_for_by_many(ledger: Ledger) -> None:
     await takes(ledger, line="priority")
     await ledger.attempts.settle(settlement())
 
-    finished = await ledger.requests.finished(10)
+    finished = await at_their_end(ledger)
 
     assert (first, second) == (1, 1)
     assert [(one.id, one.counts.files_loaded) for one in finished] == [("r-1", 1), ("r-2", 1)]
@@ -317,3 +318,24 @@ async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
     assert (unlisted.kind, list(unlisted.files)) == ("preview", [A_CSV])
     assert opened == 0
     assert await ledger.files() == []
+
+
+async def test_what_is_named_goes_on_after_a_part_that_was_not_told_of(ledger: Ledger) -> None:
+    uris = [f"{FOLDER}{number:04}.csv" for number in range(1002)]
+    await is_asked(ledger, load_asked(*uris))
+    first = await ledger.requests.to_list()
+    assert first is not None
+
+    await ledger.requests.found(Found("r-1", cursor=first.files[-1], trouble="denied"), reload=False)
+    rest = await ledger.requests.to_list()
+    await ledger.requests.put_off("r-1", "denied", None)
+    await ledger.pass_time(5)
+    again = await ledger.requests.to_list()
+
+    assert rest is not None
+    assert list(rest.files) == uris[1000:]
+    assert again is not None
+    assert list(again.files) == uris[:1000]
+    seen = await ledger.request("r-1")
+    assert seen is not None
+    assert seen.trouble == "denied"

@@ -7,7 +7,7 @@ from schemas.manifest import Glance, ManifestFile
 from schemas.report import Preview, PreviewColumn
 from tests.builders import A_CSV, AT_ONCE, asked_request, found, found_file, manifest, request_end
 from tests.contract.ledgers import Ledger, SeenBatch
-from tests.contract.scenes import OTHER_RUN, RUN, is_asked, is_claimed, is_found, outgoing, schedules
+from tests.contract.scenes import OTHER_RUN, RUN, at_their_end, is_asked, is_claimed, is_found, outgoing, schedules
 
 ASKED = PreviewAsked(source="orders", file=A_CSV, rows=7)
 FILE = ManifestFile(uri=A_CSV, version="v1", size=10)
@@ -38,19 +38,19 @@ async def is_looked_at(ledger: Ledger) -> None:
 async def test_a_preview_is_due_when_its_file_was_found(ledger: Ledger) -> None:
     batches, _ = await schedules(ledger)
     await is_asked(ledger, ASKED)
-    before = await batches.previews(10)
+    before = await batches.previews(["orders-v1", "audit-v1"], 10)
     await ledger.requests.found(found(found_file()), reload=False)
 
     assert before == []
-    assert await batches.previews(10) == [DuePreview("r-1", "orders-v1", FILE, 7)]
-    assert await ledger.requests.finished(10) == []
+    assert await batches.previews(["orders-v1", "audit-v1"], 10) == [DuePreview("r-1", "orders-v1", FILE, 7)]
+    assert await at_their_end(ledger) == []
 
 
 async def test_other_requests_are_no_previews(ledger: Ledger) -> None:
     await is_found(ledger)
     batches, _ = await schedules(ledger)
 
-    assert await batches.previews(10) == []
+    assert await batches.previews(["orders-v1", "audit-v1"], 10) == []
 
 
 async def test_the_first_who_asked_is_first(ledger: Ledger) -> None:
@@ -59,7 +59,7 @@ async def test_the_first_who_asked_is_first(ledger: Ledger) -> None:
         await ledger.pass_time(1)
     batches, _ = await schedules(ledger)
 
-    assert [due.request_id for due in await batches.previews(2)] == ["r-2", "r-1"]
+    assert [due.request_id for due in await batches.previews(["orders-v1", "audit-v1"], 2)] == ["r-2", "r-1"]
 
 
 async def test_a_preview_is_begun_once(ledger: Ledger) -> None:
@@ -79,7 +79,7 @@ async def test_a_preview_is_begun_once(ledger: Ledger) -> None:
     )
     assert second is None
     assert await ledger.batch("p-2") is None
-    assert await batches.previews(10) == []
+    assert await batches.previews(["orders-v1", "audit-v1"], 10) == []
 
 
 async def test_a_preview_takes_a_slot_but_does_not_keep_its_source_busy(ledger: Ledger) -> None:
@@ -149,7 +149,7 @@ async def test_the_end_of_a_preview_is_the_end_of_its_request(ledger: Ledger) ->
     assert await ledger.attempts.open_attempts() == []
     assert await ledger.attempts.previewed("p-1", 1) is None
     batches, _ = await schedules(ledger)
-    assert await batches.previews(10) == []
+    assert await batches.previews(["orders-v1", "audit-v1"], 10) == []
 
 
 async def test_a_preview_that_failed_is_told_so(ledger: Ledger) -> None:
@@ -183,12 +183,12 @@ async def test_a_given_up_preview_is_not_begun(ledger: Ledger) -> None:
     unlisted = await ledger.requests.to_list()
     assert unlisted is not None
     await ledger.requests.cancelled(unlisted, "enough")
-    by_id = {finished.id: finished for finished in await ledger.requests.finished(10)}
+    by_id = {finished.id: finished for finished in await at_their_end(ledger)}
     await ledger.requests.end(request_end("r-1"))
     batches, _ = await schedules(ledger)
 
     assert by_id["r-1"].given_up == "enough"
-    assert await batches.previews(10) == []
+    assert await batches.previews(["orders-v1", "audit-v1"], 10) == []
 
 
 async def test_a_preview_of_a_file_that_is_not_there_is_finished(ledger: Ledger) -> None:
@@ -196,10 +196,10 @@ async def test_a_preview_of_a_file_that_is_not_there_is_finished(ledger: Ledger)
     await ledger.requests.found(found(missing=[A_CSV]), reload=False)
     batches, _ = await schedules(ledger)
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
 
     assert (finished.kind, [file.outcome for file in finished.files]) == ("preview", ["missing"])
-    assert await batches.previews(10) == []
+    assert await batches.previews(["orders-v1", "audit-v1"], 10) == []
 
 
 async def test_a_preview_does_not_touch_the_load_of_its_file(ledger: Ledger) -> None:
@@ -212,3 +212,11 @@ async def test_a_preview_does_not_touch_the_load_of_its_file(ledger: Ledger) -> 
 
     assert [(file.batch_id, file.outcome) for file in await ledger.files()] == [("b-1", None)]
     assert [attempt.batch for attempt in await ledger.attempts.open_attempts()] == ["b-1"]
+
+
+async def test_previews_of_other_sources_are_not_given(ledger: Ledger) -> None:
+    await is_asked(ledger, PreviewAsked(source="orders", file=A_CSV))
+    await ledger.requests.found(found(found_file()), reload=False)
+    batches, _ = await schedules(ledger)
+
+    assert await batches.previews(["audit-v1"], 10) == []

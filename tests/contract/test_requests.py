@@ -22,6 +22,7 @@ from tests.builders import (
 from tests.contract.ledgers import Ledger, SeenBatch, SeenRequest
 from tests.contract.scenes import (
     RUN,
+    at_their_end,
     has_ended,
     is_asked,
     is_claimed,
@@ -100,7 +101,7 @@ async def test_a_refused_request_is_answered_at_once(ledger: Ledger) -> None:
     assert seen is not None
     assert (seen.outcome, seen.reason) == ("rejected", "unknown-source: no source 'x'")
     assert await ledger.requests.to_list() is None
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
 
 
 @pytest.mark.parametrize(
@@ -111,13 +112,13 @@ async def test_what_is_not_listed_yet_is_not_finished(ledger: Ledger, asked: Ask
     await is_asked(ledger, asked)
     await ledger.pass_time(3600)
 
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
 
 
 async def test_what_has_found_nothing_is_finished(ledger: Ledger) -> None:
     await is_listed(ledger)
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
 
     assert (finished.id, finished.kind, finished.producer, finished.source_id) == ("r-1", "load", "/tests", "orders-v1")
     assert (finished.expired, finished.given_up) == (False, None)
@@ -127,14 +128,14 @@ async def test_what_has_found_nothing_is_finished(ledger: Ledger) -> None:
 
 async def test_a_request_is_finished_when_none_of_its_files_is_open(ledger: Ledger) -> None:
     await is_found(ledger, A_CSV, B_CSV)
-    waiting = await ledger.requests.finished(10)
+    waiting = await at_their_end(ledger)
     await takes(ledger, line="priority")
-    in_flight = await ledger.requests.finished(10)
+    in_flight = await at_their_end(ledger)
 
     quarantined = completed_file(B_CSV, outcome="quarantined", rows=0, reason="truncated")
     await ledger.attempts.settle(settlement([completed_file(rows=7), quarantined]))
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert (waiting, in_flight) == ([], [])
     counts = finished.counts
     assert (counts.files, counts.files_loaded, counts.files_already_loaded, counts.files_not_loaded) == (2, 1, 0, 1)
@@ -151,7 +152,7 @@ async def test_a_request_is_not_finished_while_more_is_to_be_listed(ledger: Ledg
     await takes(ledger, line="priority")
     await ledger.attempts.settle(settlement())
 
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
 
 
 async def test_at_most_one_more_file_is_told_than_is_named(ledger: Ledger) -> None:
@@ -161,7 +162,7 @@ async def test_at_most_one_more_file_is_told_than_is_named(ledger: Ledger) -> No
     assert unlisted is not None
     await ledger.requests.cancelled(unlisted, "enough")
 
-    by_id = {finished.id: finished for finished in await ledger.requests.finished(10)}
+    by_id = {finished.id: finished for finished in await at_their_end(ledger)}
 
     assert len(by_id["r-1"].files) == 101
     assert by_id["r-1"].counts.files == by_id["r-2"].counts.files == 120
@@ -172,7 +173,7 @@ async def test_not_more_finished_requests_are_told_than_asked_for(ledger: Ledger
         await is_listed(ledger, f"r-{number}")
         await ledger.pass_time(1)
 
-    assert [finished.id for finished in await ledger.requests.finished(2)] == ["r-1", "r-2"]
+    assert [finished.id for finished in await at_their_end(ledger, 2)] == ["r-1", "r-2"]
 
 
 async def test_a_request_ends_once(ledger: Ledger) -> None:
@@ -183,18 +184,18 @@ async def test_a_request_ends_once(ledger: Ledger) -> None:
 
     assert (first, second) == (True, False)
     assert await outgoing(ledger) == ["r-1 nothing-loaded"]
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
 
 
 async def test_a_deadline_ends_a_request(ledger: Ledger) -> None:
     deadline = await ledger.now() + timedelta(seconds=30)
     await is_asked(ledger, load_asked(A_CSV, B_CSV, deadline=deadline))
     await ledger.requests.found(found(found_file(), more=True), reload=False)
-    before = await ledger.requests.finished(10)
+    before = await at_their_end(ledger)
 
     await ledger.pass_time(31)
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert before == []
     assert (finished.expired, finished.given_up) == (True, None)
     assert finished.counts.files_not_loaded == 2
@@ -208,7 +209,7 @@ async def test_a_deadline_that_passes_when_all_is_loaded_is_kept(ledger: Ledger)
 
     await ledger.pass_time(31)
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert (finished.expired, finished.counts.files_loaded) == (False, 1)
 
 
@@ -238,7 +239,7 @@ async def test_what_is_given_up_is_told_as_failed_and_the_rest_as_it_stands(ledg
 
     await ledger.pass_time(31)
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert [(file.uri, file.outcome) for file in finished.files] == [(A_CSV, "in-flight"), (B_CSV, "failed")]
 
 
@@ -270,7 +271,7 @@ async def test_what_another_request_asks_for_too_is_told_as_waiting(ledger: Ledg
 
     await ledger.pass_time(31)
 
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert [(file.uri, file.outcome) for file in finished.files] == [(A_CSV, "failed"), (B_CSV, "waiting")]
 
 
@@ -296,7 +297,7 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
     seen = await ledger.request("r-1")
     assert seen is not None
     assert seen.is_listed
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
 
 
 async def test_a_retry_stays_in_a_lane_that_is_pinned(ledger: Ledger) -> None:
@@ -396,7 +397,7 @@ async def test_a_cancel_gives_up_what_waits(ledger: Ledger) -> None:
         (B_CSV, None, None),
         (C_CSV, "loaded", None),
     ]
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert (finished.counts.files_loaded, finished.counts.files_not_loaded) == (1, 1)
 
 
@@ -407,12 +408,12 @@ async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) ->
     assert unlisted is not None
 
     given_up = await ledger.requests.cancelled(unlisted, "enough")
-    before = await ledger.requests.finished(10)
+    before = await at_their_end(ledger)
     await ledger.attempts.settle(settlement())
 
     assert given_up == 0
     assert before == []
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert finished.counts.files_loaded == 1
 
 
@@ -426,7 +427,7 @@ async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
 
     assert ([*unlisted.source_ids], given_up) == (["orders-v1"], 0)
     assert await ledger.batch("b-1") == SeenBatch("enough", None, None)
-    assert await ledger.requests.finished(10) == []
+    assert await at_their_end(ledger) == []
     assert not await ledger.claim("b-1", 1, RUN)
 
 
@@ -439,7 +440,7 @@ async def test_an_ended_batch_is_not_cancelled(ledger: Ledger) -> None:
     await ledger.requests.cancelled(unlisted, "enough")
 
     assert await ledger.batch("b-1") == SeenBatch(None, "loaded", None)
-    [finished] = await ledger.requests.finished(10)
+    [finished] = await at_their_end(ledger)
     assert (finished.kind, finished.counts.files_loaded) == ("cancel", 1)
 
 
@@ -454,7 +455,7 @@ async def test_a_cancelled_request_is_given_up_with_what_it_opened(ledger: Ledge
 
     assert given_up == 1
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, "failed"), (B_CSV, None)]
-    by_id = {finished.id: finished for finished in await ledger.requests.finished(10)}
+    by_id = {finished.id: finished for finished in await at_their_end(ledger)}
     assert (by_id["r-1"].given_up, by_id["r-2"].given_up) == ("enough", None)
     assert [(file.uri, file.outcome) for file in by_id["r-1"].files] == [(A_CSV, "failed"), (B_CSV, "waiting")]
     assert [(file.uri, file.outcome) for file in by_id["r-2"].files] == [(A_CSV, "failed")]
@@ -467,7 +468,7 @@ async def test_a_request_may_be_cancelled_before_it_is_listed(ledger: Ledger) ->
     unlisted = await ledger.requests.to_list()
     assert unlisted is not None
     await ledger.requests.cancelled(unlisted, "enough")
-    for finished in await ledger.requests.finished(10):
+    for finished in await at_their_end(ledger):
         await ledger.requests.end(request_end(finished.id))
 
     opened = await ledger.requests.found(found(found_file()), reload=False)
@@ -488,7 +489,7 @@ async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
     seen = await ledger.request("r-1")
     assert seen is not None
     assert (seen.given_up, seen.outcome) == (None, "nothing-loaded")
-    assert [finished.id for finished in await ledger.requests.finished(10)] == ["r-2"]
+    assert [finished.id for finished in await at_their_end(ledger)] == ["r-2"]
 
 
 async def test_what_was_cancelled_is_not_cut(ledger: Ledger) -> None:
@@ -502,3 +503,61 @@ async def test_what_was_cancelled_is_not_cut(ledger: Ledger) -> None:
     batches, _ = await schedules(ledger)
     assert await batches.waiting("orders-v1", "default", 10) == []
     assert await batches.backlogs() == []
+
+
+async def test_a_request_at_its_end_is_given_to_one_caller_and_longer_each_time(ledger: Ledger) -> None:
+    await is_listed(ledger)
+
+    for pause in (15, 30, 60, 120, 240, 480, 600, 600):
+        assert await ledger.requests.finished(10) == ["r-1"]
+        await ledger.pass_time(pause * 0.75)
+        assert await ledger.requests.finished(10) == []
+        await ledger.pass_time(pause * 0.5)
+
+
+async def test_a_request_that_nobody_answers_keeps_no_other_waiting(ledger: Ledger) -> None:
+    for number in range(4):
+        await is_listed(ledger, f"r-{number}")
+        await ledger.pass_time(1)
+
+    given = [await ledger.requests.finished(2) for _ in range(3)]
+
+    assert given == [["r-0", "r-1"], ["r-2", "r-3"], []]
+
+
+async def test_an_answered_request_is_not_at_its_end_any_more(ledger: Ledger) -> None:
+    await is_listed(ledger)
+    await ledger.requests.finished(10)
+    await ledger.requests.end(request_end())
+
+    assert await ledger.requests.finished_request("r-1") is None
+
+
+@pytest.mark.parametrize("asked", [load_asked(), PreviewAsked(source="orders", file=A_CSV)])
+async def test_what_asks_for_a_removed_source_is_given_up_after_a_while(ledger: Ledger, asked: Asked) -> None:
+    await is_asked(ledger, asked)
+    kept = await ledger.requests.give_up_removed(["orders-v1"], timedelta(0))
+    early = await ledger.requests.give_up_removed(["audit-v1"], timedelta(minutes=10))
+    await ledger.pass_time(601)
+
+    given_up = await ledger.requests.give_up_removed(["audit-v1"], timedelta(minutes=10))
+    again = await ledger.requests.give_up_removed(["audit-v1"], timedelta(minutes=10))
+
+    seen = await ledger.request("r-1")
+    assert seen is not None
+    assert seen.given_up == "unknown-source: orders-v1 is not in the configuration any more"
+    assert (kept, early, given_up, again) == (0, 0, 1, 0)
+    assert await ledger.requests.finished(10) == ["r-1"]
+
+
+async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_of_it(ledger: Ledger) -> None:
+    await has_ended(ledger, completed_file(outcome="failed", rows=0))
+    await is_asked(ledger, RetryAsked(files=(A_CSV,)), "r-2")
+    unlisted = await ledger.requests.to_list()
+    assert unlisted is not None
+    await ledger.requests.retried(unlisted, [])
+
+    kept = await ledger.requests.give_up_removed(["orders-v1"], timedelta(0))
+    given_up = await ledger.requests.give_up_removed([], timedelta(0))
+
+    assert (kept, given_up) == (0, 1)

@@ -20,7 +20,7 @@ from tests.builders import (
     settlement,
 )
 from tests.contract.ledgers import RealLedger
-from tests.contract.scenes import has_ended, is_asked, is_found, lands, outgoing, schedules, takes
+from tests.contract.scenes import at_their_end, has_ended, is_asked, is_found, lands, outgoing, schedules, takes
 
 pytestmark = pytest.mark.integration
 
@@ -103,7 +103,7 @@ async def test_a_file_is_asked_for_while_it_is_cut(real_ledger: RealLedger, nth:
     assert cut is not None
     assert opened in {0, len(URIS)}
     assert {(file.batch_id, file.round) for file in await real_ledger.files()} == {("b-1", 1)}
-    assert await real_ledger.requests.finished(10) == []
+    assert await at_their_end(real_ledger) == []
 
 
 @pytest.mark.parametrize("nth", ROUNDS)
@@ -164,7 +164,7 @@ async def test_a_request_is_cancelled_while_it_ends(real_ledger: RealLedger, nth
 
     assert ended
     assert {file.outcome for file in await real_ledger.files()} == {"failed"}
-    assert [finished.id for finished in await real_ledger.requests.finished(10)] == ["r-9"]
+    assert [finished.id for finished in await at_their_end(real_ledger)] == ["r-9"]
 
 
 @pytest.mark.parametrize("nth", ROUNDS)
@@ -179,7 +179,7 @@ async def test_a_batch_is_either_settled_or_closing(real_ledger: RealLedger, nth
     )
 
     assert (settled, given_up) == (True, 0)
-    [finished] = await real_ledger.requests.finished(10)
+    [finished] = await at_their_end(real_ledger)
     assert finished.counts.files_loaded == len(URIS)
 
 

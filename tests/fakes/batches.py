@@ -1,7 +1,7 @@
 """`batch` and `attempt` as they begin, as `adapters.postgres.batches` keeps them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
@@ -107,13 +107,14 @@ class FakeBatches:
         rows = self._line(source_id, lane)[:limit]
         return [WaitingFile(identity, row.size, row.landed, row.estimate) for identity, row in rows]
 
-    async def previews(self, limit: int) -> Sequence[DuePreview]:
+    async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         self._database.begin()
         begun = {row.request_id for row in self._database.batches.values()}
         found = [
             DuePreview(of, source_id, ManifestFile(uri=row.uri, version=row.version, size=row.size or 0), asked.rows)
             for (of, source_id, _), row in self._database.request_files.items()
             if row.version is not None
+            and source_id in source_ids
             and of not in begun
             and self._database.requests[of].end is None
             and isinstance(asked := self._database.requests[of].request.asked, PreviewAsked)

@@ -135,6 +135,8 @@ class RequestRow:
     tries: int = 0
     trouble: str | None = None
     listed: datetime | None = None
+    answer_due: datetime | None = None
+    answer_tries: int = 0
     given_up: str | None = None
     end: RequestEnd | None = None
 
@@ -150,11 +152,12 @@ class RequestFileRow:
 
 
 class FakeDatabase:
-    """Shared by all routers and runs. `away` makes every question to it `Transient`."""
+    """Shared by all routers and runs. `away` makes every question to it `Transient`, `poison` those about requests."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.away = False
+        self.poison: set[str] = set()
         self.arrivals: dict[Identity, ArrivalRow] = {}
         self.files: dict[Identity, FileRow] = {}
         self.batches: dict[str, BatchRow] = {}

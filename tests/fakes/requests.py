@@ -1,8 +1,9 @@
 """`request` and `request_file`, as `adapters.postgres.requests` keeps them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from router.errors import Transient
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity, object_key
@@ -56,7 +57,8 @@ class FakeRequests:
             missing = self._database.request_files[found.request_id, row.source_id or "", object_key(uri)]
             if missing.version is None:
                 missing.outcome = "missing"
-        row.cursor, row.due, row.tries, row.trouble = found.cursor, now, 0, None
+        row.cursor, row.due, row.trouble = found.cursor, now, found.trouble
+        row.tries = row.tries if found.trouble else 0
         row.listed = now if found.is_all else None
         return opened
 
@@ -96,19 +98,57 @@ class FakeRequests:
         self._are_all(unlisted.id, targets, now)
         return len(waiting)
 
-    async def put_off(self, request_id: str, trouble: str) -> None:
+    async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         now = self._database.begin()
         row = self._database.requests[request_id]
-        row.trouble, row.due = trouble, now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
+        row.trouble, row.cursor = trouble, cursor
+        row.due = now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
 
-    async def finished(self, limit: int) -> Sequence[FinishedRequest]:
+    async def finished(self, limit: int) -> Sequence[str]:
         now = self._database.begin()
         found = [
-            self._finished(request_id, row, now)
+            (request_id, row)
             for request_id, row in self._database.requests.items()
-            if row.end is None and self._is_over(request_id, row, now)
+            if row.end is None and (row.answer_due or now) <= now and self._is_over(request_id, row, now)
         ]
-        return found[:limit]
+        for _, row in found[:limit]:
+            row.answer_due = now + min(timedelta(seconds=15 * 2 ** min(row.answer_tries, 16)), _LONGEST_PAUSE)
+            row.answer_tries += 1
+        return [request_id for request_id, _ in found[:limit]]
+
+    async def finished_request(self, request_id: str) -> FinishedRequest | None:
+        now, row = self._database.begin(), self._database.requests[request_id]
+        if request_id in self._database.poison:
+            raise Transient(f"PostgreSQL: {request_id} takes too long")
+        return self._finished(request_id, row, now) if row.end is None else None
+
+    async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
+        now = self._database.begin()
+        removed = [
+            (request_id, row)
+            for request_id, row in self._database.requests.items()
+            if row.end is None
+            and row.given_up is None
+            and row.accepted <= now - after
+            and self._is_removed(request_id, row, source_ids)
+        ]
+        for _, row in removed:
+            what = row.source_id or "what is left of it"
+            row.given_up = f"unknown-source: {what} is not in the configuration any more"
+        return len(removed)
+
+    def _is_removed(self, request_id: str, row: RequestRow, source_ids: Collection[str]) -> bool:
+        if row.source_id is not None:
+            return row.source_id not in source_ids
+        left = [
+            source_id
+            for (of, source_id, key), asked in self._database.request_files.items()
+            if of == request_id
+            and (file := self._database.files.get(Identity(source_id, key, asked.version or "")))
+            and file.outcome is None
+        ]
+        is_retry = row.request.kind == "retry" and row.listed is not None
+        return is_retry and left != [] and all(source_id not in source_ids for source_id in left)
 
     async def end(self, end: RequestEnd) -> bool:
         self._database.begin()
@@ -141,9 +181,11 @@ class FakeRequests:
 
     def _unlisted(self, request_id: str, row: RequestRow) -> Unlisted:
         asked = row.request.asked
-        named = [
-            file.uri for file, _ in self._database.files_asked(request_id) if file.version is None and not file.outcome
-        ]
+        named = sorted(
+            file.uri
+            for file, _ in self._database.files_asked(request_id)
+            if file.version is None and not file.outcome and file.uri > (row.cursor or "")
+        )
         source_ids = {row.source_id} if row.source_id else self._source_ids(row)
         return Unlisted(
             id=request_id,

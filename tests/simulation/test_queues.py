@@ -8,7 +8,9 @@ import pytest
 
 from router.ports import Measured
 from router.step import Stage
-from tests.builders import load_asked
+from schemas.config import Config
+from schemas.events import PreviewAsked
+from tests.builders import config, load_asked
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World
 
@@ -119,6 +121,95 @@ async def test_a_slow_prefect_ends_a_step_with_what_was_done(monkeypatch: pytest
     assert step.more
 
 
+async def test_requests_for_removed_sources_are_answered_and_starve_nobody() -> None:
+    world = World(seed=1)
+    gone, here = "s3://landing/other/gone.csv", ORDERS
+    for uri in (gone, here):
+        world.store.objects[uri] = Measured("v-1", 10)
+    world.ask(load_asked(gone, source="audit"), "r-load")
+    for number in range(60):
+        world.ask(PreviewAsked(source="audit", file=gone), f"r-{number}")
+    world.ask(PreviewAsked(source="orders", file=here), "r-here")
+    for _ in range(80):
+        for stage in ("requests", "listing"):
+            await world.step(stage)
+    world.deploys(without("audit"))
+
+    for _ in range(3):
+        for stage in ("scheduling", "settlement"):
+            await world.step(stage)
+    early = _told(world)
+    previewed = {row.request_id for row in world.database.batches.values()}
+    world.clock.pass_time(timedelta(minutes=11))
+    for _ in range(8):
+        for stage in ("settlement", "publication"):
+            await world.step(stage)
+
+    told = _told(world)
+    assert (early, previewed) == ({}, {"r-here"})
+    assert len(told) == 61
+    assert told["r-load"] == ("cancelled", "unknown-source: audit-v1 is not in the configuration any more")
+    assert told["r-0"] == ("failed", "unknown-source: audit-v1 is not in the configuration any more")
+
+
+async def test_a_source_that_only_some_routers_know_yet_is_not_removed() -> None:
+    world = World(seed=1)
+    world.store.objects[AUDIT] = Measured("v-1", 10)
+    world.ask(load_asked(AUDIT, source="audit"), "r-1")
+    await world.step("requests")
+    whole = world.config
+    world.deploys(without("audit"))
+
+    for stage in ("listing", "scheduling", "settlement"):
+        await world.step(stage)
+    trouble = world.database.requests["r-1"].trouble
+    world.clock.pass_time(timedelta(minutes=5))
+    world.deploys(whole)
+    await world.heal()
+
+    assert trouble == "audit-v1 is not in the configuration of the router that looked"
+    assert _told(world) == {"r-1": ("loaded", None)}
+
+
+async def test_a_request_whose_first_thousand_files_are_refused_gets_to_the_rest() -> None:
+    world = World(seed=1)
+    folder = "s3://landing/other/"
+    uris = [f"{folder}{number:04}.csv" for number in range(1003)]
+    for uri in uris:
+        world.store.objects[uri] = Measured("v-1", 10)
+    world.store.denied = {*uris[:1000]}
+    world.ask(load_asked(*uris, source="audit"), "r-1")
+    for stage in ("requests", "listing", "listing"):
+        await world.step(stage)
+    waiting = sorted(row.uri for row in world.database.files.values())
+
+    world.store.denied.clear()
+    await world.heal()
+
+    assert waiting == uris[1000:]
+    assert _told(world) == {"r-1": ("loaded", None)}
+
+
+async def test_a_request_that_cannot_be_looked_at_keeps_no_other_waiting() -> None:
+    world = World(seed=1)
+    for number in range(3):
+        world.ask(load_asked("s3://landing/other/nowhere.csv", source="audit"), f"r-{number}")
+    for _ in range(4):
+        for stage in ("requests", "listing"):
+            await world.step(stage)
+    world.database.poison = {"r-0"}
+
+    step = await _stage(world, "settlement").step(world.clock.now())
+    await world.step("publication")
+    told = set(_told(world))
+    world.database.poison.clear()
+    await world.heal()
+
+    assert step.trouble == "PostgreSQL: r-0 takes too long"
+    assert told == {"r-1", "r-2"}
+    assert len(_told(world)) == 3
+
+
 async def _submitted(world: World, uri: str) -> None:
     world.put(uri, "v-1")
     for stage in UNTIL_SUBMITTED:
@@ -127,6 +218,16 @@ async def _submitted(world: World, uri: str) -> None:
 
 def _stage(world: World, name: str) -> Stage:
     return world.routers[0].stages[name]
+
+
+def without(name: str) -> Config:
+    """The configuration without a source."""
+    whole = config()
+    return whole.model_copy(update={"sources": {of: source for of, source in whole.sources.items() if of != name}})
+
+
+def _told(world: World) -> dict[str, tuple[str, str | None]]:
+    return {answer["request"]: (answer["outcome"], answer["reason"]) for answer in _answers(world)}
 
 
 def _answers(world: World) -> list[dict[str, Any]]:

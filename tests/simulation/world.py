@@ -23,7 +23,7 @@ from router.stages.requests import RequestsStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
-from schemas.config import ARRIVALS_TOPIC, LANES, REQUESTS_TOPIC, Lane
+from schemas.config import ARRIVALS_TOPIC, LANES, REQUESTS_TOPIC, Config, Lane
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import NOON, config, file_event, request_event, s3_notification
 from tests.fakes.arrivals import FakeArrivals
@@ -477,6 +477,13 @@ class World:
         files = [row for row in self.database.files.values() if row.outcome is None and row.batch_id not in stuck]
         opened = [batch for batch, row in batches.items() if row.ended is None and batch not in stuck]
         return ", ".join([*opened, *(row.uri for row in files if row.batch_id is not None or row.lane != lane)])
+
+    def deploys(self, config: Config) -> None:
+        """All routers make place for others with this configuration."""
+        self.config, self.matcher, self.sizing = config, Matcher(config), Sizing(config)
+        self.permissions = Permissions(config, self.matcher)
+        for router in list(self.routers):
+            self._replace(router)
 
     async def step(self, stage: str, router: int = 0) -> None:
         """One whole step of one stage, without chaos."""

@@ -162,9 +162,13 @@ def test_a_listing_takes_only_files_of_the_source() -> None:
 def test_a_source_is_told_by_its_present_name() -> None:
     assert PERMISSIONS.name("risk-v1").name == "risk"
     assert PERMISSIONS.name("forgotten-v1").name == "forgotten-v1"
-    PERMISSIONS.check_source("risk-v1")
+
+
+def test_of_sources_that_are_not_configured_any_more_nothing_can_be_asked() -> None:
+    assert PERMISSIONS.configured(frozenset({"risk-v1", "forgotten-v1"})) == {"risk-v1"}
+    assert PERMISSIONS.configured(frozenset()) == frozenset()
     with pytest.raises(Rejected, match="not in the configuration"):
-        PERMISSIONS.check_source("forgotten-v1")
+        PERMISSIONS.configured(frozenset({"forgotten-v1"}))
 
 
 def test_sources_that_pin_their_lane_are_known() -> None:

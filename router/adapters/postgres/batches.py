@@ -1,7 +1,7 @@
 """`batch` and `attempt` as they begin: what scheduling reads and writes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -114,7 +114,7 @@ class PostgresBatches:
             for row in rows
         ]
 
-    async def previews(self, limit: int) -> Sequence[DuePreview]:
+    async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         """Requests whose file is there and that no batch stands for."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
@@ -122,10 +122,11 @@ class PostgresBatches:
                 SELECT r.id, r.source_id, (r.asked ->> 'rows')::int AS rows, f.uri, f.version, f.size
                 FROM request r JOIN request_file f ON f.request_id = r.id
                 WHERE r.kind = 'preview' AND r.ended IS NULL AND f.version IS NOT NULL
-                  AND NOT EXISTS (SELECT FROM batch b WHERE b.request_id = r.id)
+                  AND NOT EXISTS (SELECT FROM batch b WHERE b.request_id = r.id) AND r.source_id = ANY($2::text[])
                 ORDER BY r.accepted LIMIT $1
                 """,
                 limit,
+                list(source_ids),
             )
         return [
             DuePreview(

@@ -1,27 +1,27 @@
 """`request` and `request_file`: what was asked for, which files that are, and when it is at its end."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
 
+from router.adapters.postgres.answers import finished_request, take_finished
 from router.adapters.postgres.database import LOCKED, Connection, Database
-from router.adapters.postgres.ends import HEIR, end_request
+from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.halves import FAMILY
 from router.adapters.postgres.outbox import put
+from router.errors import Transient
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import object_key
 from router.rules.requests import FinishedRequest, RequestEnd
-from schemas.completions import MAX_FILES_NAMED, RequestCounts, RequestedFile
 from schemas.config import COMPLETIONS_TOPIC
 from schemas.events import LoadAsked, PreviewAsked
 
 FILES_A_LISTING = 1000
 _LONGEST_PAUSE = timedelta(minutes=10)
-_IS_OPEN = "q.outcome IS NULL AND (q.version IS NULL OR f.outcome IS NULL)"
 # What a retry or a cancel is about: the files of a batch $1 and its halves, of a request $2, the newest versions of
 # objects $3.
 _OF_BATCH = f"SELECT source_id, object, version FROM file WHERE batch_id IN ({FAMILY})"  # noqa: S608 - a constant
@@ -51,7 +51,10 @@ class PostgresRequests:
         return new
 
     async def to_list(self) -> Unlisted | None:
-        """The longest due; until it was listed on or a minute has passed nobody else gets it."""
+        """The longest due; until it was listed on or a minute has passed nobody else gets it.
+
+        That stands before it is looked at: one at which to look takes too long keeps no other waiting.
+        """
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
                 """
@@ -61,7 +64,14 @@ class PostgresRequests:
                 WHERE r.id = d.id RETURNING r.*
                 """
             )
-            return None if row is None else await _unlisted(connection, row)
+        if row is None:
+            return None
+        try:
+            async with self._database.transaction() as connection:
+                return await _unlisted(connection, row)
+        except Transient as trouble:
+            await self.put_off(row["id"], str(trouble), row["cursor"])
+            raise
 
     async def found(self, found: Found, *, reload: bool) -> int:
         """Each file of a request is taken up once, whoever lists it: so nothing is reloaded twice."""
@@ -76,12 +86,13 @@ class PostgresRequests:
             await _mark_missing(connection, found)
             await connection.execute(
                 """
-                UPDATE request SET cursor = $2, due = now(), tries = 0, trouble = NULL,
-                    listed = CASE WHEN $3 THEN now() END WHERE id = $1
+                UPDATE request SET cursor = $2, due = now(), tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END,
+                    trouble = $4, listed = CASE WHEN $3 THEN now() END WHERE id = $1
                 """,
                 found.request_id,
                 found.cursor,
                 found.is_all,
+                found.trouble,
             )
         return opened
 
@@ -145,41 +156,50 @@ class PostgresRequests:
             await _are_all(connection, unlisted.id, rows)
         return given_up
 
-    async def put_off(self, request_id: str, trouble: str) -> None:
+    async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         """Longer each time."""
         async with self._database.transaction() as connection:
             await connection.execute(
                 """
-                UPDATE request SET trouble = $2, due = now() + least(interval '1 second' * 2 ^ least(tries, 16), $3)
+                UPDATE request SET trouble = $2, cursor = $4,
+                    due = now() + least(interval '1 second' * 2 ^ least(tries, 16), $3)
                 WHERE id = $1
                 """,
                 request_id,
                 trouble,
                 _LONGEST_PAUSE,
+                cursor,
             )
 
-    async def finished(self, limit: int) -> Sequence[FinishedRequest]:
-        """With their counts. A request with an open file is not at its end; what it opened itself is seen first.
+    async def finished(self, limit: int) -> Sequence[str]:
+        """See `answers`: the back-off is written first, in a transaction of its own."""
+        async with self._database.transaction() as connection:
+            return await take_finished(connection, limit)
 
-        The scalar subqueries are looked up for each request; an EXISTS is planned to read all of the table at once.
-        """
+    async def finished_request(self, request_id: str) -> FinishedRequest | None:
+        """Each in a transaction of its own: what takes too long for one keeps no other waiting."""
+        async with self._database.transaction() as connection:
+            return await finished_request(connection, request_id)
+
+    async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
+        """A retry names no source: what is left of it may be of removed ones only."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
-                f"""
-                SELECT r.*, coalesce(r.deadline <= now(), false) AS expired FROM request r
-                WHERE r.ended IS NULL AND (
-                    r.given_up IS NOT NULL OR r.deadline <= now()
-                    OR (r.listed IS NOT NULL AND r.kind <> 'preview'
-                        AND (SELECT true FROM file WHERE request_id = r.id AND outcome IS NULL LIMIT 1) IS NULL
-                        AND (SELECT true FROM request_file q LEFT JOIN file f USING (source_id, object, version)
-                             WHERE q.request_id = r.id AND {_IS_OPEN} LIMIT 1) IS NULL)
-                    OR (r.kind = 'preview' AND (SELECT true FROM request_file q
-                        WHERE q.request_id = r.id AND q.outcome IS NOT NULL LIMIT 1)))
-                ORDER BY r.accepted LIMIT $1
-                """,  # noqa: S608
-                limit,
+                """
+                UPDATE request r SET given_up = CASE WHEN r.source_id IS NULL THEN 'unknown-source: what is left of it'
+                    ELSE 'unknown-source: ' || r.source_id END || ' is not in the configuration any more'
+                WHERE r.ended IS NULL AND r.given_up IS NULL AND r.accepted <= now() - $2::interval
+                  AND (r.source_id <> ALL($1::text[])
+                       OR (r.kind = 'retry' AND r.listed IS NOT NULL
+                           AND (SELECT bool_and(f.source_id <> ALL($1)) FROM request_file q
+                                JOIN file f USING (source_id, object, version)
+                                WHERE q.request_id = r.id AND f.outcome IS NULL)))
+                RETURNING true
+                """,
+                list(source_ids),
+                after,
             )
-            return [await _finished(connection, row) for row in rows]
+        return len(rows)
 
     async def end(self, end: RequestEnd) -> bool:
         """Once."""
@@ -251,11 +271,13 @@ async def _unlisted(connection: Connection, row: asyncpg.Record) -> Unlisted:
     if row["kind"] in {"load", "preview"} and not asked.get("prefix"):
         found = await connection.fetch(
             """
-            SELECT uri FROM request_file WHERE request_id = $1 AND version IS NULL AND outcome IS NULL
-            ORDER BY object LIMIT $2
+            SELECT uri FROM request_file
+            WHERE request_id = $1 AND version IS NULL AND outcome IS NULL AND ($3::text IS NULL OR uri COLLATE "C" > $3)
+            ORDER BY uri COLLATE "C" LIMIT $2
             """,
             row["id"],
             FILES_A_LISTING,
+            row["cursor"],
         )
         files = [one["uri"] for one in found]
     return Unlisted(
@@ -410,60 +432,3 @@ async def _are_all(connection: Connection, request_id: str, rows: Sequence[async
         [row["uri"] for row in rows],
     )
     await connection.execute("UPDATE request SET listed = now() WHERE id = $1", request_id)
-
-
-async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequest:
-    [counts] = await connection.fetch(
-        f"""
-        SELECT count(*) AS files, count(*) FILTER (WHERE {_IS_OPEN}) AS open,
-               count(*) FILTER (WHERE q.outcome IS NULL AND f.outcome = 'loaded') AS loaded,
-               count(*) FILTER (WHERE q.outcome = 'already-loaded') AS already,
-               coalesce(sum(f.rows) FILTER (WHERE q.outcome IS NULL AND f.outcome = 'loaded'), 0)::bigint AS rows
-        FROM request_file q LEFT JOIN file f USING (source_id, object, version) WHERE q.request_id = $1
-        """,  # noqa: S608
-        row["id"],
-    )
-    files = await connection.fetch(
-        f"""
-        SELECT q.uri, q.version, k.rows, k.reason, k.batch_id AS batch, coalesce(q.outcome, k.outcome,
-                   CASE WHEN k.batch_id IS NOT NULL THEN 'in-flight'
-                        WHEN k.request_id = q.request_id AND {HEIR} IS NULL THEN 'failed' ELSE 'waiting' END) AS outcome
-        FROM request_file q LEFT JOIN file k USING (source_id, object, version) WHERE q.request_id = $1
-        ORDER BY q.outcome IS NULL AND k.outcome = 'loaded', q.uri LIMIT $2
-        """,  # noqa: S608
-        row["id"],
-        MAX_FILES_NAMED + 1,
-    )
-    return FinishedRequest(
-        id=row["id"],
-        kind=row["kind"],
-        producer=row["producer"],
-        source_id=row["source_id"],
-        accepted=row["accepted"],
-        counts=_counts(counts),
-        files=[_requested(file) for file in files],
-        expired=row["expired"] and (row["listed"] is None or counts["open"] > 0),
-        given_up=row["given_up"],
-    )
-
-
-def _counts(row: asyncpg.Record) -> RequestCounts:
-    return RequestCounts(
-        files=row["files"],
-        files_loaded=row["loaded"],
-        files_already_loaded=row["already"],
-        files_not_loaded=row["files"] - row["loaded"] - row["already"],
-        rows=row["rows"],
-    )
-
-
-def _requested(row: asyncpg.Record) -> RequestedFile:
-    outcome = row["outcome"]
-    return RequestedFile(
-        uri=row["uri"],
-        version=row["version"],
-        outcome=outcome,
-        rows=(row["rows"] or 0) if outcome == "loaded" else 0,
-        reason=row["reason"],
-        batch=row["batch"],
-    )

@@ -16,6 +16,9 @@ ALTER TABLE attempt
     ADD COLUMN due timestamptz NOT NULL DEFAULT now(),  -- when its run is to be created
     ADD COLUMN tries int NOT NULL DEFAULT 0,
     ADD COLUMN trouble text;            -- why the last try to create it failed
+ALTER TABLE request
+    ADD COLUMN answer_due timestamptz NOT NULL DEFAULT now(),  -- at its end: when it is to be answered
+    ADD COLUMN answer_tries int NOT NULL DEFAULT 0;
 """
 
 LIVENESS = """
