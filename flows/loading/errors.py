@@ -6,6 +6,7 @@
     OutOfMemory      try again with more
     NotWanted        another attempt has the batch, or it has ended: go home quietly
     Unreadable       one file cannot be read: goes on without it
+    Unfit            one file is wrong, as our own look at it has found: goes on without it
     Vanished         a file went away while it was read: ask the storage again
     AlreadyPublished the catalog refuses a second snapshot of the batch
     Outrun           another commit came first: look at the table again
@@ -65,6 +66,10 @@ class AlreadyPublished(LoadError):
 
 class Outrun(LoadError):
     """Somebody else committed to the table in between."""
+
+
+class Unfit(LoadError):
+    """Why a file cannot be read rightly, for people; whoever looked knows which file."""
 
 
 class FileError(LoadError):
