@@ -88,7 +88,7 @@ def fit_for_loading(session: SparkSession, table: Table) -> tuple[SchemaChange, 
 def create(
     session: SparkSession, table: Table, fields: Sequence[StructField], partition: Iterable[str]
 ) -> tuple[SchemaChange, ...]:
-    """Make the table with these columns and ours; fine if another load made it first.
+    """Make the table with these columns and ours, and say which; none if another load made it first.
 
     Raises:
         Rejected: the catalog refuses it: a partition by an unknown column, no permission.
@@ -100,10 +100,10 @@ def create(
     listed += [f"{name} {kind}" for name, kind in OURS.items()]
     by = f" PARTITIONED BY ({', '.join(transforms)})" if transforms else ""
     try:
-        with named_errors():
-            session.sql(f"CREATE NAMESPACE IF NOT EXISTS {table.catalog}.{table.namespace}").collect()
+        _create_namespace(session, table)
+        with named_errors():  # without IF NOT EXISTS: whoever made it says so, and nobody else
             session.sql(
-                f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(listed)}) USING iceberg{by} "
+                f"CREATE TABLE {table.name} ({', '.join(listed)}) USING iceberg{by} "
                 f"TBLPROPERTIES ({_listed({'format-version': '2', **_STAGES, **_FORGETS})})"
             ).collect()
     except LoadError as error:
@@ -113,6 +113,17 @@ def create(
             raise Rejected(f"{table.name} cannot be made: {error}") from error
         raise
     return tuple(SchemaChange(op="create", column=field.name, type=ddl(field.dataType)) for field in fields)
+
+
+def _create_namespace(session: SparkSession, table: Table) -> None:
+    """Fine if another load makes it at the same moment, of which a JDBC catalog says that a key is there twice."""
+    name = f"{table.catalog}.{table.namespace}"
+    try:
+        with named_errors():
+            session.sql(f"CREATE NAMESPACE IF NOT EXISTS {name}").collect()
+    except LoadError:
+        if not session.catalog.databaseExists(name):
+            raise
 
 
 def _is_view(session: SparkSession, table: Table) -> bool:
