@@ -1,8 +1,8 @@
 """CSV files, each with a header line, as RFC 4180 has it: a quote within quotes is doubled.
 
 Files are grouped by their header, each group is read with the table's types by position, and the groups are united by
-name. A file is read line by line, and only if it holds quoted line breaks (seen in its first 64 KiB, or because it
-cannot be read by lines) as a whole: that cannot be split among tasks, and a stray quote swallows what follows it.
+name. A file is read line by line, and only if our own look has found line breaks in its values as a whole: that cannot
+be split among tasks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class CsvReader:
         types: dict[str, StructField] = {}
         with named_errors():
             for head, uris in self._groups(lambda head: head.line):
-                frame = self._reader(head).options(inferSchema="true").csv(_paths(uris))
+                frame = self._reader(head).options(inferSchema="true").csv(list(map(escaped, uris)))
                 if not frame.take(1):
                     continue  # no row says nothing of types
                 for name, field in zip(head.names, frame.schema.fields, strict=True):
@@ -72,7 +72,7 @@ class CsvReader:
             )
         fields = [known[name.lower()] for name in head.names]
         schema = StructType([StructField(field.name, field.dataType) for field in fields])
-        frame = self._reader(head).schema(schema).csv(_paths(uris))
+        frame = self._reader(head).schema(schema).csv(list(map(escaped, uris)))
         return selected(frame, columns, {field.name.lower(): field.name for field in fields})
 
     def _groups(self, key: Callable[[Head], Hashable]) -> list[tuple[Head, list[str]]]:
@@ -97,7 +97,3 @@ class CsvReader:
 
 def _folded(head: Head) -> Hashable:
     return tuple(name.lower() for name in head.names)
-
-
-def _paths(uris: list[str]) -> list[str]:
-    return [escaped(uri) for uri in uris]

@@ -9,6 +9,7 @@ from schemas.report import FileReport
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flows.loading.probe import Seen
     from schemas.manifest import ManifestFile
     from schemas.report import FileOutcome
 
@@ -22,7 +23,19 @@ class Files:
             raise RuntimeError("the batch has two versions of an object, of which one load can read only one")
         self.ended: dict[str, FileReport] = {}
 
-    def end(self, uri: str, outcome: FileOutcome, reason: str | None = None) -> None:
+    def found(self, uri: str, now: Seen | None) -> bool:
+        """What the storage has by now; whether it ends this file. The size told by an event is not believed."""
+        file = self.left[uri]
+        if now is None:
+            self.end(uri, "missing", f"version {file.version} was recorded, and the storage has no such object now")
+        elif now.version != file.version:
+            words = f"version {file.version} was recorded, and the storage has version {now.version} now"
+            self.end(uri, "superseded", f"{words} ({now.size} bytes)")
+        else:
+            self.left[uri] = file.model_copy(update={"size": now.size})
+        return uri not in self.left
+
+    def end(self, uri: str, outcome: FileOutcome, reason: str) -> None:
         """This one is not loaded."""
         file = self.left.pop(uri)
         self.ended[uri] = FileReport(uri=uri, version=file.version, outcome=outcome, reason=reason)

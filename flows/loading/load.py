@@ -75,16 +75,18 @@ class _Load:
         return recorded
 
     def _staged(self, staging: Staging) -> tuple[Snap | None, dict[str, int]]:
-        """The staged snapshot and its rows by file: of versions that stood in the storage before and after reading."""
+        """The staged snapshot and its rows by file: of versions that stood in the storage before and after reading.
+
+        And of all their records, wherever our own look has counted them.
+        """
         while True:
             staged = staging.stage()
-            if staged is None:
-                return None, {}
-            rows = publish.rows_per_file(self.ending.session, staging.table, staged)
+            rows = publish.rows_per_file(self.ending.session, staging.table, staged) if staged else {}
             if strange := rows.keys() - staging.reading.files.left.keys():
                 raise RuntimeError(f"rows of {min(strange)} are staged, which is not of {self.claimed.batch}")
             self.steps.done("audit")
-            if publish.is_visible(self.ending.session, staging.table, staged) or not staging.reading.probe():
+            visible = staged is not None and publish.is_visible(self.ending.session, staging.table, staged)
+            if visible or not staging.reading.check(rows):
                 return staged, rows  # what is visible is not staged a second time
 
     def _report(self, staging: Staging, rows: dict[str, int]) -> Report:

@@ -1,4 +1,4 @@
-"""Names of files between the ledger and Spark: what Spark reads as a pattern, hides or encodes."""
+"""Names of files between the ledger and Spark: what Spark would read as a pattern, hides or encodes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,25 @@ READ_OPTIONS = {
 }
 
 
+_PATTERN = r"([\\*?\[\]{}])"
+
+
 def escaped(uri: str) -> str:
     """The URI for a Spark reader, which takes `*`, `?`, `[]` and `{}` for patterns."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", uri)
+    return re.sub(_PATTERN, r"\\\1", uri)
 
 
-def hidden(uri: str) -> bool:
-    """Whether Spark leaves out this file without a word."""
-    name = uri.rpartition("/")[2]
-    return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("._COPYING_")
+def unreadable(uri: str) -> str | None:
+    """Why Spark cannot read a file of this name, or would leave it out without a word; None when it can."""
+    path = uri.partition("://")[2]
+    name = path.rpartition("/")[2]
+    if name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("._COPYING_"):
+        return "Spark ignores names that begin with '_' or '.'; rename the file"
+    if ":" in path and re.search(_PATTERN, path):
+        # As a pattern, which it must be because of the others, a name with a colon is taken for a URI. The reader's
+        # option that says it is none gets lost on the way to a Connect server.
+        return "Spark cannot read a name with a colon beside one of * ? [ ] { } or a backslash; rename the file"
+    return None
 
 
 def ignored(frame: DataFrame, uris: Iterable[str]) -> set[str]:

@@ -1,65 +1,108 @@
-"""Ask the storage for the mark of each file: Spark reads by path, the ledger knows versions."""
+"""Ask the storage for each file: its mark and size, and its bytes. Spark reads by path, the ledger knows versions."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from flows.loading.translation import named_errors
 from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from obstore.store import S3Store
 
     from schemas.manifest import ManifestFile
 
 CONCURRENCY = 32
+PIECE_BYTES = 2**20
+RANGE_BYTES = 4 * 2**20  # of an object, in one request: its client gives up after seconds
 
-Changed = Literal["missing", "superseded"]
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as it stands in the storage now: its version mark as in `schemas.uris`, its size in bytes."""
+
+    version: str
+    size: int
 
 
-def changed(files: Iterable[ManifestFile]) -> dict[str, Changed]:
-    """The URIs whose object is gone, or is another version than the one recorded.
+class Unreachable(Exception):
+    """A file that is there and cannot be read, with the reason."""
+
+
+def seen(files: Iterable[ManifestFile]) -> dict[str, Seen | None]:
+    """By URI: what stands there now; None when there is no such object.
 
     Raises:
         Infrastructure: the storage does not answer.
         Rejected: the storage refuses.
     """
-    wanted = list(files)
+    wanted = [file.uri for file in files]
     with named_errors(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        marks = list(pool.map(mark, (file.uri for file in wanted)))
-    return {
-        file.uri: "missing" if found is None else "superseded"
-        for file, found in zip(wanted, marks, strict=True)
-        if found != file.version
-    }
+        return dict(zip(wanted, pool.map(look_up, wanted), strict=True))
 
 
-def mark(uri: str) -> str | None:
-    """The object's version mark as in `schemas.uris`; None when there is no such object."""
+def look_up(uri: str) -> Seen | None:
+    """The same of one object."""
     if uri.startswith("file://"):
         found = local_file(uri)
-        return None if found is None else found[0]
+        return None if found is None else Seen(*found)
     store, key = _at(uri)
     try:
         meta = store.head(key)
     except FileNotFoundError:
         return None
-    return version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=meta["last_modified"].timestamp())
+    mark = version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=meta["last_modified"].timestamp())
+    return Seen(mark, meta["size"])
 
 
-def head(uri: str, length: int) -> bytes:
-    """The object's first bytes; it must not be empty."""
-    if uri.startswith("file://"):
-        with named_errors(), Path(uri.removeprefix("file://")).open("rb") as file:
-            return file.read(length)
-    store, key = _at(uri)
-    with named_errors():
-        return bytes(store.get_range(key, start=0, length=length))
+def mark(uri: str) -> str | None:
+    """The object's version mark; None when there is no such object."""
+    found = look_up(uri)
+    return None if found is None else found.version
+
+
+def pieces(uri: str, size: int) -> Iterator[bytes]:
+    """All bytes of an object of this size.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        Unreachable: a local file cannot be read.
+    """
+    if not uri.startswith("file://"):
+        store, key = _at(uri)
+        for start in range(0, size, RANGE_BYTES):
+            yield bytes(store.get_range(key, start=start, end=min(size, start + RANGE_BYTES)))
+        return
+    with _local(), Path(uri.removeprefix("file://")).open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def tail(uri: str, size: int, length: int) -> bytes:
+    """The last bytes of an object of this size. Raises the same."""
+    if not uri.startswith("file://"):
+        store, key = _at(uri)
+        return bytes(store.get_range(key, start=size - length, length=length))
+    with _local(), Path(uri.removeprefix("file://")).open("rb") as file:
+        file.seek(size - length)
+        return file.read(length)
+
+
+@contextmanager
+def _local() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreachable(f"it cannot be read: {error.strerror or error}") from error
 
 
 def _at(uri: str) -> tuple[S3Store, str]:

@@ -8,20 +8,22 @@ What is wrong with one file comes out as `Unreadable` when Spark reads it; what 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from flows.loading.csv_files import CsvReader
-from flows.loading.heads import COMPRESSED, BadHeader, Head, read_heads
-from flows.loading.paths import hidden
+from flows.loading.errors import Unfit
+from flows.loading.looks import Look, look_at
 from flows.loading.typed_files import JsonReader, ParquetReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructField, StructType
 
-    from flows.loading.files import Files
+    from flows.loading.heads import Head
     from schemas.config import Format
+    from schemas.manifest import ManifestFile
 
 
 class Reader(Protocol):
@@ -34,51 +36,40 @@ class Reader(Protocol):
         """The rows, with the table's columns and `_file_uri`."""
 
 
-class Heads:
-    """The heads of the batch's CSV files, read once; a file may turn out to need reading as a whole."""
+class Looked:
+    """What our own look at each file of the batch has found; each is looked at once."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, Head] = {}
+    def __init__(self, format_: Format) -> None:
+        self._format = format_
+        self._known: dict[str, Look] = {}
 
-    def of(self, files: Files, format_: Format) -> dict[str, Head]:
-        """The heads of what is left; a file with a bad one is quarantined."""
-        if format_.csv is None:
-            return {}
-        new = [file for file in files.left.values() if file.uri not in self._known]
-        for uri, head in read_heads(new, format_.csv).items():
-            match head:
-                case BadHeader():
-                    files.end(uri, "quarantined", str(head))
-                case Head():
-                    self._known[uri] = head
-        return {uri: self._known[uri] for uri in files.left}
+    def at(self, files: Iterable[ManifestFile]) -> dict[str, str]:
+        """Look at those that are new; by URI, why a file cannot be read rightly. Raises as `look_at` does."""
+        found = look_at([file for file in files if file.uri not in self._known], self._format)
+        self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
+        return {uri: str(look) for uri, look in found.items() if isinstance(look, Unfit)}
 
-    def without_rows(self, uri: str) -> bool:
-        """Whether this CSV file has not even a header."""
-        head = self._known.get(uri)
+    def heads(self, uris: Iterable[str]) -> dict[str, Head]:
+        """The heads of CSV files."""
+        return {uri: head for uri in uris if (head := self._known[uri].head) is not None}
+
+    def without_header(self, uri: str) -> bool:
+        """Whether this CSV file has not even a header, so that Spark need not read it."""
+        head = self._known[uri].head
         return head is not None and not head.names
 
-    def read_as_a_whole(self, uri: str) -> bool:
-        """Read this file with quoted line breaks from now on; False if that is done already, or no CSV file."""
-        head = self._known.get(uri)
-        if head is None or head.multiline:
-            return False
-        self._known[uri] = replace(head, multiline=True)
-        return True
+    def miscounted(self, uris: Iterable[str], rows: Mapping[str, int]) -> dict[str, str]:
+        """By URI, what is wrong: those of which Spark has read more or fewer rows than there are records."""
+        return {
+            uri: f"{wanted} records are in the file, and Spark read {rows.get(uri, 0)} rows of it"
+            for uri in uris
+            if (wanted := self._known[uri].records) not in {None, rows.get(uri, 0)}
+        }
 
 
-def quarantine_unseen(files: Files, format_: Format) -> None:
-    """End the files that Spark would pass over in silence, as hidden or as empty."""
-    for uri, file in list(files.left.items()):
-        if hidden(uri):
-            files.end(uri, "quarantined", "Spark ignores names that begin with '_' or '.'; rename the file")
-        elif not file.size and (format_.parquet is not None or uri.endswith(COMPRESSED)):
-            files.end(uri, "quarantined", "0 bytes: not even an empty file of its format")
-
-
-def reader(session: SparkSession, format_: Format, files: Files, heads: Heads) -> Reader:
-    """For the files that are left."""
+def reader(session: SparkSession, format_: Format, uris: Iterable[str], looked: Looked) -> Reader:
+    """For files that have been looked at."""
     if format_.csv is not None:
-        return CsvReader(session, format_.csv, heads.of(files, format_))
-    uris = sorted(files.left)
-    return JsonReader(session, uris) if format_.json_lines is not None else ParquetReader(session, uris)
+        return CsvReader(session, format_.csv, looked.heads(uris))
+    wanted = sorted(uris)
+    return JsonReader(session, wanted) if format_.json_lines is not None else ParquetReader(session, wanted)

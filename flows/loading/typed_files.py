@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.loading.errors import Rejected
-from flows.loading.frames import empty, selected
+from flows.loading.frames import data_fields, selected
 from flows.loading.paths import READ_OPTIONS, escaped, file_uri
 from flows.loading.tables import OURS
 from flows.loading.translation import named_errors
@@ -26,7 +26,7 @@ class JsonReader:
     """JSON lines. They are read twice: once for their columns, since a reader with a schema drops others silently."""
 
     session: SparkSession
-    uris: Sequence[str]
+    uris: list[str]
 
     def found(self) -> list[StructField]:
         """The columns in the files, with types that Spark infers. Raises Unreadable when all lines are broken."""
@@ -51,24 +51,27 @@ class JsonReader:
             unknown = _unknown(field.dataType, wanted[name].dataType, field.name) if name in wanted else field.name
             if unknown is not None:
                 raise Rejected(_not_in_table(unknown, inferred, field.name))
-        if not found and corrupt is None:
-            return empty(self.session, columns)
+        if not found and corrupt is None:  # at most objects without any field: they are rows
+            found = {field.name.lower(): field for field in data_fields(columns)}
         fields = [StructField(field.name, wanted[name].dataType) for name, field in found.items()]
         schema = StructType(fields or [StructField(_CORRUPT, StringType())])
         with named_errors():
-            frame = self.session.read.options(**READ_OPTIONS, mode="FAILFAST").schema(schema).json(self._paths())
+            frame = (
+                self.session.read.options(**READ_OPTIONS, mode="FAILFAST")
+                .schema(schema)
+                .json(list(map(escaped, self.uris)))
+            )
         if not fields:  # nothing but broken lines: without a column that is used Spark would not parse them
             frame = frame.where(frame[_CORRUPT].isNull())
         return selected(frame, columns, {name: field.name for name, field in found.items()})
 
     def _inferred(self) -> DataFrame:
         with named_errors():
-            frame = self.session.read.options(**READ_OPTIONS, columnNameOfCorruptRecord=_CORRUPT).json(self._paths())
+            frame = self.session.read.options(**READ_OPTIONS, columnNameOfCorruptRecord=_CORRUPT).json(
+                list(map(escaped, self.uris))
+            )
             frame.schema  # noqa: B018 - asked for here, because a frame of Connect meets its errors only now
             return frame
-
-    def _paths(self) -> list[str]:
-        return [escaped(uri) for uri in self.uris]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +103,14 @@ class ParquetReader:
                     f"{ddl(into.dataType)} in the table; write the table's type"
                 )
         with named_errors():  # with a schema, or every look at the frame would merge the footers again
-            frame = self.session.read.options(**READ_OPTIONS).schema(merged.schema).parquet(*self._paths())
+            frame = self.session.read.options(**READ_OPTIONS).schema(merged.schema).parquet(*map(escaped, self.uris))
         return selected(frame, columns, {field.name.lower(): field.name for field in merged.schema.fields})
 
     def _merged(self) -> DataFrame:
         with named_errors():
-            frame = self.session.read.options(**READ_OPTIONS, mergeSchema="true").parquet(*self._paths())
+            frame = self.session.read.options(**READ_OPTIONS, mergeSchema="true").parquet(*map(escaped, self.uris))
             frame.schema  # noqa: B018 - as above
             return frame
-
-    def _paths(self) -> list[str]:
-        return [escaped(uri) for uri in self.uris]
 
 
 def _checked(fields: Sequence[StructField]) -> list[StructField]:

@@ -108,7 +108,7 @@ def test_a_file_without_rows_shows_nothing(lake: Lake) -> None:
         ("zero.csv.gz", b"", CSV, "0 bytes"),
         ("twice.csv", b"a,A\n1,2\n", CSV, "'a' twice"),
         ("wide.csv", b"a,b\n1,2,3\n", CSV, "1,2,3"),
-        ("broken.json", b'{"a": \n{"b"\n', JSON, "end-of-input"),
+        ("broken.json", b'{"a": \n{"b"\n', JSON, "not one whole JSON object"),
         ("a.parquet", b"PAR1 and no more", PARQUET, "not a Parquet file"),
         ("ours.json", b'{"_batch_id": 1}\n', JSON, "a column of ours"),
         ("a.csv.zip", b"PK", CSV, "not supported"),

@@ -1,0 +1,73 @@
+"""The flow reads an object's bytes itself: all of them in pieces, or the last ones, or none because it is gone."""
+
+import io
+
+import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
+import pytest
+from obstore.store import MemoryStore
+
+from flows.loading import probe
+from flows.loading.errors import Unfit
+from flows.loading.looks import Look, look_at
+from schemas.config import Format
+from schemas.manifest import ManifestFile
+
+CSV, JSON, PARQUET = (Format.model_validate(kind) for kind in ("csv", "json", "parquet"))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    store = MemoryStore()
+    monkeypatch.setattr(probe, "bucket", lambda _: store)
+    monkeypatch.setattr(probe, "RANGE_BYTES", 7)
+    return store
+
+
+def landed(bucket: MemoryStore, name: str, content: bytes) -> ManifestFile:
+    bucket.put(name, content)
+    seen = probe.look_up(f"s3://b/{name}")
+    assert seen is not None
+    return ManifestFile(uri=f"s3://b/{name}", version=seen.version, size=seen.size)
+
+
+@pytest.mark.parametrize("content", [b"a", b"a,b\n1,2", b"a,b\n1,2\n3,4\n", b"0123456"])
+def test_an_object_is_read_to_its_end_in_pieces(bucket: MemoryStore, content: bytes) -> None:
+    file = landed(bucket, "a b+ü%.csv", content)
+
+    assert file.size == len(content)
+    assert b"".join(probe.pieces(file.uri, file.size)) == content
+    assert probe.tail(file.uri, file.size, 1) == content[-1:]
+
+
+def test_an_object_that_is_gone_is_not_taken_for_an_empty_one(bucket: MemoryStore) -> None:
+    file = landed(bucket, "a.csv", b"a\n1\n")
+    bucket.delete("a.csv")
+
+    assert probe.look_up(file.uri) is None
+    with pytest.raises(FileNotFoundError):
+        look_at([file], CSV)
+
+
+def test_a_look_tells_the_records_of_every_format(bucket: MemoryStore) -> None:
+    table = io.BytesIO()
+    pd.DataFrame({"a": range(5000), "b": [str(n) for n in range(5000)]}).to_parquet(table)
+    csv, lines = landed(bucket, "a.csv", b"a\n1\n2\n"), landed(bucket, "a.json", b'{"a": 1}\n')
+    parquet, cut = landed(bucket, "a.parquet", table.getvalue()), landed(bucket, "c.parquet", table.getvalue()[:-9])
+    odd, empty = landed(bucket, "d.parquet", b"x" * 20 + b"PAR1"), landed(bucket, "e.parquet", b"")
+
+    records = {
+        name: found.records if isinstance(found, Look) else str(found)
+        for format_, files in ((CSV, [csv]), (JSON, [lines]), (PARQUET, [parquet, cut, odd, empty]))
+        for name, found in look_at(files, format_).items()
+    }
+
+    assert list(records.values()) == [2, 1, 5000, None, None, "0 bytes: not even an empty parquet file"]
+
+
+def test_an_empty_file_of_text_holds_nothing_and_an_empty_compressed_one_is_none(bucket: MemoryStore) -> None:
+    plain, packed = landed(bucket, "a.csv", b""), landed(bucket, "a.csv.gz", b"")
+
+    found = look_at([plain, packed], CSV)
+
+    assert isinstance(found[plain.uri], Look)
+    assert isinstance(found[packed.uri], Unfit)
