@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, get_args
 
 from flows.loading import history, publish, tables
 from flows.loading.errors import Rejected
+from flows.loading.files import Files
 from flows.loading.frames import empty
+from flows.loading.reading import Reading
+from flows.loading.steps import Steps
 from flows.loading.tables import Table
 from flows.loading.translation import named_errors
 from schemas.report import Cause, Closed, FileReport, Report, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import SparkSession
 
     from flows.loading.history import History, Snap
@@ -58,15 +63,15 @@ class Ending:
             return self.found(table, began, snap)
         if not began.cut_off or not (self.claimed.rivals or self.claimed.again):
             return None
-        counted = self._counted(table)
-        return self.record(counted, None) if counted.rows else None
+        rows = self._rows(table)
+        return self.record(self._counted(rows), None) if rows else None
 
     def found(self, table: Table, now: History, snap: Snap) -> Report | Closed:
         """The batch has a snapshot in the table: what it is, recorded."""
         known = self.ledger.report_of(self.claimed.batch, snap.source)
         if known is None and (now.closed_by(snap) is not None or not snap.rows):
             return self._record_closed(self._closed_before(now, snap))
-        return self.record(known or self._counted(table), snap)
+        return self.record(known or self._counted(self._rows(table)), snap)
 
     def record(self, report: Report, snap: Snap | None) -> Report:
         """Published: with the snapshot, unless no file was left to load."""
@@ -105,20 +110,24 @@ class Ending:
         known: tuple[Cause, ...] = get_args(Cause)
         return Closed(cause=next((word for word in known if word == cause), "crash"), reason=reason, split=split)
 
-    def _counted(self, table: Table) -> Report:
-        """What the table says, when the ledger has lost what was staged (restored from a backup)."""
+    def _rows(self, table: Table) -> dict[str, int]:
+        """The rows of the batch in the table, by file."""
         with named_errors():
             of_batch = self.session.table(table.name).where(f"_batch_id = '{self.claimed.batch}'")
-            rows = {row[0]: row[1] for row in of_batch.groupBy("_file_uri").count().collect()}
-        files = tuple(
+            return {row[0]: row[1] for row in of_batch.groupBy("_file_uri").count().collect()}
+
+    def _counted(self, rows: Mapping[str, int]) -> Report:
+        """What the table says, when the ledger has lost what was staged (restored from a backup).
+
+        Of the files without rows the storage is asked, and each is looked at once more.
+        """
+        rest = Files([file for file in self.claimed.files if file.uri not in rows])
+        reading = Reading(self.session, self.claimed.manifest, rest, Steps())
+        reading.begin()
+        reading.check({})
+        loaded = (
             FileReport(uri=file.uri, version=file.version, outcome="loaded", rows=rows[file.uri])
-            if file.uri in rows
-            else FileReport(
-                uri=file.uri,
-                version=file.version,
-                outcome="quarantined",
-                reason="the batch is in the table without rows of this file, and the ledger has lost why",
-            )
             for file in self.claimed.files
+            if file.uri in rows
         )
-        return Report(files=files, rows=sum(rows.values()))
+        return Report(files=(*loaded, *rest.reports({})), rows=sum(rows.values()))

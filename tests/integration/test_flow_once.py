@@ -72,6 +72,25 @@ def test_a_publication_whose_row_was_lost_is_counted_in_the_table(lake: Lake) ->
     assert lake.count(table, batch) == 1
 
 
+def test_a_file_without_rows_is_what_the_storage_says_when_the_row_was_lost(lake: Lake) -> None:
+    table = a_table()
+    names = ("a", "empty", "gone", "changed")
+    files = {name: lake.land(f"{name}.csv", "a\n" if name == "empty" else "a\n1\n") for name in names}
+    batch = lake.batch(table, list(files.values()))
+    files["gone"].unlink()
+    files["changed"].write_text("a\n1\n2\n")
+    before = lake.published(batch)
+    lake.execute("DELETE FROM result WHERE batch_id = %s", (batch,))
+    lake.attempt(batch, 2)
+
+    report = lake.published(batch, 2)
+
+    assert outcomes(report) == outcomes(before) == {
+        "a.csv": ("loaded", 1), "empty.csv": ("loaded", 0),
+        "gone.csv": ("missing", 0), "changed.csv": ("superseded", 0),
+    }  # fmt: skip
+
+
 def test_an_embedded_load_that_is_late_finds_the_winner_and_reports_that(lake: Lake) -> None:
     table = a_table()
     batch = a_batch(lake, table)
