@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from heapq import nsmallest
@@ -18,6 +19,11 @@ from schemas.uris import UriError, checked_uri, version_mark
 
 if TYPE_CHECKING:  # obstore has its types in stubs only
     from obstore import ObjectMeta
+    from obstore.store import S3Store
+
+# A name that obstore does not take is a ValueError; that no bucket can have one it finds out in a panic.
+AWAY = (BaseError, OSError, ValueError)
+_BUCKET = re.compile(r"[\w.-]+", re.ASCII)
 
 
 class ObjectStore:
@@ -27,7 +33,7 @@ class ObjectStore:
         """One HEAD request, or one stat."""
         try:
             return await (_in_bucket(uri) if uri.startswith("s3://") else _on_disk(uri))
-        except (BaseError, OSError) as error:
+        except AWAY as error:
             raise Transient(f"storage: {uri}: {str(error)[:300]}") from error
 
     async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
@@ -36,14 +42,14 @@ class ObjectStore:
             if prefix.startswith("s3://"):
                 return await _page(prefix, cursor, limit)
             return await asyncio.to_thread(_walked, prefix, cursor or "", limit)
-        except (BaseError, OSError) as error:
+        except AWAY as error:
             raise Transient(f"storage: {prefix}: {str(error)[:300]}") from error
 
 
 async def _in_bucket(uri: str) -> Measured | None:
     name, _, key = uri.removeprefix("s3://").partition("/")
     try:
-        meta = await obstore.head_async(bucket(name), key)
+        meta = await obstore.head_async(_bucket(name), key)
     except FileNotFoundError:
         return None
     return _measured(meta)
@@ -54,11 +60,17 @@ async def _page(prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]
     place = f"s3://{name}/"
     found: list[Listed] = []
     offset = None if cursor is None else cursor.removeprefix(place)
-    async for part in obstore.list(bucket(name), key or None, offset=offset, chunk_size=limit):
+    async for part in obstore.list(_bucket(name), key or None, offset=offset, chunk_size=limit):
         found += [Listed(place + meta["path"], _measured(meta)) for meta in part]
         if len(found) >= limit:
             break
     return found[:limit]
+
+
+def _bucket(name: str) -> "S3Store":
+    if not _BUCKET.fullmatch(name):
+        raise ValueError(f"no bucket is named {name!r}")
+    return bucket(name)
 
 
 def _measured(meta: "ObjectMeta") -> Measured:

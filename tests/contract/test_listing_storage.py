@@ -223,6 +223,17 @@ async def test_a_storage_that_is_away_is_transient(monkeypatch: pytest.MonkeyPat
         await ObjectStore().listed("s3://landing/", None, 10)
 
 
+@pytest.mark.parametrize(
+    "place", ["la nding", "l\u00e4nding", "landing/a//b", "landing/a/../b", "landing/a\x00b", "landing/a\ud83d"]
+)
+async def test_names_that_the_storage_client_does_not_take_are_nobody_elses_trouble(place: str) -> None:
+    uri = f"s3://{place}/c.csv"
+
+    for asked in (ObjectStore().measure(uri), ObjectStore().listed(uri, None, 10)):
+        with pytest.raises(Transient, match="storage: "):
+            await asked
+
+
 async def _measured(place: Place, uri: str) -> Measured:
     measured = await place.store.measure(uri)
     assert measured is not None

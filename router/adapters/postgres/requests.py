@@ -19,6 +19,7 @@ from router.rules.identity import object_key
 from router.rules.requests import FinishedRequest, RequestEnd
 from schemas.config import COMPLETIONS_TOPIC
 from schemas.events import LoadAsked, PreviewAsked
+from schemas.report import readable
 
 FILES_A_LISTING = 1000
 _LONGEST_PAUSE = timedelta(minutes=10)
@@ -92,7 +93,7 @@ class PostgresRequests:
                 found.request_id,
                 found.cursor,
                 found.is_all,
-                found.trouble,
+                None if found.trouble is None else readable(found.trouble),
             )
         return opened
 
@@ -166,7 +167,7 @@ class PostgresRequests:
                 WHERE id = $1
                 """,
                 request_id,
-                trouble,
+                readable(trouble),
                 _LONGEST_PAUSE,
                 cursor,
             )
