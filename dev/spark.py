@@ -181,8 +181,7 @@ def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "8",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # Many small files: list them here and not in a job, and read several in one task.
-        "spark.sql.sources.parallelPartitionDiscovery.threshold": "5000",
+        # Many small files: read several in one task.
         "spark.sql.files.openCostInBytes": "131072",
     }
 
@@ -204,12 +203,17 @@ def _catalog(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         f"{catalog}.jdbc.schema-version": "V1",
         f"{catalog}.warehouse": _local_uri(home.warehouse),
         f"{catalog}.cache-enabled": "false",  # else the commits of other sessions are not seen
+        # A session that has ended keeps its connection to the catalog until the heap's old part is collected.
+        "spark.cleaner.periodicGC.interval": "1min",
     }
 
 
 def _storage(environ: Mapping[str, str]) -> dict[str, str]:
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     reading = {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}
-    if endpoint is None:
-        return reading
-    return {**reading, "spark.hadoop.fs.s3a.endpoint": endpoint, "spark.hadoop.fs.s3a.path.style.access": "true"}
+    if endpoint:
+        # Requests are signed for a region, also those to storage that has none.
+        region = region or "us-east-1"
+        reading |= {"spark.hadoop.fs.s3a.endpoint": endpoint, "spark.hadoop.fs.s3a.path.style.access": "true"}
+    return {**reading, "spark.hadoop.fs.s3a.endpoint.region": region} if region else reading

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from flows.loading import history, publish, tables
-from flows.loading.errors import Rejected
+from flows.loading.errors import Denied, Rejected
 from flows.loading.files import Files
 from flows.loading.frames import empty
 from flows.loading.reading import Reading
@@ -45,13 +45,13 @@ class Ending:
         try:
             table = Table.named(self.claimed.manifest.table)
             there = tables.exists(self.session, table)
-        except Rejected:
+        except (Rejected, Denied):
             return self._by_fence(closed, table_is_gone=False)
         if not there:
             return self._by_fence(closed, table_is_gone=True)
         try:
             return self._by_snapshot(table, closed)
-        except Rejected:
+        except (Rejected, Denied):
             return self._by_fence(closed, table_is_gone=False)
 
     def found_in(self, table: Table, began: History) -> Report | Closed | None:

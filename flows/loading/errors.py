@@ -1,8 +1,9 @@
 """What may go wrong in a load. How the errors of Spark, Iceberg, storage and database become these few: `translation`.
 
-    Rejected         wrong data or wrong config: trying again changes nothing, a person must
+    Rejected         wrong data, or a table or a source that does not fit: trying again changes nothing, a person must
     Infrastructure   storage, catalog, Spark Connect or database is away: try again later
     ServerLost       the Spark Connect server went away while it was used: try again, but count it
+    Denied           of these: keys, rights or settings are wrong, and the data is not
     OutOfMemory      try again with more
     NotWanted        another attempt has the batch, or it has ended: go home quietly
     Unreadable       one file cannot be read: goes on without it
@@ -50,6 +51,10 @@ class ServerLost(Infrastructure):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, target="connect")
+
+
+class Denied(Infrastructure):
+    """It is there but does not let us in, or Spark is not set up for it: a person must mend that, and not the data."""
 
 
 class OutOfMemory(LoadError):

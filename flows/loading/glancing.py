@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Rejected
+from flows.loading.errors import Denied, Rejected
 from flows.loading.files import Files
 from flows.loading.reading import Reading
 from flows.loading.translation import named_errors
@@ -44,7 +44,7 @@ def glance(session: SparkSession, manifest: Manifest, steps: Steps) -> Preview:
         preview = reading.of_what_is_readable(lambda: _first_rows(reading, wanted))
         steps.done("read")
         reading.probe()
-    except Rejected as error:
+    except (Rejected, Denied) as error:  # somebody waits at the terminal
         return Preview(refused=str(error))
     ended = files.ended.get(manifest.glance.file.uri)
     return preview if ended is None else Preview(refused=_why(ended))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.loading.translation import named_errors
+from flows.loading.errors import Denied
+from flows.loading.translation import named_errors, reason_in
 from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from obstore import ObjectMeta
     from obstore.store import S3Store
 
     from schemas.manifest import ManifestFile
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 CONCURRENCY = 32
 PIECE_BYTES = 2**20
 RANGE_BYTES = 4 * 2**20  # of an object, in one request: its client gives up after seconds
+_ANOTHER_404 = re.compile(r"<Code>(?!NoSuchKey<|NoSuchVersion<)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,7 @@ def seen(files: Iterable[ManifestFile]) -> dict[str, Seen | None]:
     """By URI: what stands there now; None when there is no such object.
 
     Raises:
-        Infrastructure: the storage does not answer.
-        Rejected: the storage refuses.
+        Infrastructure: the storage does not answer, or refuses.
     """
     wanted = [file.uri for file in files]
     with named_errors(), ThreadPoolExecutor(CONCURRENCY) as pool:
@@ -53,10 +56,8 @@ def look_up(uri: str) -> Seen | None:
     if uri.startswith("file://"):
         found = local_file(uri)
         return None if found is None else Seen(*found)
-    store, key = _at(uri)
-    try:
-        meta = store.head(key)
-    except FileNotFoundError:
+    meta = _meta(*_at(uri))
+    if meta is None:
         return None
     mark = version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=meta["last_modified"].timestamp())
     return Seen(mark, meta["size"])
@@ -103,6 +104,20 @@ def _local() -> Iterator[None]:
         raise
     except OSError as error:
         raise Unreachable(f"it cannot be read: {error.strerror or error}") from error
+
+
+def _meta(store: S3Store, key: str) -> ObjectMeta | None:
+    """A HEAD that finds nothing is asked again by GET, whose answer has words: is it the object, or the bucket?"""
+    with suppress(FileNotFoundError):
+        return store.head(key)
+    try:
+        return store.get(key).meta
+    except FileNotFoundError as error:
+        if _ANOTHER_404.search(str(error)):
+            raise Denied(
+                f"the storage does not know the bucket or the key: {reason_in(str(error))}", target="storage"
+            ) from error
+        return None
 
 
 def _at(uri: str) -> tuple[S3Store, str]:

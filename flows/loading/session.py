@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from flows.loading.errors import Infrastructure, ServerLost
+from flows.loading.pinned import pin
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     """The session of this claim, closed at the end; the sessions of its rivals are closed at the beginning.
 
     Raises:
-        Infrastructure: no Connect server answers; ServerLost, when it did and does no more.
+        Infrastructure: no Connect server answers, or its settings cannot be made ours; ServerLost, when it did answer
+            and does no more.
     """
     url, alone = environ.get("SPARK_CONNECT_URL"), claimed.lane == "high-memory"
     heap = heap_of_the_pod(environ, MEMORY_LIMIT) if alone else None
@@ -83,7 +85,9 @@ def _embedded(heap: str | None) -> SparkSession:
     if heap is not None:
         builder = builder.config("spark.driver.memory", heap)  # Java starts with the first session
     with named_errors():
-        return builder.getOrCreate().newSession()
+        session = builder.getOrCreate().newSession()
+        pin(session)
+    return session
 
 
 def _connected(url: str, session_id: UUID) -> SparkSession:
@@ -101,7 +105,7 @@ def _connected(url: str, session_id: UUID) -> SparkSession:
         # at their end, and when an old session was collected. Without it a plan may be sent twice: no harm here, and
         # never to another server, which would refuse the session.
         client.disable_reattachable_execute()
-        session.conf.set("spark.sql.caseSensitive", "false")  # the first call: does the server take us?
+        pin(session)  # the first call: does the server take us?
     return session
 
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import LoadError, Outrun, Rejected
+from flows.loading.errors import Denied, LoadError, Outrun, Rejected
 from flows.loading.translation import named_errors
 from flows.loading.types import ddl, quoted
 from schemas.report import SchemaChange
@@ -51,11 +51,17 @@ class Table:
 
 
 def exists(session: SparkSession, table: Table) -> bool:
-    """Whether there is such a table. Raises Rejected when its catalog is not configured, or the name is a view's."""
+    """Whether there is such a table.
+
+    Raises:
+        Rejected: the name is a view's.
+        Denied: Spark has no such catalog.
+    """
     with named_errors():
         if session.conf.get(f"spark.sql.catalog.{table.catalog}", None) is None:
-            raise Rejected(
-                f"{table.name}: no catalog {table.catalog!r}; set spark.sql.catalog.{table.catalog} for Spark"
+            raise Denied(
+                f"{table.name}: Spark has no catalog {table.catalog!r}; set spark.sql.catalog.{table.catalog} for it",
+                target="catalog",
             )
         if session.catalog.tableExists(table.name):
             return True

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from flows.loading.errors import (
     AlreadyPublished,
+    Denied,
     Infrastructure,
     LoadError,
     OutOfMemory,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from schemas.report import Target
 
-MAX_REASON = 300  # characters
+MAX_REASON, A_FEW_WORDS = 300, 40  # characters
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def translated(error: Exception) -> LoadError | None:
     text = _without_path(whole)  # a file may be called "AccessDenied": its name says nothing of the error
     vendor = {cls.__name__ for cls in type(error).__mro__}
     named = vendor | {name.rpartition(".")[2] for name in _classes(text)}
-    if "[MALFORMED_" in text or "[CANNOT_PARSE_" in text:
+    if _OF_DATA.search(text):
         return _file_error(whole) or Rejected(reason_in(text))
     for meaning in _MEANINGS:
         if named & meaning.classes or meaning.lines.search(text):
@@ -62,6 +62,10 @@ def translated(error: Exception) -> LoadError | None:
     if found is not None:
         return found
     return Rejected(reason_in(text)) if vendor & _WRONG or _CANNOT_WRITE.search(text) else None
+
+
+# They quote what stands in the file, which may be a log full of errors.
+_OF_DATA = re.compile(r"\[(MALFORMED|CANNOT_PARSE|CAST|NUMERIC|DATETIME|INVALID_DATETIME)_")
 
 
 def _without_path(text: str) -> str:
@@ -75,13 +79,36 @@ def reason_in(text: str) -> str:
     """The one readable line of a vendor's error: its deepest cause, without class names and stack."""
     if rpc := re.search(r'status = StatusCode\.(\w+)\s+details = "(.*)"', text):
         return f"Spark Connect: {rpc[2]} ({rpc[1].lower().replace('_', ' ')})"[:MAX_REASON]
+    if said := re.search(r"<Code>(\w+)</Code>\s*<Message>([^<]*)</Message>", text):
+        return f"{said[2]} ({said[1]})"[:MAX_REASON]
     causes = re.findall(r"^Caused by: (?:[\w$.]+(?:Exception|Error)\b:? ?)?(.+)$", text, re.MULTILINE)
-    lines = [line for line in re.split(r"\n+JVM stacktrace|\n\tat |\n+== ", text)[0].splitlines() if line.strip()]
+    lines = [
+        line
+        for line in re.split(r"\n+JVM stacktrace|\n+Debug source|\n\t+at |\n+== ", text)[0].splitlines()
+        if line.strip()
+    ]
     first = " ".join(lines[:2]) if lines else "no reason given"
-    known = re.sub(r"^\((?:[\w$]+\.)+[\w$]+\) ", "", causes[-1] if causes else first)
-    known = re.sub(r"^An error occurred while calling \S+ ?:? ?(?:[\w$.]+(?:Exception|Error): )?", "", known)
-    known = re.sub(r"\s*SQLSTATE: \w+.*", "", re.sub(r"^\[[\w.]+\] ", "", known.strip()))
+    known = _plain(causes[-1] if causes else first)
+    if causes and len(known) < A_FEW_WORDS and not _READ_FAILED.search(text):
+        known = f"{_plain(first)}: {known}"  # "Connection refused" says nothing without what was tried
     return known if len(known) <= MAX_REASON else known[: MAX_REASON - 1] + "…"
+
+
+def _plain(line: str) -> str:
+    """Without the names of classes and conditions, and what only a vendor's support can read."""
+    for noise in _NOISE:
+        line = noise.sub("", line.strip())
+    return line
+
+
+_NOISE = (
+    re.compile(r"^\((?:[\w$]+\.)+[\w$]+\) "),
+    re.compile(r"^An error occurred while calling \S+ ?:? ?(?:[\w$.]+(?:Exception|Error): )?"),
+    re.compile(r"^\[[\w.]+\] "),
+    re.compile(r"\s*SQLSTATE: \w+.*"),
+    re.compile(r"\b(?:[a-z]\w*\.){2,}[A-Z][\w$]*(?:Exception|Error)\b:? ?"),
+    re.compile(r",? ?(?:Extended )?Request ID: [^,)]*"),
+)
 
 
 _READ_FAILED = re.compile(
@@ -133,70 +160,117 @@ class _Meaning:
     lines: re.Pattern[str] = re.compile(r"(?!)")  # none
 
 
-def _away(target: Target) -> Callable[[str], LoadError]:
-    return partial(Infrastructure, target=target)
+def _away(target: Target | None, what: str = "") -> Callable[[str], LoadError]:
+    return lambda reason: Infrastructure(f"{what} fails: {reason}" if what else reason, target=target)
+
+
+def _denied(target: Target, what_to_do: str) -> Callable[[str], LoadError]:
+    return lambda reason: Denied(f"{what_to_do}: {reason}", target=target)
+
+
+def _any(*lines: str) -> re.Pattern[str]:
+    return re.compile("|".join(lines))
 
 
 # Read from top to bottom: an error names all it passed through, and what is more exact comes first.
 _MEANINGS = (
     _Meaning(OutOfMemory, frozenset({"OutOfMemoryError", "MemoryError", "ConnectionRefusedError", "Py4JNetworkError"})),
     _Meaning(AlreadyPublished, frozenset({"DuplicateWAPCommitException"})),
-    _Meaning(Outrun, frozenset({"CommitFailedException"})),
+    # SeaweedFS says 400 where others say 409
     _Meaning(
-        Rejected,
-        frozenset(
-            {
-                "AccessDeniedException",
-                "AccessControlException",
-                "ForbiddenException",
-                "NotAuthorizedException",
-                "PermissionDeniedError",
-                "UnauthenticatedError",
-            }
-        ),
-        re.compile(
-            r"Access ?Denied|not authorized to perform|Status Code: 403|ERROR: permission denied", re.IGNORECASE
-        ),
+        Outrun,
+        frozenset({"CommitFailedException"}),
+        _any("Failed to apply update: can't add snapshot with sequence number"),
+    ),
+    _Meaning(  # somebody expired the snapshot, or dropped the table or its namespace, between our look and our step
+        _away(None),
+        frozenset({"NoSuchNamespaceException", "NoSuchTableException"}),
+        _any(r"\[(TABLE_OR_VIEW|SCHEMA)_NOT_FOUND\]", "Cannot cherry-pick unknown snapshot"),
+    ),
+    _Meaning(
+        _denied("connect", "the Spark Connect server refuses us; check the token in SPARK_CONNECT_URL"),
+        frozenset(),
+        _any(r"StatusCode\.(UNAUTHENTICATED|PERMISSION_DENIED)"),
     ),
     _Meaning(
         ServerLost,
         frozenset({"RetriesExceeded"}),
-        re.compile(
-            r"StatusCode\.UNAVAILABLE|\[RETRIES_EXCEEDED\]"
+        _any(
+            r"StatusCode\.UNAVAILABLE|\[RETRIES_EXCEEDED\]",
             # another server by now, which does not know our session; one that a rival has closed is SESSION_CLOSED
-            r"|\[INVALID_HANDLE\.SESSION_(NOT_FOUND|CHANGED)\]"
+            r"\[INVALID_HANDLE\.SESSION_(NOT_FOUND|CHANGED)\]",
             # the server has ended, of out-of-memory perhaps, but of whose? The culprit itself was told OutOfMemoryError
-            r"|Cannot call methods on a stopped SparkContext|SparkContext was shut down"
+            "Cannot call methods on a stopped SparkContext|SparkContext was shut down",
         ),
     ),
     _Meaning(
         _away("connect"),
         frozenset(),
-        re.compile(
-            r"StatusCode\.(DEADLINE_EXCEEDED|CANCELLED)|\[INVALID_HANDLE\.|\[OPERATION_CANCELED\]"
-            r"|No space left on device"
+        _any(
+            r"StatusCode\.(DEADLINE_EXCEEDED|CANCELLED)|\[INVALID_HANDLE\.|\[OPERATION_CANCELED\]",
+            "No space left on device",
         ),
     ),
     _Meaning(
-        _away("catalog"),
+        _denied("catalog", "the catalog refuses us; check its user and rights"),
+        frozenset({"ForbiddenException", "NotAuthorizedException"}),
+        _any("ERROR: permission denied", "FATAL: .*(authentication failed|does not exist|permission denied|pg_hba)"),
+    ),
+    _Meaning(
+        _denied("catalog", "Spark has no such catalog; check spark.sql.catalog.* and its libraries"),
+        frozenset({"CatalogNotFoundException"}),
+        _any(
+            r"\[CATALOG_NOT_FOUND\]",
+            "Cannot find catalog plugin class",
+            "Cannot initialize Catalog implementation",
+            "Unknown catalog type",
+        ),
+    ),
+    _Meaning(
+        _denied("catalog", "the warehouse cannot be written; check the rights to its folder"),
+        frozenset(),
+        _any("Mkdirs failed to create"),
+    ),
+    _Meaning(
+        _away("catalog", "the catalog"),
         frozenset(
             {
                 "CommitStateUnknownException",
-                "InterfaceError",
-                "OperationalError",
                 "PSQLException",
                 "PSQLState",
                 "RESTException",
                 "ServiceFailureException",
                 "ServiceUnavailableException",
+                "SQLNonTransientConnectionException",
                 "SQLTransientConnectionException",
                 "UncheckedSQLException",
             }
         ),
-        re.compile(r"\[TABLE_OR_VIEW_NOT_FOUND\]"),
+    ),
+    _Meaning(_away("ledger"), frozenset({"InterfaceError", "OperationalError"})),
+    _Meaning(
+        _denied("storage", "the storage has no such bucket, or has it in another region"),
+        frozenset({"AWSRedirectException", "NoSuchBucketException", "UnknownStoreException"}),
+        _any("<Code>NoSuchBucket</Code>"),
     ),
     _Meaning(
-        _away("storage"),
+        _denied("storage", "the storage refuses us; check the keys, their rights, the region and the clock"),
+        frozenset(
+            {
+                "AccessControlException",
+                "AccessDeniedException",
+                "AWSBadRequestException",
+                "CredentialInitializationException",
+                "NoAuthWithAWSException",
+                "PermissionDeniedError",
+                "PermissionError",
+                "UnauthenticatedError",
+            }
+        ),
+        _any(r"(?i:Access ?Denied|not authorized to perform)", r"Status Code: 40[013]\b", "Permission denied"),
+    ),
+    _Meaning(
+        _away("storage", "the storage"),
         frozenset(
             {
                 "ConnectException",
@@ -209,8 +283,9 @@ _MEANINGS = (
                 "UnknownHostException",
             }
         ),
-        re.compile(r"Unable to execute HTTP request|Status Code: 5\d\d"),
+        _any(r"Unable to execute HTTP request|Status Code: 5\d\d"),
     ),
+    _Meaning(_away("catalog", "the table's own folder"), frozenset({"NotFoundException", "RuntimeIOException"})),
 )
 _WRONG = frozenset(
     {
@@ -223,6 +298,6 @@ _WRONG = frozenset(
     }
 )
 _CANNOT_WRITE = re.compile(
-    r"Mkdirs failed to create|Permission denied|Transform is not supported|\[CANNOT_MERGE_SCHEMAS\]"
-    r"|(\(|: )org\.apache\.iceberg\.exceptions\.(Validation|NoSuch\w+|AlreadyExists|NotFound)Exception"
+    r"Transform is not supported|\[CANNOT_MERGE_SCHEMAS\]"
+    r"|(\(|: )org\.apache\.iceberg\.exceptions\.(Validation|NoSuch\w+|AlreadyExists)Exception"
 )

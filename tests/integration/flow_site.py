@@ -20,6 +20,7 @@ from flows.loading import probe
 from flows.loading.attempt import Ended, carry_out
 from flows.loading.ledger import Ledger
 from flows.loading.steps import Watch, unwatched
+from schemas import storage
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest
 from schemas.report import FileReport, Preview, Report
@@ -55,7 +56,7 @@ class Lake:
     def batch(
         self,
         table: str,
-        files: Sequence[Path],
+        files: Sequence[Path | str],
         format_: Mapping[str, Any] = CSV,
         *,
         hints: Mapping[str, str] | None = None,
@@ -69,7 +70,7 @@ class Lake:
                 connection.execute(
                     "INSERT INTO file (source_id, object, version, uri, size, landed, batch_id)"
                     " VALUES (%s, %s, %s, %s, %s, now(), %s)",
-                    (batch, _key(file), probe.mark(uri(file)), uri(file), file.stat().st_size, batch),
+                    (batch, _key(file), probe.mark(uri(file)), uri(file), _size(file), batch),
                 )
         self.attempt(batch, 1, lane=lane)
         return batch
@@ -128,6 +129,15 @@ class Lake:
     def execute(self, statement: str, values: Sequence[object] = ()) -> None:
         with self._connection() as connection:
             connection.execute(statement.encode(), values)
+
+    def connections(self, database: str) -> int:
+        """How many there are to this database of the same server."""
+        with self._connection() as connection:
+            found = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s", (database,)
+            ).fetchone()
+        assert found is not None
+        return int(found[0])
 
     def result(self, batch: str, n: int) -> tuple[str, dict[str, Any]] | None:
         with self._connection() as connection:
@@ -188,8 +198,16 @@ class PausedLoad:
         return self.process.wait(PATIENCE_SECONDS)
 
 
-def uri(file: Path) -> str:
-    return f"file://{file}"
+def uri(file: Path | str) -> str:
+    """Of a local file, or as it is."""
+    return file if isinstance(file, str) else f"file://{file}"
+
+
+def _size(file: Path | str) -> int:
+    if isinstance(file, Path):
+        return file.stat().st_size
+    name, _, key = file.removeprefix("s3://").partition("/")
+    return storage.bucket(name).head(key)["size"]
 
 
 def outcomes(report: Report) -> dict[str, tuple[str, int]]:
@@ -206,5 +224,5 @@ def a_table() -> str:
     return f"lake.flows.t{uuid4().hex[:8]}"
 
 
-def _key(file: Path) -> bytes:
+def _key(file: Path | str) -> bytes:
     return hashlib.sha256(uri(file).encode()).digest()[:16]

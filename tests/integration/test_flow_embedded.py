@@ -1,5 +1,6 @@
 """A run of the lane high-memory has a Spark of its own, as large as its pod allows."""
 
+import gzip
 import os
 import subprocess
 import sys
@@ -57,3 +58,29 @@ def test_its_heap_is_seven_tenths_of_the_pod_and_elsewhere_as_configured(lake: L
 
     assert 650 < in_a_pod <= 700  # Java leaves out a part of the heap
     assert 1900 < elsewhere <= 2048
+
+
+BENT = """
+spark.sql.files.ignoreCorruptFiles true
+spark.sql.session.timeZone Asia/Tokyo
+spark.sql.columnNameOfCorruptRecord a
+spark.sql.ansi.enabled false
+spark.sql.legacy.timeParserPolicy LEGACY
+spark.hadoop.mapreduce.input.linerecordreader.line.maxlength 30
+spark.wap.branch audit
+"""
+
+
+def test_a_file_means_the_same_whatever_the_server_was_given(lake: Lake) -> None:
+    table, settings, name = a_table(), Path(lake.settings["SPARK_CONF_DIR"]), "${spark.app.name}"
+    odd = lake.folder / "bent"
+    odd.mkdir()
+    (odd / "spark-defaults.conf").write_text((settings / "spark-defaults.conf").read_text() + BENT)
+    whole = lake.land("whole.csv", f"a,at,{name}\n{'x' * 100},2026-01-01T00:00:00,1\n")
+    packed = gzip.compress(b"".join(b"%d,2026-01-01T00:00:00,%d\n" % (n, n * n) for n in range(5000)))
+    half = lake.land("half.csv.gz", gzip.compress(whole.read_bytes()) + packed[: len(packed) // 2])
+    batch = lake.batch(table, [whole, half], lane="high-memory")
+
+    assert lake.process(batch, 1, "result", {**inherited(lake), "SPARK_CONF_DIR": str(odd)}).go_on() == 0
+
+    assert lake.rows(table, "a", "unix_seconds(at)", f"`{name}`") == [("x" * 100, 1767225600, 1)]

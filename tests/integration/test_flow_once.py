@@ -13,6 +13,7 @@ from flows.loading.ledger import Claimed
 from flows.loading.tables import Table
 from flows.loading.translation import named_errors
 from schemas.report import Closed, Report
+from tests.e2e.site import eventually
 from tests.integration.flow_site import Lake, a_table, outcomes
 
 pytestmark = pytest.mark.integration
@@ -246,6 +247,16 @@ def test_nothing_is_published_when_the_history_was_cut_off_meanwhile(lake: Lake)
 
     assert lake.attempt_of(batch, 1)[0] == "infrastructure"
     assert lake.count(table, batch) == 0
+
+
+def test_sessions_that_have_ended_do_not_keep_their_connections_to_the_catalog(lake: Lake) -> None:
+    table = Table.named(a_table())
+
+    for _ in range(30):
+        with session.opened(claimed(lake, a_batch(lake, table.name)), lake.settings) as opened:
+            tables.exists(opened, table)
+
+    eventually(lambda: lake.connections("iceberg") < 15, "the connections of 30 sessions are closed")
 
 
 def without_staging(lake: Lake, table: str) -> Callable[[str], None]:

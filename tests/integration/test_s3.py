@@ -1,21 +1,27 @@
-"""S3 for real: a VersityGW server, its notifications on Kafka, and what obstore measures.
+"""S3 for real: a VersityGW server, its notifications on Kafka, what obstore measures, and loads by Spark.
 
 It is built by Go, where there is one; the tests are skipped elsewhere.
 """
 
+import io
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
 import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from obstore.store import S3Store
 
 from dev.stack import Stack
+from flows.loading import probe
+from flows.loading.errors import Denied
 from router.adapters.kafka.source import KafkaSource
 from router.adapters.storage import ObjectStore
 from router.errors import Transient
@@ -23,7 +29,9 @@ from router.notifications.decode import decode
 from router.notifications.record import Arrival
 from router.ports import Measured
 from schemas import storage
+from tests.conftest import S3
 from tests.e2e.site import eventually, free_port
+from tests.integration.flow_site import CSV, JSON, PARQUET, Lake, a_table, outcomes
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")]
 
@@ -37,15 +45,15 @@ def s3(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     tools = Path(".autoloader/tools").resolve()
     if not (tools / "versitygw").exists():
         subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
-    root, port = tmp_path_factory.mktemp("s3"), free_port()
+    root, endpoint = tmp_path_factory.mktemp("s3"), S3["AWS_ENDPOINT_URL"]
     (root / "landing").mkdir()
     (root.parent / "s3-metadata").mkdir(exist_ok=True)
     kafka = stack.settings()["KAFKA_BOOTSTRAP_SERVERS"]
-    command = [str(tools / "versitygw"), "--port", f"127.0.0.1:{port}", "--access", "test", "--secret", "testtest"]
+    command = [str(tools / "versitygw"), "--port", endpoint.removeprefix("http://"), "--region", S3["AWS_REGION"]]
+    command += ["--access", S3["AWS_ACCESS_KEY_ID"], "--secret", S3["AWS_SECRET_ACCESS_KEY"]]
     command += ["--health", "/health", "--event-kafka-url", kafka, "--event-kafka-topic", "storage.events"]
     command += ["posix", "--sidecar", str(root.parent / "s3-metadata"), str(root)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    endpoint = f"http://127.0.0.1:{port}"
 
     def healthy() -> bool:
         try:
@@ -62,9 +70,8 @@ def s3(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> S3Store:
     """The bucket, and the environment in which our own adapter finds it."""
-    environ = {"ENDPOINT_URL": s3, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
-    for name, value in environ.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
+    for name, value in S3.items():
+        monkeypatch.setenv(name, value)
     storage.bucket.cache_clear()
     return storage.bucket("landing")
 
@@ -126,3 +133,51 @@ async def test_a_storage_that_is_away_is_transient(bucket: S3Store, monkeypatch:
 
     with pytest.raises(Transient, match="storage: s3://landing/x"):
         await ObjectStore().measure("s3://landing/x")
+
+
+def a_parquet() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"a": [1]}), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format_"),
+    [
+        ("a file + %25 [x].csv", b"a\n1\n", CSV),
+        ("a+b ü.json", b'{"a": 1}\n', JSON),
+        ("a b+c.parquet", a_parquet(), PARQUET),
+    ],
+)
+def test_spark_loads_a_file_of_a_region(
+    bucket: S3Store, lake: Lake, name: str, content: bytes, format_: Mapping[str, Any]
+) -> None:
+    uri, table = f"s3://landing/{uuid4()}/{name}", a_table()
+    obstore.put(bucket, uri.removeprefix("s3://landing/"), content)
+
+    report = lake.published(lake.batch(table, [uri], format_))
+
+    assert outcomes(report) == {name: ("loaded", 1)}
+    assert lake.rows(table, "a", "_file_uri") == [(1, uri)]
+
+
+def test_a_bucket_that_is_not_there_is_no_missing_file(bucket: S3Store) -> None:
+    assert probe.mark("s3://landing/nothing.csv") is None
+    with pytest.raises(Denied, match="bucket does not exist"):
+        probe.mark("s3://nowhere/nothing.csv")
+
+
+def test_a_batch_waits_while_the_storage_refuses_us(
+    bucket: S3Store, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"s3://landing/{uuid4()}/a.csv"
+    obstore.put(bucket, uri.removeprefix("s3://landing/"), b"a\n1\n")
+    batch = lake.batch(a_table(), [uri])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    storage.bucket.cache_clear()
+
+    with pytest.raises(Denied, match="check the keys") as told:
+        lake.load(batch)
+
+    assert told.value.target == "storage"
+    assert lake.attempt_of(batch, 1)[0] == "infrastructure"

@@ -4,6 +4,7 @@ import pytest
 
 from flows.loading.errors import (
     AlreadyPublished,
+    Denied,
     FileError,
     Infrastructure,
     LoadError,
@@ -104,7 +105,7 @@ FOOTER = (
         ),
         (
             SparkException("(org.apache.iceberg.exceptions.ForbiddenException) Forbidden: not yours"),
-            Rejected,
+            Denied,
             "not yours",
         ),
         (AnalysisException('[UNSUPPORTED_DATATYPE] Unsupported data type "BIGIN". SQLSTATE: 0A000'), Rejected, "BIGIN"),
@@ -219,3 +220,156 @@ def test_an_error_tells_what_was_away(text: str, target: str | None) -> None:
     assert found is not None
     assert target_of(found) == target
     assert cause_of(found) == "infrastructure"
+
+
+CALL = "An error occurred while calling o1.x.\n: "
+STATUS = "getFileStatus on s3://landing/x.csv: software.amazon.awssdk.services.s3.model.S3Exception: "
+CONNECTING = (
+    CALL + "org.apache.iceberg.jdbc.UncheckedSQLException: Failed to connect: jdbc:postgresql://db/iceberg\n\tat x\n"
+)
+OBSTORE = "Error performing GET http://s3/landing/x.csv in 677µs - Server returned non-2xx status code: 403 Forbidden: "
+
+
+class PermissionDeniedError(Exception):
+    """As obstore's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "target", "words"),
+    [
+        (
+            CALL + f"java.nio.file.AccessDeniedException: s3://landing/x.csv: {STATUS}Forbidden (Service: S3, Status "
+            "Code: 403, Request ID: BYF9, Extended Request ID: xPf=):null\n\tat x\n"
+            "Caused by: software.amazon.awssdk.services.s3.model.S3Exception: Forbidden (Service: S3, Status Code: 403,"
+            " Request ID: BYF9, Extended Request ID: xPf=)",
+            "storage",
+            "check the keys, their rights, the region and the clock: Forbidden (Service: S3, Status Code: 403)",
+        ),
+        (
+            CALL + f"org.apache.hadoop.fs.s3a.AWSBadRequestException: {STATUS}Bad Request (Status Code: 400)",
+            "storage",
+            "check the keys",
+        ),
+        (
+            CALL
+            + "org.apache.hadoop.fs.s3a.UnknownStoreException: `s3://nobucket/x.csv': getFileStatus on s3://nobucket"
+            "/x.csv: software.amazon.awssdk.services.s3.model.NoSuchBucketException: That bucket does not exist"
+            " (Status Code: 404, Request ID: L3)",
+            "storage",
+            "no such bucket",
+        ),
+        (
+            CALL + "java.nio.file.AccessDeniedException: s3://b/x.csv: org.apache.hadoop.fs.s3a.auth."
+            "NoAuthWithAWSException: No AWS Credentials provided by Environment\n"
+            "Caused by: software.amazon.awssdk.core.exception.SdkClientException: Unable to load from system"
+            " settings. Access key must be specified either via environment variable (AWS_ACCESS_KEY_ID)",
+            "storage",
+            "AWS_ACCESS_KEY_ID",
+        ),
+        (
+            PermissionDeniedError(
+                f'No privileges: {OBSTORE}<?xml version="1.0"?>\n<Error>'
+                "<Code>RequestTimeTooSkewed</Code><Message>Too large a difference.</Message>\n\nDebug source:\n"
+            ),
+            "storage",
+            "Too large a difference. (RequestTimeTooSkewed)",
+        ),
+        (
+            CONNECTING
+            + 'Caused by: org.postgresql.util.PSQLException: FATAL: password authentication failed for user "a"',
+            "catalog",
+            'check its user and rights: FATAL: password authentication failed for user "a"',
+        ),
+        (
+            CONNECTING + 'Caused by: org.postgresql.util.PSQLException: FATAL: database "nodb" does not exist',
+            "catalog",
+            'database "nodb" does not exist',
+        ),
+        (
+            CALL + "org.apache.iceberg.jdbc.UncheckedSQLException: Failed to get table a.b from catalog c\n\tat x\n"
+            "Caused by: org.postgresql.util.PSQLException: ERROR: permission denied for table iceberg_tables",
+            "catalog",
+            "permission denied for table iceberg_tables",
+        ),
+        (
+            CALL
+            + "org.apache.spark.SparkException: Cannot find catalog plugin class for catalog 'c7': org.example.Nope.\n"
+            "\tat x\nCaused by: java.lang.ClassNotFoundException: org.example.Nope",
+            "catalog",
+            "Cannot find catalog plugin class for catalog 'c7': org.example.Nope",
+        ),
+        ("Unknown catalog type: jdbcx", "catalog", "jdbcx"),
+        (
+            '<_InactiveRpcError of RPC\n\tstatus = StatusCode.UNAUTHENTICATED\n\tdetails = "Invalid token"\n',
+            "connect",
+            "Invalid token",
+        ),
+    ],
+)
+def test_rights_and_settings_are_no_wrong_data_and_say_what_to_do(
+    error: str | Exception, target: str, words: str
+) -> None:
+    found = translated(SparkException(error) if isinstance(error, str) else error)
+
+    assert isinstance(found, Denied)
+    assert (cause_of(found), found.target) == ("infrastructure", target)
+    assert words in str(found)
+    assert "Exception" not in str(found).replace("ClassNotFoundException", "")
+    assert "Request ID" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "words"),
+    [
+        (
+            CONNECTING + "Caused by: org.postgresql.util.PSQLException: Connection to db refused. Check that\n"
+            "Caused by: java.net.ConnectException: Connection refused",
+            "catalog",
+            "the catalog fails: Failed to connect: jdbc:postgresql://db/iceberg: Connection refused",
+        ),
+        (
+            CALL
+            + "java.net.UnknownHostException: getFileStatus on s3://b/x.csv: software.amazon.awssdk.core.exception."
+            "SdkClientException: Received an UnknownHostException\n\tat x\n"
+            "Caused by: software.amazon.awssdk.core.exception.SdkClientException: Unable to execute HTTP request: s3.x",
+            "storage",
+            "Received an UnknownHostException: Unable to execute HTTP request: s3.x",
+        ),
+        (
+            CALL
+            + "org.apache.iceberg.exceptions.RuntimeIOException: Failed to create file: file:/nope/t/x.metadata.json",
+            "catalog",
+            "Failed to create file: file:/nope/t/x.metadata.json",
+        ),
+        (
+            CALL + "org.apache.iceberg.exceptions.ValidationException: Cannot cherry-pick unknown snapshot ID: 1",
+            None,
+            "unknown snapshot",
+        ),
+        ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `c1`.`h7`.`gone` cannot be found. Verify", None, "gone"),
+    ],
+)
+def test_what_is_away_is_named_with_what_was_tried(text: str, target: str | None, words: str) -> None:
+    found = translated(SparkException(text))
+
+    assert type(found) is Infrastructure
+    assert found.target == target
+    assert words in str(found)
+
+
+@pytest.mark.parametrize("condition", ["CAST_INVALID_INPUT", "NUMERIC_VALUE_OUT_OF_RANGE", "CANNOT_PARSE_TIMESTAMP"])
+def test_a_value_that_speaks_of_errors_is_data(condition: str) -> None:
+    said = f"[{condition}] The value 'ERROR: permission denied; StatusCode.UNAVAILABLE' of the type \"STRING\" is not"
+
+    assert isinstance(
+        translated(SparkException(READING.format("s3://b/app.csv") + "x\nCaused by: " + said)), Unreadable
+    )
+    assert isinstance(translated(AnalysisException(said)), Rejected)
+
+
+def test_the_catalog_that_answers_out_of_turn_is_looked_at_again() -> None:
+    text = "(org.apache.iceberg.exceptions.BadRequestException) Malformed request: Failed to apply update: can't add"
+
+    found = translated(SparkException(f"{text} snapshot with sequence number 3, must be > than last sequence number"))
+
+    assert isinstance(found, Outrun)
