@@ -13,6 +13,7 @@ from router.notifications.record import Position, Record
 from router.notifications.requests import Request
 from router.rules.completion import EndedBatch, OutgoingEvent, Settlement
 from router.rules.identity import Identity
+from router.rules.publication import Answer
 from router.rules.recovery import Again, Close, OpenAttempt, RunState, Void
 from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.scheduling import Backlog, WaitingFile
@@ -360,11 +361,31 @@ class RequestLedger(Protocol):
 class OutboxLedger(Lease, Protocol):
     """The ledger of publication."""
 
-    async def outbox(self, limit: int) -> Sequence[tuple[int, OutgoingEvent]]:
-        """Events to be published, the oldest first, each with its row's id."""
+    async def outbox(
+        self,
+        limit: int,
+        *,
+        max_bytes: int | None = None,
+        topics_held: Sequence[str] = (),
+        keys_held: Sequence[tuple[str, str]] = (),
+    ) -> Sequence[tuple[int, OutgoingEvent]]:
+        """Events to be published, the oldest first, each with its row's id: in all not much more than `max_bytes`.
 
-    async def published(self, ids: Sequence[int], epoch: int) -> None:
-        """The broker has them. Raises LeaseLost."""
+        Without those of topics, and of topics and keys, that are held, and what is set aside for the time being.
+        """
+
+    async def published(
+        self,
+        ids: Sequence[int],
+        epoch: int,
+        *,
+        shorter: Mapping[int, str] | None = None,
+        set_aside: Mapping[int, str] | None = None,
+    ) -> None:
+        """The broker has them; others are to be tried with a shorter value, or set aside for a while with a reason.
+
+        Raises LeaseLost.
+        """
 
 
 class Store(Protocol):
@@ -396,8 +417,8 @@ class Runs(Protocol):
 class Publisher(Protocol):
     """Kafka, for what goes out."""
 
-    async def publish(self, events: Sequence[OutgoingEvent]) -> None:
-        """All of them acknowledged by all replicas, or Transient."""
+    async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
+        """What the broker says of each, within seconds. Those of one key keep their order, whatever becomes of them."""
 
 
 class Clock(Protocol):

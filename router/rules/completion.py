@@ -8,6 +8,7 @@ from datetime import datetime
 
 from router.errors import Rejected
 from router.notifications.record import Position, Record
+from router.rules.publication import bounded
 from router.rules.sizing import learned
 from schemas.completions import (
     MAX_CHANGES_NAMED,
@@ -303,5 +304,5 @@ def _committed(batch: EndedBatch) -> datetime | None:
 
 
 def to_json(event: CloudEvent) -> str:
-    """As it is written to Kafka."""
-    return event.model_dump_json(by_alias=True)
+    """As it is written to Kafka: less than a megabyte."""
+    return bounded(event.model_dump_json(by_alias=True))

@@ -1,16 +1,27 @@
 """Outbox → Kafka: completion events and dead letters, at least once, the same id each time."""
 
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from router.ports import OutboxLedger, Publisher
+from router.rules.completion import OutgoingEvent
+from router.rules.publication import Hold, Outcome, held, judged
 from router.step import Fact, Step, lease_taken
 
 ROLE = "publication"
 EVENTS_A_STEP = 500
+BYTES_A_STEP = 4 * 1024 * 1024
+MAX_HELD_KEYS = 1000
 
 
 class PublicationStage:
-    """A row is deleted once the broker has acknowledged it."""
+    """A row is deleted once the broker has acknowledged it; one that it refuses is tried shorter, or set aside.
+
+    What the broker does not take now is held for a while, longer each time: a topic of which it takes nothing, else the
+    keys it did not take. What is behind it under the same key waits with it, all others go on.
+    """
 
     name = "publication"
 
@@ -18,6 +29,8 @@ class PublicationStage:
         self._ledger = ledger
         self._publisher = publisher
         self._epoch: int | None = None
+        self._topics: dict[str, Hold] = {}
+        self._keys: dict[tuple[str, str], Hold] = {}
 
     async def step(self, now: datetime) -> Step:
         """Publish the oldest rows, under the lease so that they keep their order."""
@@ -26,9 +39,56 @@ class PublicationStage:
             return Step()
         taken = lease_taken(ROLE, self._epoch, epoch)
         self._epoch = epoch
-        rows = await self._ledger.outbox(EVENTS_A_STEP)
+        rows = dict(
+            await self._ledger.outbox(
+                EVENTS_A_STEP,
+                max_bytes=BYTES_A_STEP,
+                topics_held=[topic for topic, hold in self._topics.items() if hold.until > now],
+                keys_held=[key for key, hold in self._keys.items() if hold.until > now],
+            )
+        )
         if not rows:
             return Step(taken)
-        await self._publisher.publish([event for _, event in rows])
-        await self._ledger.published([row_id for row_id, _ in rows], epoch)
-        return Step((*taken, Fact("events_published", count=len(rows))), more=len(rows) == EVENTS_A_STEP)
+        outcome = judged(
+            {row_id: event.value for row_id, event in rows.items()},
+            await self._publisher.publish(list(rows.values())),
+        )
+        facts = (*taken, *_facts(rows, outcome))
+        if len(outcome.delayed) == len(rows):
+            await self._ledger.release(ROLE)  # perhaps the broker answers another router
+        else:
+            await self._ledger.published(outcome.published, epoch, shorter=outcome.shorter, set_aside=outcome.set_aside)
+        self._hold(rows, outcome, now)
+        return Step(facts, more=len(outcome.delayed) < len(rows), trouble=next(iter(outcome.delayed.values()), None))
+
+    def _hold(self, rows: Mapping[int, OutgoingEvent], outcome: Outcome, now: datetime) -> None:
+        by_topic: dict[str, list[int]] = defaultdict(list)
+        for row_id, event in rows.items():
+            by_topic[event.topic].append(row_id)
+        for topic, row_ids in by_topic.items():
+            delayed = {rows[row_id].key: outcome.delayed[row_id] for row_id in row_ids if row_id in outcome.delayed}
+            taken = {rows[row_id].key for row_id in row_ids if row_id not in outcome.delayed}
+            before = self._topics.pop(topic, None)
+            for key in taken:
+                self._keys.pop((topic, key), None)
+            if delayed and (not taken or len(self._keys) > MAX_HELD_KEYS):
+                self._topics[topic] = held(before, next(iter(delayed.values())), now)
+                continue
+            for key, reason in delayed.items():
+                self._keys[topic, key] = held(self._keys.get((topic, key)), reason, now)
+
+
+def _facts(rows: Mapping[int, OutgoingEvent], outcome: Outcome) -> Sequence[Fact]:
+    facts = [Fact("events_published", count=len(outcome.published))] if outcome.published else []
+    if outcome.shorter:
+        facts.append(Fact("events_shortened", count=len(outcome.shorter)))
+    facts += [
+        Fact("event_set_aside", {"topic": rows[row_id].topic, "event": _id(rows[row_id]), "reason": reason})
+        for row_id, reason in outcome.set_aside.items()
+    ]
+    return facts
+
+
+def _id(event: OutgoingEvent) -> str:
+    found: str = json.loads(event.value)["id"]
+    return found

@@ -237,6 +237,7 @@ class RealLedger:
             span,
         )
         await self._execute("UPDATE lease SET expires = expires - $1::interval", span)
+        await self._execute("UPDATE outbox SET set_aside = set_aside - $1::interval", span)
         await self._execute("UPDATE file SET accepted = accepted - $1::interval", span)
         await self._execute(
             """

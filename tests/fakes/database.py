@@ -164,6 +164,8 @@ class FakeDatabase:
         self.attempts: dict[tuple[str, int], AttemptRow] = {}
         self.results: dict[tuple[str, int], ResultRow] = {}
         self.outbox: dict[int, OutgoingEvent] = {}
+        self.set_aside: dict[int, datetime] = {}
+        self.recorded: dict[int, OutgoingEvent] = {}
         self.leases: dict[str, LeaseRow] = {}
         self.sources: dict[str, SourceRow] = {}
         self.requests: dict[str, RequestRow] = {}
@@ -179,7 +181,7 @@ class FakeDatabase:
     def put(self, event: OutgoingEvent) -> None:
         """Into the outbox."""
         self._outbox_ids += 1
-        self.outbox[self._outbox_ids] = event
+        self.outbox[self._outbox_ids] = self.recorded[self._outbox_ids] = event
 
     def end_request(self, end: RequestEnd) -> bool:
         """Once; what waits because of it is given up, or is another's who asks for it too."""

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.record.util import calc_crc32c
 
 from dev.stack import Stack
@@ -20,6 +21,7 @@ from router.adapters.kafka.source import KafkaSource
 from router.errors import Transient
 from router.notifications.record import Record
 from router.rules.completion import OutgoingEvent
+from router.rules.publication import Acknowledged, Delayed, Refused
 from tests.conftest import ENVIRON
 
 pytestmark = pytest.mark.integration
@@ -43,10 +45,7 @@ def broker(home: Path) -> Iterator[Stack]:
 @pytest.fixture
 async def topic(broker: Stack) -> str:
     name = f"test-{uuid4()}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers(broker))
-    await admin.start()
-    await admin.create_topics([NewTopic(name, 2, 1)])
-    await admin.close()
+    await make_topic(broker, name)
     return name
 
 
@@ -59,6 +58,22 @@ async def publisher(broker: Stack) -> AsyncIterator[KafkaPublisher]:
 
 def servers(broker: Stack) -> str:
     return broker.settings()["KAFKA_BOOTSTRAP_SERVERS"]
+
+
+async def make_topic(broker: Stack, name: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers(broker))
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 2, 1)])
+    await admin.close()
+
+
+async def limit(broker: Stack, topic: str, max_bytes: int) -> None:
+    """Let a topic take only what is not larger."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers(broker))
+    await admin.start()
+    changed = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(max_bytes)})
+    await admin.alter_configs([changed])
+    await admin.close()
 
 
 async def records(source: KafkaSource, count: int) -> list[Record]:
@@ -75,6 +90,13 @@ async def records(source: KafkaSource, count: int) -> list[Record]:
 
 async def values(source: KafkaSource, count: int) -> list[str]:
     return [record.value.decode() for record in await records(source, count) if record.value is not None]
+
+
+async def written(broker: Stack, topic: str, count: int) -> list[str]:
+    source = KafkaSource(servers(broker), "group", [topic])
+    found = await values(source, count)
+    await source.close()
+    return found
 
 
 async def produce(broker: Stack, topic: str, batches: Sequence[Sequence[str]], codec: str | None = None) -> None:
@@ -211,6 +233,53 @@ async def test_what_comes_behind_a_batch_in_an_unknown_codec_is_read(broker: Sta
     assert "codec" in str(found[2].unreadable)
 
 
+async def test_an_event_that_the_broker_refuses_costs_no_other(broker: Stack, topic: str) -> None:
+    await limit(broker, topic, 2000)
+    publisher = KafkaPublisher(servers(broker))
+    poison = OutgoingEvent(topic, "one-key", "x" * 100_000)
+    before, behind = events(topic, "before"), events(topic, "behind")
+
+    first = await publisher.publish([*before, poison, *behind])
+    again = await publisher.publish(behind)
+    await publisher.close()
+
+    assert [type(answer) for answer in first] == [Acknowledged, Refused, Delayed]
+    assert first[1] == Refused(f"Kafka: {topic}: [Error 10] MessageSizeTooLargeError", is_too_large=True)
+    assert again == [Acknowledged()]
+    assert await written(broker, topic, 2) == ["before", "behind"]
+
+
+async def test_of_events_refused_together_only_the_one_at_fault_is_refused(broker: Stack, topic: str) -> None:
+    await limit(broker, topic, 2000)
+    publisher = KafkaPublisher(servers(broker))
+    good = events(topic, *(f"good {number}" for number in range(4)))
+    poison = OutgoingEvent(topic, "one-key", "x" * 3000)
+
+    left, refused = [*good, poison], []
+    while left:
+        answers = dict(zip(left, await publisher.publish(left), strict=True))
+        refused += [event for event, answer in answers.items() if isinstance(answer, Refused)]
+        left = [event for event, answer in answers.items() if isinstance(answer, Delayed)]
+    await publisher.close()
+
+    assert refused == [poison]
+    assert await written(broker, topic, 4) == [event.value for event in good]
+
+
+async def test_a_missing_topic_holds_its_own_events_only(broker: Stack, topic: str, publisher: KafkaPublisher) -> None:
+    missing = f"missing-{uuid4()}"
+    both = [*events(missing, "1", "2"), *events(topic, "1")]
+
+    before = await publisher.publish(both)
+    await make_topic(broker, missing)
+    answers = await publisher.publish(events(missing, "1", "2"))
+    while not all(isinstance(answer, Acknowledged) for answer in answers):
+        answers = await publisher.publish(events(missing, "1", "2"))
+
+    assert [type(answer) for answer in before] == [Delayed, Delayed, Acknowledged]
+    assert await written(broker, missing, 2) == ["1", "2"]
+
+
 async def test_a_killed_broker_is_transient_and_loses_nothing(
     broker: Stack, topic: str, publisher: KafkaPublisher
 ) -> None:
@@ -224,13 +293,13 @@ async def test_a_killed_broker_is_transient_and_loses_nothing(
     await asyncio.to_thread(broker.kill, "kafka")
     with pytest.raises(Transient):
         await source.commit()
-    with pytest.raises(Transient):
-        await publisher.publish(events(topic, "during"))
+    [during] = await publisher.publish(events(topic, "during"))
+    assert isinstance(during, Delayed)
     with pytest.raises(Transient):
         await _polled_for_ever(source)
     await asyncio.to_thread(broker.start, "kafka")
-    await publisher.publish(events(topic, "during"))
-    await publisher.publish(events(topic, "after"))
+    while await publisher.publish(events(topic, "during", "after")) != [Acknowledged()] * 2:
+        pass
 
     found: list[str] = []
     while "after" not in found:

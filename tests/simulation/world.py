@@ -23,7 +23,7 @@ from router.stages.requests import RequestsStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
-from schemas.config import ARRIVALS_TOPIC, LANES, REQUESTS_TOPIC, Config, Lane
+from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, LANES, REQUESTS_TOPIC, Config, Lane
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import NOON, config, file_event, request_event, s3_notification
 from tests.fakes.arrivals import FakeArrivals
@@ -112,7 +112,8 @@ class World:
         self.database = FakeDatabase(self.clock)
         self.broker = FakeBroker(PARTITIONS)
         self.desk = FakeBroker([(REQUESTS_TOPIC, 0)])
-        self.publisher = FakePublisher()
+        delays = Random(seed)  # noqa: S311 - a schedule, not a secret
+        self.publisher = FakePublisher(lambda: not self.gate.is_open and delays.random() < 0.1)
         self.store = FakeStore()
         self.runs = FakeRuns(self.clock)
         self.table = FakeTable()
@@ -199,6 +200,7 @@ class World:
             (3, self._give_up_on_the_frozen),
             (2, self._thaw),
             (2, self._someone_is_away),
+            (1, self._a_topic_has_trouble),
             (1, self._prefect_refuses),
             (1, self.broker.rebalance),
             (1, self.desk.rebalance),
@@ -389,6 +391,18 @@ class World:
             self.runs.refuses.add(self._random.choice([*LANES, *self.database.batches]))
         self._says("Prefect refuses", *self.runs.refuses)
 
+    def _a_topic_has_trouble(self) -> None:
+        """It is missing, or takes only what is small, until it is mended."""
+        topic = self._random.choice([COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC])
+        was_well = topic not in self.publisher.missing and topic not in self.publisher.max_bytes
+        self.publisher.missing.discard(topic)
+        self.publisher.max_bytes.pop(topic, None)
+        if was_well and self._random.random() < 0.5:
+            self.publisher.missing.add(topic)
+        elif was_well:
+            self.publisher.max_bytes[topic] = self._random.choice([300, 900])
+        self._says("topic", topic, "has trouble" if was_well else "is mended")
+
     def _webhook(self) -> None:
         """Some arrive, at some router; the others are lost."""
         if self._webhooks:
@@ -407,7 +421,8 @@ class World:
     async def heal(self, *, without: Lane | None = None) -> None:
         """All is well again; time passes until there is nothing left to do. Zombies go on last of all.
 
-        One lane may be the last to get its deployment back: until then the others come to their end.
+        One lane may be the last to get its deployment back, and topics to be mended: until then the others come to
+        their end.
         At the end all routers start anew: a late commit may have put an offset back, and reading again must do no harm.
         """
         for part in self._outside:
@@ -420,6 +435,8 @@ class World:
         self.runs.refuses = set() if without is None else {without}
         await self._until_quiet(without)
         self.runs.refuses.clear()
+        self.publisher.missing.clear()
+        self.publisher.max_bytes.clear()
         await self._until_quiet()
         for turn in self.gate.waiting():
             self._says("thaws", turn)
@@ -465,10 +482,15 @@ class World:
                 "arrivals are not measured": bool(self.database.arrivals),
                 "files have no outcome": any(row.outcome is None for row in self.database.files.values()),
                 "batches are open": any(row.ended is None for row in self.database.batches.values()),
-                "events are not published": bool(self.database.outbox),
+                "events are not published": any(self._may_be_published(row_id) for row_id in self.database.outbox),
             }.items()
             if is_left
         )
+
+    def _may_be_published(self, row_id: int) -> bool:
+        topic = self.database.outbox[row_id].topic
+        is_refused = topic in self.publisher.max_bytes and row_id in self.database.set_aside
+        return not is_refused and topic not in self.publisher.missing
 
     def _unfinished_elsewhere(self, lane: Lane) -> str:
         """What is still to be done of the other lanes."""

@@ -1,60 +1,186 @@
-"""Kafka by aiokafka: a publisher that waits for all replicas."""
+"""Kafka by aiokafka: a publisher that waits for all replicas, and says what became of each event."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTimestampError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    PolicyViolationError,
+    RecordListTooLargeError,
+    UnknownError,
+    UnsupportedForMessageFormatError,
+)
 
-from router.adapters.kafka.patience import KAFKA_TROUBLE, START_SECONDS, stopped, within
-from router.errors import Transient
+from router.adapters.kafka.patience import KAFKA_TROUBLE, START_SECONDS, STOP_SECONDS, within
 from router.rules.completion import OutgoingEvent
+from router.rules.publication import Acknowledged, Answer, Delayed, Refused
 
-ACKNOWLEDGE_SECONDS = 10
+# Less than the term of a lease: whoever publishes keeps it, however slow the broker is.
+PATIENCE_SECONDS = 5.0
+PATIENCE_IN_TROUBLE_SECONDS = 1.0
 REQUEST_BYTES = 8 * 1024 * 1024
+HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+# What a broker says of the record itself; UnknownError stands also for what is newer than aiokafka (INVALID_RECORD).
+REFUSALS = (
+    *TOO_LARGE,
+    CorruptRecordException,
+    InvalidTimestampError,
+    PolicyViolationError,
+    UnknownError,
+    UnsupportedForMessageFormatError,
+)
+# What is raised before anything is given to the producer; behind all else there is a gap.
+NOTHING_WRITTEN = (type(None), TimeoutError, KafkaTimeoutError, MessageSizeTooLargeError)
 
 
 class KafkaPublisher:
-    """See `ports.Publisher`. acks=all, idempotent.
-
-    The producer of aiokafka tries for ever, and cannot be stopped while it does: what is under way when the patience
-    ends stays under way, and is waited for before anything else is sent.
-    """
+    """See `ports.Publisher`. acks=all, idempotent; a producer for each topic, so that one's trouble stays with it."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
-        self._producer: AIOKafkaProducer | None = None
-        self._under_way: tuple[Sequence[OutgoingEvent], Sequence[asyncio.Future[Any]]] = ((), ())
+        self._topics: dict[str, _Topic] = {}
 
-    async def publish(self, events: Sequence[OutgoingEvent]) -> None:
-        """Send all, then wait for all; the same events once more only wait."""
-        try:
-            producer = self._producer or await self._start()
-            if self._under_way[0] != events:
-                await self._acknowledged()
-                sent = [await within(ACKNOWLEDGE_SECONDS, _send(producer, event)) for event in events]
-                self._under_way = (events, sent)
-            await self._acknowledged()
-        except KAFKA_TROUBLE as error:
-            raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
+    async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
+        """All topics at once."""
+        by_topic: dict[str, list[int]] = {}
+        for index, event in enumerate(events):
+            by_topic.setdefault(event.topic, []).append(index)
+        told = await asyncio.gather(
+            *(self._topic(topic).publish([events[index] for index in found]) for topic, found in by_topic.items())
+        )
+        answers = dict(zip(chain(*by_topic.values()), chain(*told), strict=True))
+        return [answers[index] for index in range(len(events))]
 
     async def close(self) -> None:
         """Give up what is not acknowledged: it is in the outbox still."""
-        producer, self._producer = self._producer, None
-        self._under_way = ((), ())
-        if producer is not None:
-            await stopped(producer)
+        await asyncio.gather(*(topic.close() for topic in self._topics.values()))
 
-    async def _acknowledged(self) -> None:
-        """All that is under way has been acknowledged; an event that was refused is sent again next time."""
-        _, futures = self._under_way
-        if futures:
-            _, pending = await asyncio.wait(futures, timeout=ACKNOWLEDGE_SECONDS)
-            if pending:
-                raise TimeoutError(f"{len(pending)} events are not acknowledged")
-        self._under_way = ((), ())
-        for future in futures:
-            future.result()
+    def _topic(self, name: str) -> "_Topic":
+        return self._topics.setdefault(name, _Topic(self._servers, name))
+
+
+class _Topic:
+    """A topic's producer. That of aiokafka tries for ever, without being asked again: what is under way when the
+    patience ends stays under way, and the same event once more only waits.
+
+    After any error it is made anew: an event that was not written leaves a gap in the sequence of its partition, and
+    the broker takes nothing behind a gap. That is also what keeps the order.
+    """
+
+    def __init__(self, bootstrap_servers: str, name: str) -> None:
+        self._servers = bootstrap_servers
+        self._name = name
+        self._starting: asyncio.Task[AIOKafkaProducer] | None = None
+        self._producer: AIOKafkaProducer | None = None
+        self._under_way: dict[OutgoingEvent, asyncio.Future[Any]] = {}
+        self._patience = PATIENCE_SECONDS
+        self._one_by_one = False
+        self._is_broken = False
+
+    async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
+        ends = asyncio.get_running_loop().time() + self._patience
+        try:
+            producer = self._producer = self._producer or await self._started(self._patience)
+        except KAFKA_TROUBLE as error:
+            answers: Sequence[Answer] = [self._delayed(error)] * len(events)
+        else:
+            answers = await self._sent(producer, events, ends)
+        is_well = all(isinstance(answer, Acknowledged) for answer in answers)
+        self._patience = PATIENCE_SECONDS if is_well else PATIENCE_IN_TROUBLE_SECONDS
+        self._one_by_one = self._one_by_one and not is_well
+        return answers
+
+    async def close(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+        await self._give_up_producer()
+
+    async def _sent(self, producer: AIOKafkaProducer, events: Sequence[OutgoingEvent], ends: float) -> list[Answer]:
+        """In their order, all together or one by one; behind one in trouble the others wait."""
+        answers: list[Answer] = []
+        size = 1 if self._one_by_one else len(events)
+        for first in range(0, len(events), size):
+            answers += await self._answered(producer, events[first : first + size], ends)
+            if not isinstance(answers[-1], Acknowledged):
+                break
+        return [*answers, *[self._behind()] * (len(events) - len(answers))]
+
+    async def _answered(self, producer: AIOKafkaProducer, events: Sequence[OutgoingEvent], ends: float) -> list[Answer]:
+        unsent: Exception | None = None
+        for event in events:
+            if (unsent := await self._send(producer, event, ends)) is not None:
+                break
+        sent = list(dict.fromkeys(event for event in events if event in self._under_way))
+        if sent:
+            futures = [self._under_way[event] for event in sent]
+            await asyncio.wait(futures, timeout=max(0.0, ends - asyncio.get_running_loop().time()))
+        told = {event: self._told(event) for event in sent}
+        if unsent is not None:
+            told[next(event for event in events if event not in told)] = self._of(unsent)
+        if self._is_broken or not isinstance(unsent, NOTHING_WRITTEN):
+            await self._give_up_producer()
+        self._take_apart(told)
+        return [told.get(event, self._behind()) for event in events]
+
+    def _told(self, event: OutgoingEvent) -> Answer:
+        """Of one that was sent."""
+        if not self._under_way[event].done():
+            return Delayed(f"Kafka: {self._name}: not acknowledged yet")
+        error = self._under_way.pop(event).exception()
+        if error is None:
+            return Acknowledged()
+        self._is_broken = True
+        return self._of(error)
+
+    def _take_apart(self, told: dict[OutgoingEvent, Answer]) -> None:
+        """The broker refuses all that came to it together for the sake of one: next time they come one by one."""
+        refused = {event: answer for event, answer in told.items() if isinstance(answer, Refused)}
+        if len(refused) > 1:
+            self._one_by_one = True
+            told.update({event: Delayed(answer.reason) for event, answer in refused.items()})
+
+    async def _send(self, producer: AIOKafkaProducer, event: OutgoingEvent, ends: float) -> Exception | None:
+        if event in self._under_way:
+            return None
+        left = max(0.1, ends - asyncio.get_running_loop().time())
+        try:
+            future: asyncio.Future[Any] = await within(
+                left, producer.send(event.topic, event.value.encode(), key=event.key.encode(), headers=HEADERS)
+            )
+        except KAFKA_TROUBLE as error:
+            return error
+        future.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        self._under_way[event] = future
+        return None
+
+    def _of(self, error: BaseException) -> Answer:
+        if isinstance(error, REFUSALS):
+            return Refused(f"Kafka: {self._name}: {error}", isinstance(error, TOO_LARGE))
+        return self._delayed(error)
+
+    def _delayed(self, error: BaseException) -> Delayed:
+        reason = f"Kafka: {self._name}: {type(error).__name__}: {error}"
+        return Delayed(f"{reason}; is the topic there?" if isinstance(error, TimeoutError) else reason)
+
+    def _behind(self) -> Answer:
+        return Delayed(f"Kafka: {self._name}: it waits for what is before it")
+
+    async def _started(self, seconds: float) -> AIOKafkaProducer:
+        """One that is slow to start goes on starting."""
+        self._starting = self._starting or asyncio.create_task(self._start())
+        done, _ = await asyncio.wait({self._starting}, timeout=seconds)
+        if not done:
+            raise TimeoutError(f"no answer within {seconds} s")
+        starting, self._starting = self._starting, None
+        return starting.result()
 
     async def _start(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
@@ -63,15 +189,21 @@ class KafkaPublisher:
         try:
             await within(START_SECONDS, producer.start())
         except BaseException:
-            await stopped(producer)
+            await _give_up(producer)
             raise
-        self._producer = producer
         return producer
 
+    async def _give_up_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        self._under_way.clear()
+        self._is_broken = False
+        if producer is not None:
+            await _give_up(producer)
 
-async def _send(producer: AIOKafkaProducer, event: OutgoingEvent) -> "asyncio.Future[Any]":
-    headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
-    sent: asyncio.Future[Any] = await producer.send(
-        event.topic, event.value.encode(), key=event.key.encode(), headers=headers
-    )
-    return sent
+
+async def _give_up(producer: AIOKafkaProducer) -> None:
+    """End it without what is under way, for which its own `stop` would wait, perhaps for ever."""
+    producer._closed = True
+    with suppress(*KAFKA_TROUBLE):
+        await within(STOP_SECONDS, producer._sender.close())
+    await producer.client.close()

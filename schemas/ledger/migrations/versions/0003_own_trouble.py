@@ -6,6 +6,11 @@ revision = "0003"
 down_revision = "0002"
 
 PUBLICATION = """
+ALTER TABLE outbox
+    ADD COLUMN set_aside timestamptz,   -- until when: the broker refused it as it is
+    ADD COLUMN refusal text;            -- why
+CREATE INDEX outbox_waiting ON outbox (id) WHERE set_aside IS NULL;
+CREATE INDEX outbox_set_aside ON outbox (set_aside) WHERE set_aside IS NOT NULL;
 """
 
 DISCOVERY = """
