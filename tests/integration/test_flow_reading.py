@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
+from flows.loading.errors import Denied
 from schemas.report import Closed
 from tests.integration.flow_site import JSON, PARQUET, Lake, a_table, outcomes, reason, uri
 
@@ -216,7 +217,7 @@ def test_a_column_that_the_table_lacks_closes_the_batch(
     assert lake.rows(f"{table}.snapshots", "summary['wap.id']") == [(batch,)]
 
 
-@pytest.mark.parametrize("table", ["nowhere.sales.orders", "lake.flows.view", "lake"])
+@pytest.mark.parametrize("table", ["lake.flows.view", "lake"])
 def test_a_table_that_cannot_be_written_is_named_with_what_to_do(lake: Lake, table: str) -> None:
     lake.session.sql("CREATE NAMESPACE IF NOT EXISTS lake.flows").collect()
     lake.session.sql("CREATE VIEW IF NOT EXISTS lake.flows.view AS SELECT 1 AS a").collect()
@@ -227,6 +228,19 @@ def test_a_table_that_cannot_be_written_is_named_with_what_to_do(lake: Lake, tab
     assert isinstance(ended, Closed)
     assert ended.cause == "wrong-data"
     assert table in ended.reason
+
+
+def test_a_catalog_that_spark_does_not_know_is_waited_for_and_holds_up_no_close(lake: Lake) -> None:
+    batch = lake.batch("nowhere.sales.orders", [lake.land("a.csv", "a\n1\n")])
+
+    with pytest.raises(Denied, match=r"set spark\.sql\.catalog\.nowhere") as told:
+        lake.load(batch)
+
+    assert told.value.target == "catalog"
+    assert lake.attempt_of(batch, 1)[0] == "infrastructure"
+    lake.execute("UPDATE batch SET closing = 'given up' WHERE id = %s", (batch,))
+    lake.attempt(batch, 2, "close")
+    assert isinstance(lake.load(batch, 2), Closed)
 
 
 def test_a_table_made_by_others_gets_our_columns_and_staged_writes(lake: Lake) -> None:
