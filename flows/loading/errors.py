@@ -11,6 +11,7 @@
     Vanished         a file went away while it was read: ask the storage again
     AlreadyPublished the catalog refuses a second snapshot of the batch
     Outrun           another commit came first: look at the table again
+    Unexplained      a crash, in one line instead of Java's stack
 
 Anything else is a crash.
 """
@@ -75,6 +76,10 @@ class Outrun(LoadError):
 
 class Unfit(LoadError):
     """Why a file cannot be read rightly, for people; whoever looked knows which file."""
+
+
+class Unexplained(LoadError):
+    """An error of a vendor that has no name here, in one line: a crash."""
 
 
 class FileError(LoadError):

@@ -21,6 +21,7 @@ from flows.loading.errors import (
     Outrun,
     Rejected,
     ServerLost,
+    Unexplained,
     Unreadable,
     Vanished,
 )
@@ -31,17 +32,20 @@ if TYPE_CHECKING:
     from schemas.report import Target
 
 MAX_REASON, A_FEW_WORDS = 300, 40  # characters
+_STACK = re.compile(r"\n\s*at [\w$.]+\(|JVM stacktrace")
 
 
 @contextmanager
 def named_errors() -> Iterator[None]:
-    """Within, errors of vendors come out as ours; what has no name stays as it is."""
+    """Within, errors of vendors come out as ours; what has no name stays as it is, but for a stack of Java's."""
     try:
         yield
     except LoadError:
         raise
     except Exception as error:
         named = translated(error)
+        if named is None and _STACK.search(str(error)):
+            named = Unexplained(f"{type(error).__name__}: {reason_in(str(error))}")
         if named is None:
             raise
         raise named from error

@@ -12,6 +12,7 @@ from flows.loading.errors import (
     Outrun,
     Rejected,
     ServerLost,
+    Unexplained,
     Unreadable,
     Vanished,
     cause_of,
@@ -184,6 +185,19 @@ def test_errors_of_ours_and_crashes_pass_through() -> None:
         raise Rejected("as it is")
     with pytest.raises(ZeroDivisionError), named_errors():
         raise ZeroDivisionError
+
+
+def test_what_has_no_name_is_a_crash_told_in_one_line_without_the_stack() -> None:
+    stack = "java.net.URISyntaxException: Relative path in absolute URI: co:lon.csv\n\tat java.net.URI.x(URI.java:9)"
+
+    with pytest.raises(Unexplained) as told, named_errors():
+        raise SparkException(f"(java.lang.IllegalArgumentException) {stack}{STACK}{stack}")
+
+    assert str(told.value).startswith("SparkException: ")
+    assert "co:lon.csv" in str(told.value)
+    assert "\tat" not in str(told.value)
+    assert "URI.java" not in str(told.value)
+    assert cause_of(told.value) == "crash"
 
 
 def test_every_error_has_a_cause_for_the_ledger() -> None:
