@@ -32,7 +32,7 @@ def run(batch: str, attempt: int, watch: Watch = unwatched) -> None:
     log = get_run_logger()
     ledger = Ledger(os.environ["DATABASE_URL"])
     try:
-        ended = carry_out(batch, attempt, str(flow_run.id), ledger=ledger, environ=os.environ, watch=watch)
+        ended = carry_out(batch, attempt, str(flow_run.id), ledger=ledger, environ=os.environ, lives=True, watch=watch)
     except NotWanted as error:
         log.info("not wanted any more: %s", error)
         return

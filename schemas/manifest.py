@@ -26,7 +26,8 @@ class Glance(Wire):
 class Manifest(Wire):
     """One batch, fixed when it is cut, so that a later change of the config does not change it.
 
-    Stored as `batch.manifest`. With a `glance` it is a preview, and has no files in the ledger.
+    Stored as `batch.manifest`. With a `glance` it is a preview, and has no files in the ledger. Its runs say every
+    `touch_seconds` in the ledger that they live.
     """
 
     source_id: str
@@ -36,3 +37,4 @@ class Manifest(Wire):
     columns: Columns = Columns()
     partition: tuple[str, ...] = ()
     glance: Glance | None = None
+    touch_seconds: float = 20

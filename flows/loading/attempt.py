@@ -7,6 +7,7 @@ Whatever happens in between, the next attempt finds either nothing of this one i
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, assert_never
 
 import psycopg
@@ -15,26 +16,36 @@ from flows.loading import session
 from flows.loading.closing import Ending
 from flows.loading.errors import Infrastructure, NotWanted, cause_of
 from flows.loading.glancing import glance
+from flows.loading.life import Life
 from flows.loading.load import load
 from flows.loading.steps import Steps, Watch, unwatched
 from schemas.report import Closed, Preview, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pyspark.sql import SparkSession
 
     from flows.loading.ledger import Claimed, Ledger
+    from schemas.report import Cause
 
-Ended = Report | Closed | Preview | Literal["not wanted", "settled before"]
+Ended = Report | Closed | Preview | Literal["not wanted"]
 
 
 def carry_out(
-    batch: str, attempt: int, run_id: str, *, ledger: Ledger, environ: Mapping[str, str], watch: Watch = unwatched
+    batch: str,
+    attempt: int,
+    run_id: str,
+    *,
+    ledger: Ledger,
+    environ: Mapping[str, str],
+    lives: bool,
+    watch: Watch = unwatched,
 ) -> Ended:
     """Do what this attempt is for, and write its result.
 
     `environ` says where Spark is (see `session.opened`). Why it failed is in the ledger before an error leaves here.
+    `lives`: it says so in the ledger, and ends this process if it is not wanted any more and hangs.
 
     Raises:
         Infrastructure, OutOfMemory: try again.
@@ -44,17 +55,33 @@ def carry_out(
     claimed = ledger.claim(batch, attempt, run_id)
     if claimed is None:
         return "not wanted"
-    if claimed.settled:
-        return "settled before"
     steps.done("claim")
+    life = Life(ledger, claimed)
+    with (
+        life.told(claimed.manifest.touch_seconds if lives else None),
+        _telling(ledger, claimed, life),
+        session.opened(claimed, environ) as opened,
+        _telling(ledger, claimed, life),  # before the session is closed: who was sent away has little time left
+    ):
+        steps.done("session")
+        life.works_in(opened)
+        return _by_kind(opened, ledger, claimed, steps)
+
+
+@contextmanager
+def _telling(ledger: Ledger, claimed: Claimed, life: Life) -> Iterator[None]:
+    """Why it failed, told in the ledger; what is no `Exception` is a signal that sends this process away."""
     try:
-        with session.opened(claimed, environ) as opened:
-            steps.done("session")
-            return _by_kind(opened, ledger, claimed, steps)
+        yield
     except NotWanted:
         raise
     except Exception as error:
-        _say_why(ledger, claimed, error)
+        if not life.is_wanted:
+            raise NotWanted(f"attempt {claimed.attempt} of {claimed.batch} is over: it was interrupted") from error
+        _say_why(ledger, claimed, error, cause_of(error), str(error) or type(error).__name__)
+        raise
+    except BaseException as error:
+        _say_why(ledger, claimed, error, "infrastructure", f"terminated: {type(error).__name__}")
         raise
 
 
@@ -75,8 +102,8 @@ def _by_kind(opened: SparkSession, ledger: Ledger, claimed: Claimed, steps: Step
             assert_never(claimed.kind)
 
 
-def _say_why(ledger: Ledger, claimed: Claimed, error: Exception) -> None:
+def _say_why(ledger: Ledger, claimed: Claimed, error: BaseException, cause: Cause, reason: str) -> None:
     try:
-        ledger.failed(claimed, cause_of(error), str(error) or type(error).__name__)
+        ledger.failed(claimed, cause, reason)
     except (Infrastructure, psycopg.Error):
         error.add_note("and the ledger could not be told")

@@ -61,7 +61,7 @@ class Ending:
         """
         if snap := began.published(self.claimed.batch):
             return self.found(table, began, snap)
-        if not began.cut_off or not (self.claimed.rivals or self.claimed.again):
+        if not began.cut_off or self.claimed.attempt == 1:
             return None
         rows = self._rows(table)
         return self.record(self._counted(rows), None) if rows else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -23,29 +24,30 @@ if TYPE_CHECKING:
     from schemas.config import Lane
 
 CONNECT_SECONDS = 5
+ANSWER_SECONDS = 30  # a machine that is gone acknowledges nothing
+_TWICE = "its run has begun a second time, in another process: this attempt is given up, whatever became of the first"
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """An attempt that is ours alone; that of a preview has no `files`.
 
-    `rivals` are the earlier claims on the batch, (attempt, run), newest first: what they began may still go on.
+    `session_id` is that of the Spark session it works in. `rivals` are those of the earlier claims on the batch, newest
+    first: what they began may still go on.
     `splitting`: it is closed only for its files to go on in two halves.
-    `again` says that this very run claimed before: its first process died, or still lives.
     """
 
     batch: str
     attempt: int
     run_id: str
+    session_id: UUID
     kind: AttemptKind
     lane: Lane
     manifest: Manifest
     files: tuple[ManifestFile, ...]
     closing: str | None = None
     splitting: bool = False
-    rivals: tuple[tuple[int, str], ...] = ()
-    again: bool = False
-    settled: bool = False
+    rivals: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +57,40 @@ class Ledger:
     url: str
 
     def claim(self, batch: str, attempt: int, run_id: str) -> Claimed | None:
-        """Take the attempt for this run, or None when nobody wants it any more."""
+        """Take the attempt for this process of the run, or None when nobody wants it any more.
+
+        Raises:
+            Infrastructure: another process of the same run has it, which is gone or will be: the next attempt is due.
+        """
+        session_id = uuid4()
+        key = {"batch": batch, "n": attempt, "run": run_id, "session": session_id}
         with self._transaction() as connection:
-            row = connection.execute(_CLAIM, {"batch": batch, "n": attempt, "run": run_id}).fetchone()
-            if row is None:
+            row = connection.execute(_CLAIM, key).fetchone()
+            if row is None and connection.execute(_GIVE_WAY, {**key, "reason": _TWICE}).fetchone() is None:
                 return None
             files = connection.execute(_FILES, {"batch": batch}).fetchall()
             rivals = connection.execute(_RIVALS, {"batch": batch, "n": attempt}).fetchall()
-            settled = connection.execute(_SETTLED, {"batch": batch, "n": attempt}).fetchone()
-        kind, lane, manifest, closing, splitting, again = row
+        if row is None:
+            raise Infrastructure(_TWICE, target=None)
+        kind, lane, manifest, closing, splitting = row
         return Claimed(
             batch=batch,
             attempt=attempt,
             run_id=run_id,
+            session_id=session_id,
             kind=kind,
             lane=lane,
             manifest=Manifest.model_validate(manifest),
             files=tuple(ManifestFile(uri=uri, version=version, size=size) for uri, version, size in files),
             closing=closing,
             splitting=splitting,
-            rivals=tuple((n, run) for n, run in rivals),
-            again=again,
-            settled=settled is not None,
+            rivals=tuple(session_id for (session_id,) in rivals),
         )
+
+    def touch(self, claimed: Claimed) -> bool:
+        """Say that the run lives; False when nobody wants it any more."""
+        with self._transaction() as connection:
+            return connection.execute(_TOUCH, _key(claimed)).fetchone() is not None
 
     def stage(self, claimed: Claimed, snapshot_id: int | None, report: Report) -> None:
         """The fence: record the staged snapshot, after which it may be published.
@@ -157,7 +170,9 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         try:
-            with psycopg.connect(self.url, connect_timeout=CONNECT_SECONDS) as connection:
+            with psycopg.connect(
+                self.url, connect_timeout=CONNECT_SECONDS, tcp_user_timeout=ANSWER_SECONDS * 1000
+            ) as connection:
                 yield connection
         except psycopg.Error as error:
             away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
@@ -167,32 +182,42 @@ class Ledger:
 
 
 def _key(claimed: Claimed) -> dict[str, Any]:
-    return {"batch": claimed.batch, "n": claimed.attempt, "run": claimed.run_id}
+    return {"batch": claimed.batch, "n": claimed.attempt, "run": claimed.run_id, "session": claimed.session_id}
 
 
 def _json(value: Report | Closed | Preview) -> Jsonb:
     return Jsonb(value.model_dump(mode="json"))
 
 
-# Compare and set. A time of claim that is not this transaction's was set by an earlier claim of the same run.
+# Compare and set: one process works on an attempt, ever. Two in a row would share the row of what is staged.
 _CLAIM = """
-UPDATE attempt SET claimed_by = %(run)s, claimed = coalesce(attempt.claimed, now())
+UPDATE attempt SET claimed_by = %(run)s, claimed = now(), touched = now(), session_id = %(session)s
 FROM batch
 WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s
   AND batch.id = attempt.batch_id
-  AND (attempt.claimed_by IS NULL OR attempt.claimed_by = %(run)s)
+  AND attempt.claimed_by IS NULL
   AND attempt.ended IS NULL AND batch.ended IS NULL
   AND (attempt.kind = 'close' OR batch.closing IS NULL)
   AND attempt.n = (SELECT max(newest.n) FROM attempt AS newest WHERE newest.batch_id = %(batch)s)
-RETURNING attempt.kind, attempt.lane, batch.manifest, batch.closing, batch.splitting, attempt.claimed <> now()
+RETURNING attempt.kind, attempt.lane, batch.manifest, batch.closing, batch.splitting
+"""
+_GIVE_WAY = """
+UPDATE attempt SET cause = coalesce(cause, 'infrastructure'), reason = coalesce(reason, %(reason)s)
+WHERE batch_id = %(batch)s AND n = %(n)s AND claimed_by = %(run)s AND ended IS NULL
+  AND NOT EXISTS (SELECT FROM result WHERE batch_id = %(batch)s AND n = %(n)s AND state <> 'staged')
+RETURNING n
+"""
+_TOUCH = """
+UPDATE attempt SET touched = now()
+WHERE batch_id = %(batch)s AND n = %(n)s AND session_id = %(session)s AND ended IS NULL
+RETURNING n
 """
 _FILES = "SELECT uri, version, size FROM file WHERE batch_id = %(batch)s ORDER BY uri"
 _RIVALS = """
-SELECT n, claimed_by FROM attempt
-WHERE batch_id = %(batch)s AND n < %(n)s AND claimed_by IS NOT NULL
+SELECT session_id FROM attempt
+WHERE batch_id = %(batch)s AND n < %(n)s AND session_id IS NOT NULL
 ORDER BY n DESC
 """
-_SETTLED = "SELECT FROM result WHERE batch_id = %(batch)s AND n = %(n)s AND state <> 'staged'"
 _FENCE = """
 SELECT attempt.n FROM attempt JOIN batch ON batch.id = attempt.batch_id
 WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s AND attempt.claimed_by = %(run)s

@@ -5,21 +5,20 @@ With `SPARK_CONNECT_URL` on a Spark Connect server, otherwise embedded (configur
 is too big for others must not take them down with it. In Kubernetes such a run has its pod for itself, and a Spark of
 the pod's size.
 
-On a Connect server a load goes on after its client is killed. So a session's id follows from the claim, and whoever
+On a Connect server a load goes on after its client is killed. So a session's id is recorded by the claim, and whoever
 claims the batch next closes that session: what runs there is interrupted, and whatever still lives there gets
-SESSION_CLOSED. The id of a closed session cannot be used again, and two clients in one session could publish without a
-wap id. So a run that claims twice works under a random id the second time.
+SESSION_CLOSED. Two clients in one session could publish without a wap id: so each claim has an id of its own.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
-from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from flows.loading.errors import Infrastructure, ServerLost
 from flows.loading.pinned import pin
@@ -27,9 +26,10 @@ from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from uuid import UUID
 
     from pyspark.sql import SparkSession
-    from pyspark.sql.connect.client import SparkConnectClient
+    from pyspark.sql.connect.client import DefaultChannelBuilder
     from pyspark.sql.connect.client.retries import RetryPolicy
 
     from flows.loading.ledger import Claimed
@@ -39,6 +39,9 @@ MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container, in bytes;
 HEAP_SHARE = 0.7  # the rest is for what Java keeps beside its heap, and for Python
 _RETRIES = 2  # pyspark's own default goes on for ten minutes
 _DEFAULT_PORT = 15002
+# A server whose machine is gone is noticed. More often than every five minutes a Java server would not stand it: it
+# counts the pings, and hangs up (gRPC's permitKeepAliveTime).
+_KEEPALIVE = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_timeout_ms": 20_000}
 
 
 @contextmanager
@@ -51,7 +54,7 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     """
     url, alone = environ.get("SPARK_CONNECT_URL"), claimed.lane == "high-memory"
     heap = heap_of_the_pod(environ, MEMORY_LIMIT) if alone else None
-    session = _embedded(heap) if alone or not url else _connected(url, own_id(claimed))
+    session = _embedded(heap) if alone or not url else _connected(url, claimed.session_id)
     try:
         if url:
             _close_rivals(url, claimed)
@@ -59,15 +62,6 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     finally:
         if url and not alone:
             session.stop()
-
-
-def own_id(claimed: Claimed) -> UUID:
-    """The id of the session of this claim."""
-    return uuid4() if claimed.again else _session_id(claimed.batch, claimed.attempt, claimed.run_id)
-
-
-def _session_id(batch: str, attempt: int, run_id: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"autoloader/{batch}/{attempt}/{run_id}")
 
 
 def heap_of_the_pod(environ: Mapping[str, str], limit: Path) -> str | None:
@@ -92,14 +86,15 @@ def _embedded(heap: str | None) -> SparkSession:
 
 def _connected(url: str, session_id: UUID) -> SparkSession:
     _preflight(url)
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - as above
 
+    os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
     # pyspark prints each error with its whole stack; ours say it in a line.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
     with _before_its_use(), named_errors():
-        session: SparkSession = SparkSession.builder.remote(with_parameters(url, session_id)).create()
-        client = cast("SparkConnectClient", session.client)  # type: ignore[operator]  # a property, to mypy a function
+        connected = ConnectSession.builder.channelBuilder(_channel(url, session_id)).create()
+        session, client = cast("SparkSession", connected), connected.client
         client.set_retry_policies([_policy()])
         # Reattaching needs threads, which pyspark 4.1 joins under a lock that they may want (SPARK-55362): loads hung
         # at their end, and when an old session was collected. Without it a plan may be sent twice: no harm here, and
@@ -116,6 +111,12 @@ def _before_its_use() -> Iterator[None]:
         yield
     except ServerLost as error:
         raise Infrastructure(str(error), target="connect") from error
+
+
+def _channel(url: str, session_id: UUID) -> DefaultChannelBuilder:
+    from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - as above
+
+    return DefaultChannelBuilder(with_parameters(url, session_id), channelOptions=list(_KEEPALIVE.items()))
 
 
 def _policy() -> RetryPolicy:
@@ -142,12 +143,9 @@ def _preflight(url: str) -> None:
 
 
 def _close_rivals(url: str, claimed: Claimed) -> None:
-    rivals = list(claimed.rivals)
-    if claimed.again:
-        rivals.append((claimed.attempt, claimed.run_id))
-    for attempt, run_id in rivals:
+    for rival in claimed.rivals:
         with suppress(Exception):  # closed long ago, or a server that has forgotten it: both are what we want
-            _close(url, _session_id(claimed.batch, attempt, run_id))
+            _close(url, rival)
 
 
 def _close(url: str, session_id: UUID) -> None:
@@ -155,7 +153,7 @@ def _close(url: str, session_id: UUID) -> None:
     from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415 - as above
 
     _preflight(url)
-    client = SparkConnectClient(with_parameters(url, session_id), use_reattachable_execute=False)
+    client = SparkConnectClient(_channel(url, session_id), use_reattachable_execute=False)
     with closing(client):  # an open one talks to the server once more when the process ends
         client.set_retry_policies([_policy()])
         client.get_configs("spark.sql.caseSensitive")  # makes the session if it is not there yet: now it never will be

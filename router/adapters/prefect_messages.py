@@ -27,6 +27,7 @@ _EXCEPTION = r"Flow run encountered an exception: "
 _WORDS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(_EXCEPTION + r"(\w+\.)*Infrastructure\b"), "infrastructure"),
     (re.compile(_EXCEPTION + r"(\w+\.)*OutOfMemory\b"), "out-of-memory"),
+    (re.compile(_EXCEPTION + r"(\w+\.)*ServerLost\b"), "server-lost"),
     (re.compile(r"Execution was (aborted by an? (termination|interrupt) signal|cancelled by the)"), "infrastructure"),
     (re.compile(r"Request to \S+ failed|Request failed while attempting to contact the server"), "infrastructure"),
     (re.compile(r"Failed to submit flow run to infrastructure|Kubernetes job was deleted"), "infrastructure"),

@@ -31,7 +31,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Literal, assert_never
 
-from schemas.config import Config, Lane
+from schemas.config import LANES, Config, Lane
 from schemas.manifest import AttemptKind
 from schemas.report import Cause
 
@@ -74,6 +74,11 @@ def patience_of(config: Config, lane: Lane) -> Patience:
     settings = config.lanes.of(lane)
     pending = config.start_deadline if settings.pool.type == "kubernetes" else settings.pending_deadline
     return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run)
+
+
+def touch_seconds(config: Config) -> float:
+    """How often a run says that it lives: nine times within the patience of whichever lane it may come to."""
+    return min(config.lanes.of(lane).silent_after for lane in LANES) / timedelta(seconds=9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +145,16 @@ class Previewed:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """This attempt failed; the next one is due after a pause, in the high-memory lane for a bigger size class."""
+    """This attempt failed; the next one is due after a pause, in the high-memory lane for a bigger size class.
+
+    `silent`: not if its run was heard of since, so that it has not been silent for as long any more.
+    """
 
     cause: Cause
     reason: str
     pause: timedelta
     size_class: int | None = None
+    silent: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,15 +266,16 @@ def _end(attempt: OpenAttempt, run: RunState, last_class: int) -> tuple[Cause, s
 def _failed(attempt: OpenAttempt, cause: Cause, reason: str, last_class: int) -> Decision:
     tries = attempt.failures.get(cause, 0) + 1
     wait = pause(attempt.batch, attempt.n, tries)
+    silent = attempt.silent if cause == "silent" else None
     if attempt.kind == "close":
-        return Again(cause, reason, wait)
+        return Again(cause, reason, wait, silent=silent)
     if cause == "out-of-memory" and attempt.kind == "load" and attempt.size_class < last_class:
         return Again(cause, reason, wait, attempt.size_class + 1)
     if cause == "server-lost" and attempt.kind == "load" and attempt.size_class < ISOLATED:
         return Again(cause, reason, wait, ISOLATED if tries >= MAX_TRIES[cause] else None)
     if cause == "out-of-memory" or tries >= _most_tries(attempt, cause, tries + 1):
         return Close(cause, _told(attempt, reason, tries), split=cause in SPLITTING and attempt.files > 1)
-    return Again(cause, reason, wait)
+    return Again(cause, reason, wait, silent=silent)
 
 
 def _most_tries(attempt: OpenAttempt, cause: Cause, otherwise: int) -> int:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from router.errors import Refused, Transient
 from router.ports import BatchLedger, Clock, DueBatch, NewBatch, Runs, Submission
+from router.rules.recovery import touch_seconds
 from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
 from router.rules.sizing import Sizing, first_class
 from router.step import Fact, Keys, Pass, Step, lease_taken
@@ -179,6 +180,7 @@ class SchedulingStage:
             columns=source.columns,
             partition=source.into.partition,
             glance=glance,
+            touch_seconds=touch_seconds(self._config),
         )
 
     async def _submit_all(self, submissions: Sequence[Submission], work: Pass) -> None:

@@ -18,6 +18,7 @@ from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.outbox import PostgresOutbox
 from router.adapters.postgres.requests import PostgresRequests
+from router.errors import Transient
 from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger, RequestLedger
 from schemas.config import Lane
 from schemas.report import Cause, Closed, Preview, Report
@@ -116,6 +117,7 @@ class Ledger(Protocol):
     async def pause(self, source_id: str) -> None: ...
     async def resume(self, source_id: str) -> None: ...
     async def claim(self, batch: str, n: int, run: str) -> bool: ...
+    async def touch(self, batch: str, n: int) -> bool: ...
     async def stage(self, batch: str, n: int, report: Report) -> bool: ...
     async def publish(self, batch: str, n: int, report: Report) -> None: ...
     async def close(self, batch: str, n: int, report: Closed) -> None: ...
@@ -184,10 +186,16 @@ class FakeLedger:
         self._database.sources[source_id].paused = None
 
     async def claim(self, batch: str, n: int, run: str) -> bool:
-        claimed = await self._results.claim(batch, n, run)
+        try:
+            claimed = await self._results.claim(batch, n, run)
+        except Transient:
+            return False
         if claimed is not None:
             self._claims[batch, n] = claimed
         return claimed is not None
+
+    async def touch(self, batch: str, n: int) -> bool:
+        return await self._results.touch(self._claims[batch, n])
 
     async def stage(self, batch: str, n: int, report: Report) -> bool:
         try:
@@ -296,10 +304,16 @@ class RealLedger:
         return None if row is None else SeenBatch(**dict(row))
 
     async def claim(self, batch: str, n: int, run: str) -> bool:
-        claimed = await to_thread(self._run.claim, batch, n, run)
+        try:
+            claimed = await to_thread(self._run.claim, batch, n, run)
+        except flow_errors.Infrastructure:
+            return False
         if claimed is not None:
             self._claims[batch, n] = claimed
         return claimed is not None
+
+    async def touch(self, batch: str, n: int) -> bool:
+        return await to_thread(self._run.touch, self._claims[batch, n])
 
     async def stage(self, batch: str, n: int, report: Report) -> bool:
         try:
@@ -319,6 +333,10 @@ class RealLedger:
 
     async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
         await to_thread(self._run.failed, self._claims[batch, n], cause, reason)
+
+    def claimed(self, batch: str, n: int) -> flow_ledger.Claimed:
+        """What the run knows."""
+        return self._claims[batch, n]
 
     async def empty(self) -> None:
         """Nothing of an earlier test."""

@@ -1,6 +1,7 @@
 """A run's side: one run has an attempt, and nothing of an attempt that is over is published."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -18,10 +19,87 @@ async def test_an_attempt_is_claimed_by_one_run(ledger: Ledger) -> None:
     assert claims == [True, False]
 
 
-async def test_the_same_run_may_claim_again(ledger: Ledger) -> None:
+async def test_another_process_of_the_same_run_leaves_the_batch_to_the_next_attempt(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    assert await ledger.claim("b-1", 1, RUN)
+    assert not await ledger.claim("b-1", 1, RUN)
+
+    [attempt] = await ledger.attempts.open_attempts()
+    assert attempt.cause == "infrastructure"
+    assert attempt.reason is not None
+    assert "a second time" in attempt.reason
+
+
+async def test_another_process_of_a_run_that_has_reported_says_nothing(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.publish("b-1", 1, report())
+
+    assert not await ledger.claim("b-1", 1, RUN)
+
+    [attempt] = await ledger.attempts.open_attempts()
+    assert (attempt.result, attempt.cause) == ("published", None)
+
+
+async def test_another_run_says_nothing(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+
+    assert not await ledger.claim("b-1", 1, OTHER_RUN)
+
+    [attempt] = await ledger.attempts.open_attempts()
+    assert attempt.cause is None
+
+
+async def test_a_run_that_lives_says_so(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.pass_time(100)
+
+    [silent] = await ledger.attempts.open_attempts()
+    assert await ledger.touch("b-1", 1)
+    [heard] = await ledger.attempts.open_attempts()
+
+    assert silent.silent is not None
+    assert silent.silent >= timedelta(seconds=100)
+    assert heard.silent is not None
+    assert heard.silent < timedelta(seconds=60)
+    assert heard.claimed_for is not None
+    assert heard.claimed_for >= timedelta(seconds=100)
+
+
+async def test_a_run_that_says_that_it_lives_at_the_last_moment_goes_on(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.pass_time(200)
+    [found] = await ledger.attempts.open_attempts()
+    silent = Again("silent", "nothing was heard of it", AT_ONCE, silent=found.silent)
+    await ledger.touch("b-1", 1)
+
+    too_late = await ledger.attempts.failed("b-1", 1, silent)
+    await ledger.pass_time(300)
+
+    assert not too_late
+    assert await ledger.attempts.failed("b-1", 1, silent)
+
+
+async def test_a_run_whose_attempt_is_over_is_not_wanted_any_more(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.attempts.failed("b-1", 1, Again("silent", "nothing was heard of it", AT_ONCE))
+
+    assert not await ledger.touch("b-1", 1)
+    await next_attempt(ledger)
+    assert not await ledger.touch("b-1", 1)
+
+
+@pytest.mark.integration
+async def test_the_next_attempt_knows_the_sessions_of_those_before(real_ledger: RealLedger) -> None:
+    await is_claimed(real_ledger)
+    first = real_ledger.claimed("b-1", 1)
+    await real_ledger.attempts.failed("b-1", 1, Again("silent", "nothing was heard of it", AT_ONCE))
+    await next_attempt(real_ledger)
+    assert await real_ledger.claim("b-1", 2, RUN)
+
+    second = real_ledger.claimed("b-1", 2)
+
+    assert second.rivals == (first.session_id,)
+    assert second.session_id != first.session_id
 
 
 async def test_a_run_may_claim_before_the_ledger_knows_it(ledger: Ledger) -> None:

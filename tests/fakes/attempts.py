@@ -181,6 +181,8 @@ class FakeAttempts:
                     return False
                 attempt.outcome, attempt.cause, row.due = "void", "infrastructure", now
             case Again():
+                if decision.silent and attempt.touched and attempt.touched > now - decision.silent:
+                    return False
                 attempt.outcome, attempt.cause, row.due = "failed", decision.cause, now + decision.pause
                 if decision.size_class is not None:
                     row.lane, row.size_class = "high-memory", decision.size_class

@@ -19,3 +19,17 @@ class FakeClock:
 
     def pass_time(self, span: timedelta) -> None:
         self._now += span
+
+
+class SkewedClock:
+    """The clock of another host, which is wrong by so much."""
+
+    def __init__(self, clock: FakeClock, skew: timedelta) -> None:
+        self._clock = clock
+        self._skew = skew
+
+    def now(self) -> datetime:
+        return self._clock.now() + self._skew
+
+    def new_batch_id(self) -> str:
+        return self._clock.new_batch_id()

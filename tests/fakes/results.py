@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+from router.errors import Transient
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report
 from tests.fakes.database import AttemptRow, FakeDatabase, ResultRow
+
+TWICE = "its run has begun a second time, in another process"
 
 
 class NotWanted(Exception):
@@ -38,12 +41,18 @@ class FakeResults:
         self.claims: list[tuple[str, int, str]] = []
 
     async def claim(self, batch: str, attempt: int, run_id: str) -> Claimed | None:
-        """Take the attempt for this run, or None when nobody wants it any more."""
+        """Take the attempt for this process of the run, or None when nobody wants it any more.
+
+        Raises Transient when another process of the run has it.
+        """
         now = self._database.begin()
         row, found = self._database.open_batch(batch), self._open_attempt(batch, attempt)
-        if row is None or found is None or found.claimed_by not in {None, run_id}:
+        if row is None or found is None:
             return None
-        found.claimed_by, found.claimed = run_id, found.claimed or now
+        if found.claimed_by is not None:
+            self._give_way(batch, attempt, run_id)
+            return None
+        found.claimed_by, found.claimed, found.touched = run_id, now, now
         self.claims.append((batch, attempt, run_id))
         files = [
             ManifestFile(uri=file.uri, version=key.version, size=file.size)
@@ -52,6 +61,21 @@ class FakeResults:
         return Claimed(
             batch, attempt, run_id, found.kind, found.lane, row.manifest, tuple(files), row.closing, row.splitting
         )
+
+    async def touch(self, claimed: Claimed) -> bool:
+        """Say that the run lives; False when nobody wants it any more."""
+        now = self._database.begin()
+        found = self._database.attempts[claimed.batch, claimed.attempt]
+        if found.ended is None:
+            found.touched = now
+        return found.ended is None
+
+    def _give_way(self, batch: str, n: int, run_id: str) -> None:
+        found, result = self._database.attempts[batch, n], self._database.results.get((batch, n))
+        if found.claimed_by != run_id or (result is not None and result.state != "staged"):
+            return
+        found.cause, found.reason = found.cause or "infrastructure", found.reason or TWICE
+        raise Transient(TWICE)
 
     async def stage(self, claimed: Claimed, snapshot_id: int, report: Report) -> None:
         """The fence: record the staged snapshot, after which it may be published. Raises NotWanted."""

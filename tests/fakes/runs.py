@@ -35,6 +35,7 @@ class FakeRuns:
         self.refuses: set[str] = set()
         self.webhooks: list[Callable[[str], None]] = []
         self.runs: dict[str, FakeRun] = {}
+        self._forgotten: dict[str, FakeRun] = {}
         self._created = 0
 
     async def submit(self, submission: Submission) -> str:
@@ -79,8 +80,15 @@ class FakeRuns:
         self._create(self.runs[run_id].submission)
 
     def forget(self, run_id: str) -> None:
-        """Somebody deletes it."""
-        self.runs.pop(run_id, None)
+        """Somebody deletes it, or a replica that lags behind does not know it yet."""
+        if run := self.runs.pop(run_id, None):
+            self._forgotten[run_id] = run
+
+    def find(self) -> list[str]:
+        """What was forgotten is there again, as it was."""
+        found, self._forgotten = self._forgotten, {}
+        self.runs = {**found, **self.runs}
+        return list(found)
 
     def in_phase(self, *phases: RunPhase) -> list[str]:
         return [run_id for run_id, run in self.runs.items() if run.state.phase in phases]

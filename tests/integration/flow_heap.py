@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from flows.loading import session
 from flows.loading.ledger import Claimed
@@ -14,7 +15,7 @@ from schemas.manifest import Manifest
 def main(limit: Path) -> None:
     session.MEMORY_LIMIT = limit
     manifest = Manifest(source_id="a-v1", source_name="a", table="lake.a.b", format=Format.model_validate("csv"))
-    claimed = Claimed("b-1", 1, "run", "load", "high-memory", manifest, ())
+    claimed = Claimed("b-1", 1, "run", uuid4(), "load", "high-memory", manifest, ())
     with session.opened(claimed, os.environ) as opened:
         java: Any = opened.sparkContext._jvm
         print(java.java.lang.Runtime.getRuntime().maxMemory() // 2**20)  # noqa: T201 - what it is for

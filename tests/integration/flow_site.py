@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -114,7 +115,7 @@ class Lake:
 
     def load(self, batch: str, n: int = 1, *, run_id: str | None = None, watch: Watch = unwatched) -> Ended:
         run = run_id or str(uuid4())
-        return carry_out(batch, n, run, ledger=self.ledger, environ=self.settings, watch=watch)
+        return carry_out(batch, n, run, ledger=self.ledger, environ=self.settings, lives=False, watch=watch)
 
     def published(self, batch: str, n: int = 1, *, watch: Watch = unwatched) -> Report:
         ended = self.load(batch, n, watch=watch)
@@ -155,6 +156,16 @@ class Lake:
         assert found is not None
         return found[0], found[1]
 
+    def touched(self, batch: str, n: int) -> datetime:
+        """When its run was last heard of."""
+        with self._connection() as connection:
+            found = connection.execute(
+                "SELECT touched FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
+            ).fetchone()
+        assert found is not None
+        at: datetime = found[0]
+        return at
+
     def rows(self, table: str, *columns: str, by: str | None = None) -> list[tuple[Any, ...]]:
         """These columns (SQL expressions) of all rows, in the order of one of them."""
         frame = self.session.table(table)
@@ -163,10 +174,12 @@ class Lake:
     def count(self, table: str, batch: str) -> int:
         return self.session.table(table).where(f"_batch_id = '{batch}'").count()
 
-    def process(self, batch: str, n: int, step: str, environ: Mapping[str, str] | None = None) -> "PausedLoad":
+    def process(
+        self, batch: str, n: int, step: str, environ: Mapping[str, str] | None = None, *, lives: bool = False
+    ) -> "PausedLoad":
         """The same load in a process of its own, which waits after a step."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
-        return PausedLoad.start({**ours, **(environ or self.settings)}, batch, n, step, self.folder)
+        return PausedLoad.start({**ours, **(environ or self.settings)}, batch, n, step, self.folder, lives)
 
 
 @dataclass(frozen=True)
@@ -177,9 +190,12 @@ class PausedLoad:
     paused: Path
 
     @classmethod
-    def start(cls, environ: Mapping[str, str], batch: str, n: int, step: str, folder: Path) -> "PausedLoad":
+    def start(
+        cls, environ: Mapping[str, str], batch: str, n: int, step: str, folder: Path, lives: bool
+    ) -> "PausedLoad":
         paused = folder / f"paused-{uuid4().hex}"
         command = [sys.executable, "-m", "tests.integration.flow_process", batch, str(n), step, str(paused)]
+        command += ["lives"] if lives else []
         begun = cls(subprocess.Popen(command, env=dict(environ), cwd=PROJECT), paused)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not paused.exists():

@@ -123,16 +123,19 @@ def test_the_next_attempt_closes_the_session_of_the_one_before(lake: Lake) -> No
     assert lake.count(table, batch) == 1
 
 
-def test_a_run_that_claims_twice_goes_on_without_its_first_session(lake: Lake) -> None:
+def test_a_run_that_begins_a_second_time_leaves_the_batch_to_the_next_attempt(lake: Lake) -> None:
     table, run_id = a_table(), str(uuid4())
     batch = a_batch(lake, table)
     lake.ledger.claim(batch, 1, run_id)
 
-    first = lake.load(batch, 1, run_id=run_id)
-    second = lake.load(batch, 1, run_id=run_id)
+    with pytest.raises(Infrastructure, match="second time"):
+        lake.load(batch, 1, run_id=run_id)
+    lake.attempt(batch, 2)
+    first = lake.load(batch, 2, run_id=run_id)
+    again = lake.load(batch, 2, run_id=run_id)
 
     assert isinstance(first, Report)
-    assert second == "settled before"
+    assert again == "not wanted"
     assert lake.count(table, batch) == 1
 
 

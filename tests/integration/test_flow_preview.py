@@ -171,8 +171,9 @@ def test_a_preview_that_another_run_has_is_not_wanted(lake: Lake) -> None:
 
     assert lake.load(batch) == "not wanted"
     assert lake.result(batch, 1) is None
-    assert isinstance(lake.load(batch, run_id=run_id), Preview)
-    assert lake.load(batch, run_id=run_id) == "settled before"
+    lake.attempt(batch, 2, "preview", lane="priority")
+    assert isinstance(lake.load(batch, 2, run_id=run_id), Preview)
+    assert lake.load(batch, 2, run_id=run_id) == "not wanted"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from router.errors import Rejected
@@ -12,7 +13,7 @@ from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity, object_key
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from tests.fakes.flow import KILLER, LETHAL
-from tests.simulation.world import World
+from tests.simulation.world import UNHEARD, World
 
 SHORTENED = {"files", "files_truncated", "requests", "schema_changes"}
 FOR_GOOD = {"loaded", "quarantined", "failed"}
@@ -20,7 +21,7 @@ FOR_GOOD = {"loaded", "quarantined", "failed"}
 
 def broken_promises(world: World) -> Iterator[str]:
     """All of them, when everything has come to its end."""
-    for promise in (no_loss, one_effective_load, completions, answers, in_order, newest_wins):
+    for promise in (no_loss, one_effective_load, completions, answers, in_order, newest_wins, patience):
         for what in promise(world):
             yield f"{promise.__name__}: {what}"
 
@@ -186,6 +187,18 @@ def neighbours_are_loaded(world: World) -> Iterator[str]:
             yield f"{row.uri} {key.version} failed, and did no harm: {row.reason}"
         if key.version.startswith((KILLER, LETHAL)) and row.outcome == "loaded":
             yield f"{row.uri} {key.version} is loaded, and kills whoever reads it"
+
+
+def patience(world: World) -> Iterator[str]:
+    """Nobody is given up early, whatever a router's clock says, nor counted as a crash because Prefect supposes so."""
+    for (batch, n), row in world.database.attempts.items():
+        if row.outcome == "void" and row.ended is not None and row.ended - row.created < timedelta(minutes=1):
+            yield f"{batch}/{n} is void after {row.ended - row.created}"
+        silence = row.ended - row.touched if row.cause == "silent" and row.ended and row.touched else None
+        if silence is not None and silence < timedelta(minutes=3):
+            yield f"{batch}/{n} was heard of {silence} before it was given up as silent"
+        if row.cause == "crash" and UNHEARD in (row.reason or ""):
+            yield f"{batch}/{n} is counted as a crash, and nobody saw its process end"
 
 
 def _entries(world: World, record: Record) -> Iterator[tuple[int, Arrival | Rejected, list[str]]]:

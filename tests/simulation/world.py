@@ -4,6 +4,7 @@ A seed decides everything: which effect comes next, what lands, who is killed, w
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,7 +12,7 @@ from functools import partial
 from random import Random
 
 from router.errors import Transient
-from router.ports import Measured
+from router.ports import Clock, Measured
 from router.rules.matching import Matcher
 from router.rules.requests import Permissions
 from router.rules.sizing import Sizing
@@ -25,11 +26,11 @@ from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
 from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, LANES, REQUESTS_TOPIC, Config, Lane
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
-from tests.builders import NOON, config, file_event, request_event, s3_notification
+from tests.builders import CONFIG_TEXT, NOON, config, file_event, request_event, s3_notification
 from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.attempts import FakeAttempts
 from tests.fakes.batches import FakeBatches
-from tests.fakes.clock import FakeClock
+from tests.fakes.clock import FakeClock, SkewedClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.flow import CORRUPT, KILLER, LETHAL, POISON, Died, Failure, Parts, run_flow, server_lost
 from tests.fakes.lease import FakeLease
@@ -56,6 +57,7 @@ GARBAGE = [
     b'{"Event": "s3:TestEvent"}',
 ]
 # The moments at which harm to a run is worst: what is staged may be published at any later time.
+UNHEARD = "no heartbeat: its process is gone"  # Prefect supposes so
 WORST = ("before Results.stage", "before Table.publish", "before Results.publish")
 STEPS = {
     "intake": 6,
@@ -67,6 +69,8 @@ STEPS = {
     "publication": 4,
 }
 ROUNDS_TO_HEAL = 1500
+SHORT_RUNS = "\nlanes: " + json.dumps({lane: {"longest_run": "30m"} for lane in LANES})
+SKEWS = [0, 0, 0, 3, -16 * 60, 16 * 60]  # seconds by which the clock of a router's host is wrong
 
 
 class Broken(AssertionError):
@@ -78,6 +82,7 @@ class Router:
     """A router's stages, and the step each of them is in."""
 
     name: str
+    clock: Clock
     sources: Sequence[FakeSource]
     settlement: SettlementStage
     stages: Mapping[str, Stage]
@@ -104,7 +109,7 @@ class World:
     def __init__(self, seed: int, chances: Chances | None = None) -> None:
         self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
         self._chances = chances or Chances()
-        self.config = config()
+        self.config = config(CONFIG_TEXT + SHORT_RUNS)
         self.matcher = Matcher(self.config)
         self.sizing = Sizing(self.config)
         self.permissions = Permissions(self.config, self.matcher)
@@ -128,11 +133,15 @@ class World:
         self.gate = Gate()
         self.has_committed = False
         self.trace: list[str] = []
+        self._clocks = {
+            host: SkewedClock(self.clock, timedelta(seconds=self._random.choice(SKEWS))) for host in ("one", "two")
+        }
         self.routers = [self._new_router("one/1"), self._new_router("two/1")]
         self._flows: dict[str, asyncio.Task[None]] = {}
         self._zombies: list[asyncio.Task[None] | asyncio.Task[Step]] = []
         self._left: list[FakeSource] = []
         self._frozen: set[str] = set()
+        self._hung: set[str] = set()
         self._versions = 0
         self._asked = 0
         self._past: dict[str, list[str]] = {}
@@ -205,6 +214,7 @@ class World:
             (1, self.broker.rebalance),
             (1, self.desk.rebalance),
             (6, self._webhook),
+            (2, self._prefect_finds_again),
         ]
         weights = [weight for weight, _ in kinds]
         for _ in range(moves):
@@ -257,7 +267,7 @@ class World:
         self.desk.append((REQUESTS_TOPIC, 0), request_event(asked, request_id, self.clock.now()), self.clock.now())
 
     def _advance(self) -> None:
-        turns = [turn for turn in self.gate.waiting() if turn.actor not in self._frozen]
+        turns = [turn for turn in self.gate.waiting() if turn.actor not in self._frozen | self._hung]
         if not turns:
             return
         # Runs are few among many router turns: without favour a load would hardly come to its end in the chaos.
@@ -297,7 +307,22 @@ class World:
     def _time_passes(self) -> None:
         seconds = self._random.choices([0.5, 3, 12, 30, 70, 1000], [4, 8, 8, 4, 2, 1])[0]
         self._says(f"{seconds} s pass")
+        self._pass_time(seconds)
+
+    def _pass_time(self, seconds: float) -> None:
+        """Whose process lives says so meanwhile, also when it hangs. Not wanted any more it goes home, or is ended."""
         self.clock.pass_time(timedelta(seconds=seconds))
+        for flow in [*self._flows.values(), *self._zombies]:
+            run_id = flow.get_name()
+            if flow.done() or run_id in self._frozen:
+                continue
+            rows = [row for row in self.database.attempts.values() if row.claimed_by == run_id]
+            for row in rows:
+                if row.ended is None:
+                    row.touched = self.clock.now()
+            if rows and all(row.ended is not None for row in rows) and run_id in self._hung:
+                self._says("ends itself", run_id)
+                flow.cancel()
 
     def _worker_takes_a_run(self) -> None:
         scheduled = self.runs.in_phase("scheduled")
@@ -317,10 +342,17 @@ class World:
         self._harm(self._random.choice(living))
 
     def _harm(self, run_id: str) -> None:
-        harm = self._random.choice(["crashed", "crashed", "cancelled", "gone", "copied"])
-        if harm == "copied":
+        harm = self._random.choice(
+            ["crashed", "crashed", "cancelled", "gone", "copied", "hangs", "unheard", "cancelling", "begins again"]
+        )
+        if harm in {"copied", "hangs", "unheard"}:
             self._says(harm, run_id)
-            self.runs.copy(run_id)
+            if harm == "copied":
+                self.runs.copy(run_id)
+            elif harm == "hangs":
+                self._hung.add(run_id)
+            else:  # Prefect was away, or slow: its heartbeats were lost, and it works on
+                self.runs.becomes(run_id, "crashed", UNHEARD)
             return
         dies = self._random.random() < 0.3
         self._says(harm, run_id, "" if dies else "but goes on as a zombie")
@@ -333,7 +365,11 @@ class World:
         if harm == "gone":
             self.runs.forget(run_id)
         elif harm == "crashed":
-            self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+            self.runs.becomes(run_id, "crashed", UNHEARD)
+        elif harm == "cancelling":  # and no worker lives that would do it
+            self.runs.becomes(run_id, "cancelling", "a person cancelled it")
+        elif harm == "begins again":  # evicted, and begun by the same run in another process
+            self.runs.becomes(run_id, "scheduled")
         else:
             self.runs.becomes(run_id, "cancelled", "a person cancelled it")
 
@@ -373,7 +409,8 @@ class World:
         for run_id in [run_id for run_id in self._flows if run_id in self._frozen]:
             self._says("no heartbeats of", run_id)
             self._zombies.append(self._flows.pop(run_id))
-            self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+            if self._random.random() < 0.5:
+                self.runs.becomes(run_id, "crashed", UNHEARD)
 
     def _thaw(self) -> None:
         if self._frozen:
@@ -410,6 +447,11 @@ class World:
             if self._random.random() < 0.7:
                 self._random.choice(self.routers).settlement.hint(run_id)
 
+    def _prefect_finds_again(self) -> None:
+        """A replica that lagged behind has caught up."""
+        for run_id in self.runs.find():
+            self._says("is there again", run_id)
+
     def check(self, found: Iterator[str]) -> None:
         """Raise for what was found broken, with the last effects that led to it."""
         broken = list(found)
@@ -430,7 +472,7 @@ class World:
         self._give_up_on_the_frozen()
         self.gate.is_open = True
         for turn in self.gate.waiting():
-            if turn.actor not in self._frozen:
+            if turn.actor not in self._frozen | self._hung:
                 turn.goes_on.set_result(None)
         self.runs.refuses = set() if without is None else {without}
         await self._until_quiet(without)
@@ -452,7 +494,7 @@ class World:
             unfinished = self.unfinished() if without is None else self._unfinished_elsewhere(without)
             if not did and unfinished == "":
                 return
-            self.clock.pass_time(timedelta(seconds=1 if did else 20))
+            self._pass_time(1 if did else 20)
         self.check(iter([f"it never ends: {unfinished}"]))
 
     async def _healthy_round(self) -> bool:
@@ -464,7 +506,7 @@ class World:
             did = True
         for run_id in self.runs.in_phase("running"):
             if run_id not in self._flows:
-                self.runs.becomes(run_id, "crashed", "the heartbeats stopped")
+                self.runs.becomes(run_id, "crashed", UNHEARD)
         for router in self.routers:
             for name in router.stages:
                 self._step(router, name)
@@ -510,7 +552,7 @@ class World:
     async def step(self, stage: str, router: int = 0) -> None:
         """One whole step of one stage, without chaos."""
         self.gate.is_open = True
-        await self.routers[router].stages[stage].step(self.clock.now())
+        await self.routers[router].stages[stage].step(self.routers[router].clock.now())
 
     async def work(self, *run_ids: str) -> None:
         """Workers take every scheduled run, or only these, and it comes to its end."""
@@ -524,7 +566,7 @@ class World:
     # Actors
 
     def _new_router(self, name: str) -> Router:
-        lease = FakeLease(self.database, name)
+        lease, clock = FakeLease(self.database, name), self._clocks[name.partition("/")[0]]
         source = FakeSource(self.broker, records_a_poll=4)
         asked = FakeSource(self.desk, records_a_poll=4)
         around = partial(gated, actor=name, gate=self.gate)
@@ -544,23 +586,25 @@ class World:
             RequestsStage(around(asked), requests, self.permissions),
             DiscoveryStage(store, arrivals, self.sizing),
             ListingStage(store, requests, self.permissions, self.sizing),
-            SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, self.clock, self.sizing),
+            SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, clock, self.sizing),
             settlement,
             PublicationStage(around(FakeOutbox(self.database, lease)), around(self.publisher)),
         ]
-        return Router(name, [source, asked], settlement, {stage.name: stage for stage in stages})
+        return Router(name, clock, [source, asked], settlement, {stage.name: stage for stage in stages})
 
     def _step(self, router: Router, name: str) -> None:
         if name not in router.steps:
-            router.steps[name] = asyncio.create_task(router.stages[name].step(self.clock.now()))
+            router.steps[name] = asyncio.create_task(router.stages[name].step(router.clock.now()))
 
     def _start(self, run_id: str) -> None:
         submission = self.runs.runs[run_id].submission
+        if run_id in self._flows:
+            self._zombies.append(self._flows.pop(run_id))
         self.runs.becomes(run_id, "running")
         around = partial(gated, actor=run_id, gate=self.gate)
         ends_server = partial(self._end_server, run_id)
         parts = Parts(around(self.results), around(self.table), around(self.store), ends_server)
-        self._flows[run_id] = asyncio.create_task(run_flow(parts, submission.batch, submission.n, run_id))
+        self._flows[run_id] = asyncio.create_task(run_flow(parts, submission.batch, submission.n, run_id), name=run_id)
 
     def _end_server(self, culprit: str) -> None:
         """All runs that share it are told so at whatever they are just doing, the culprit by itself."""

@@ -203,18 +203,20 @@ async def _lock_open(connection: Connection, batch: str) -> bool:
 
 
 async def _end_attempt(connection: Connection, batch: str, n: int, decision: Again | Close | Void) -> bool:
-    """A void attempt must not have been claimed: the claim and this update exclude each other."""
+    """A void attempt must not have been claimed, a silent one not been heard of: this update excludes both."""
     outcome, cause = ("void", "infrastructure") if isinstance(decision, Void) else ("failed", decision.cause)
     ended = await connection.fetchval(
         """
         UPDATE attempt SET ended = now(), outcome = $3, cause = $4, reason = $5
-        WHERE batch_id = $1 AND n = $2 AND ended IS NULL AND ($3 <> 'void' OR claimed_by IS NULL) RETURNING true
+        WHERE batch_id = $1 AND n = $2 AND ended IS NULL AND ($3 <> 'void' OR claimed_by IS NULL)
+          AND ($6::interval IS NULL OR touched <= now() - $6) RETURNING true
         """,
         batch,
         n,
         outcome,
         cause,
         decision.reason,
+        decision.silent if isinstance(decision, Again) else None,
     )
     return bool(ended)
 
