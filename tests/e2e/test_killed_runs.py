@@ -45,7 +45,7 @@ def test_a_run_killed_between_staging_and_its_result_is_loaded_once(site: Site, 
     assert (data["outcome"], data["counts"]["rows"], data["run"]["attempt"]) == ("loaded", 11, 2)
     assert site.rows(ORDERS, uri) == 11
     attempts = site.ledger("SELECT n, outcome, cause FROM attempt WHERE batch_id = %s ORDER BY n", data["run"]["batch"])
-    assert [(row["outcome"], row["cause"]) for row in attempts] == [("failed", "crash"), ("loaded", None)]
+    assert [(row["outcome"], row["cause"]) for row in attempts] == [("failed", "out-of-memory"), ("loaded", None)]
 
 
 def _python(site: Site, *arguments: str) -> None:
