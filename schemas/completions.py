@@ -155,7 +155,8 @@ class RequestCompletion(Wire):
 class DeadLetter(Wire):
     """The `data` of `autoloader.dead-letter.v1`: what could not be used, where it stands, why and what to do.
 
-    `value` is the record's value, at most 16 KiB of it, as text, or as base64 when it is not UTF-8.
+    `value` is the record's value, at most 16 KiB of it, as text, or as base64 when it is not UTF-8. Of a record with
+    several unusable entries only the first letter has it.
     """
 
     reason: str

@@ -8,6 +8,7 @@ import re
 
 SCHEMES = ("s3", "file")
 MAX_URI_BYTES = 2048
+MAX_SIZE = 2**46  # bytes of an object, S3 takes 50 TB; thousands of them, unpacked, are still a bigint
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 

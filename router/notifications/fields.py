@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 
 from router.errors import Rejected
+from schemas.uris import MAX_SIZE
 
-MAX_SIZE = 2**53  # a number in JSON; its sums fit a bigint
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)  # no object storage is older: an earlier time is a clock that nobody set
 MAX_VERSION_LENGTH = 1024
 
 
@@ -48,13 +49,16 @@ def text(document: Mapping[str, Any], key: str) -> str:
 
 
 def size(document: Mapping[str, Any], key: str = "size") -> int | None:
-    """A number of bytes, if it is told."""
+    """A number of bytes, if one is told that can be believed.
+
+    Storages say 0 of multipart uploads and copies, whoever passes it on; and nothing is bigger than an object can be.
+    """
     value = document.get(key)
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_SIZE:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise _wrong(value, key, "a number of bytes")
-    return value
+    return value if 0 < value <= MAX_SIZE else None
 
 
 def mark(document: Mapping[str, Any], key: str) -> str | None:
@@ -68,17 +72,18 @@ def mark(document: Mapping[str, Any], key: str) -> str | None:
 
 
 def moment(document: Mapping[str, Any], key: str, default: datetime) -> datetime:
-    """An RFC 3339 time with its zone (UTC when it names none); the default when it is not told."""
+    """An RFC 3339 time with its zone (UTC when it names none); the default when none is told that can be believed."""
     value = document.get(key)
     if value is None:
         return default
     try:
         told = datetime.fromisoformat(value)
-        if told.tzinfo is UTC:
-            return told
-        return (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError) as error:
+        told = (told if told.tzinfo else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:  # in the first hours of the year 1, or the last of 9999
+        return default
+    except (TypeError, ValueError) as error:
         raise _wrong(value, key, "a time such as 2026-11-24T13:39:09Z") from error
+    return told if told >= EARLIEST else default
 
 
 def _wrong(value: object, field: str, wanted: str) -> Rejected:

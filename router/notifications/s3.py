@@ -13,8 +13,10 @@ from urllib.parse import unquote_plus
 from router.errors import Rejected
 from router.notifications import fields
 from router.notifications.record import Arrival, Record, made
+from schemas.uris import MAX_SIZE
 
 MAJOR_VERSION = "2"
+MAX_EVENT_NAME = 64  # letters that are looked at, and remembered
 _BARE_MARK = re.compile(r"[0-9a-f-]{1,200}")
 
 Kind = Literal["landed", "removed"]
@@ -34,7 +36,7 @@ def _usual_arrival(entry: Any) -> Arrival | None:
     """The arrival of an entry as nearly all are, with every field in its plainest form; None for all others."""
     try:
         bucket, told = entry["s3"]["bucket"]["name"], entry["s3"]["object"]
-        kind, key, size, mark = _kind(entry["eventName"]), told["key"], told["size"], told["eTag"]
+        kind, key, size, mark = _kind(entry["eventName"][:MAX_EVENT_NAME]), told["key"], told["size"], told["eTag"]
         landed = datetime.fromisoformat(entry["eventTime"])
         is_usual = (
             entry["eventVersion"].startswith("2.")
@@ -44,9 +46,10 @@ def _usual_arrival(entry: Any) -> Arrival | None:
             and "%" not in key
             and "+" not in key
             and type(size) is int
-            and 0 < size <= fields.MAX_SIZE
+            and 0 < size <= MAX_SIZE
             and _BARE_MARK.fullmatch(mark)
             and landed.tzinfo is UTC
+            and landed >= fields.EARLIEST
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
@@ -59,7 +62,7 @@ def _any_arrival(entry: Any, record: Record) -> Arrival | None:
     version = fields.text(entry, "eventVersion")
     if version.partition(".")[0] != MAJOR_VERSION:
         raise Rejected("unsupported-version", f"eventVersion {ascii(version)[:40]}; {MAJOR_VERSION}.x is known")
-    kind = _kind(fields.text(entry, "eventName"))
+    kind = _kind(fields.text(entry, "eventName")[:MAX_EVENT_NAME])
     if kind is None:
         return None
     told, bucket = fields.inner(entry, "s3", "object"), fields.inner(entry, "s3", "bucket")
@@ -67,8 +70,7 @@ def _any_arrival(entry: Any, record: Record) -> Arrival | None:
     return Arrival(
         kind=kind,
         uri=f"s3://{name}/{key if _is_raw(entry, bucket) else _decoded(key)}",
-        # VersityGW says 0 for multipart uploads and copies: a size of 0 is asked for again, whoever says it
-        size=fields.size(told) or None,
+        size=fields.size(told),
         version=fields.mark(told, "eTag"),
         landed=fields.moment(entry, "eventTime", record.written),
     )

@@ -185,10 +185,10 @@ def _learned(batch: EndedBatch) -> float | None:
     return learned(before, batch.estimate, (batch.reported - batch.claimed).total_seconds())
 
 
-def dead_letter(record: Record, index: int, rejected: Rejected) -> OutgoingEvent:
-    """The dead letter of a record, or of its `index`-th entry."""
+def dead_letter(record: Record, index: int, rejected: Rejected, *, quotes: bool = True) -> OutgoingEvent:
+    """The dead letter of a record, or of its `index`-th entry; with its value, or without."""
     value = record.value
-    quoted, encoding = (None, "utf-8") if value is None else _quoted(value)
+    quoted, encoding = (None, "utf-8") if value is None or not quotes else _quoted(value)
     data = DeadLetter(
         reason=rejected.reason,
         detail=rejected.detail,

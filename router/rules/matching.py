@@ -17,6 +17,7 @@ from schemas.uris import MAX_URI_BYTES, UriError, checked_uri, is_plain, is_plai
 
 GLOB_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.FORCEUNIX | glob.CASE
 FOLDERS = 4096  # so many are remembered
+MAX_SHOWN = 500  # letters of the prefixes that are told with each refusal
 _ANY_NAME = "x"
 
 # Globs of which the part before the last `/` says which folders, and the part after it which names. A brace may hold
@@ -48,6 +49,7 @@ class Matcher:
 
     def __init__(self, config: Config, *, for_events: bool = False) -> None:
         self._allow = config.allow
+        self._outside = f"is outside every prefix of `allow` ({', '.join(config.allow)[:MAX_SHOWN]})"
         places: dict[str, list[_Place]] = {}
         for source in config.sources.values():
             if for_events and source.from_.trigger != "events":
@@ -72,7 +74,7 @@ class Matcher:
             if not name:
                 raise Rejected("bad-uri", f"{uri} is a folder; name a file")
         if not known.is_allowed:
-            raise Rejected("not-allowed", f"{uri} is outside every prefix of `allow` ({', '.join(self._allow)})")
+            raise Rejected("not-allowed", f"{uri} {self._outside}")
         found = []
         for source_id, begin, pattern in known.asked:  # a comprehension would be another call
             if pattern.match(uri[begin:]):
@@ -91,7 +93,7 @@ class Matcher:
         if not prefix.endswith("/"):
             raise Rejected("bad-uri", f"{prefix} is not a prefix; it must end with a slash")
         if not prefix.startswith(self._allow):
-            raise Rejected("not-allowed", f"{prefix} is outside every prefix of `allow` ({', '.join(self._allow)})")
+            raise Rejected("not-allowed", f"{prefix} {self._outside}")
 
     def _folder(self, folder: str) -> _Folder:
         """Prefixes end with a `/`: whether a URI begins with one is a matter of its folder."""

@@ -5,27 +5,29 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from router.errors import Rejected
+from router.errors import Rejected, Transient
 from router.notifications.decode import decode
+from router.notifications.fields import EARLIEST
 from router.notifications.record import Arrival, Position, Record, made
 from router.ports import Announced, ArrivalLedger, Intake, Recorded, Source
 from router.rules.completion import OutgoingEvent, dead_letter
 from router.rules.identity import Identity, object_key
 from router.rules.matching import Matcher
+from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
 from router.rules.sizing import Sizing
 from router.step import Fact, Step
 from schemas.config import TopicConfig
 
 UNMATCHED = ("no-source", "not-allowed")
 MAX_LETTERS_A_RECORD = 100
-RECORDS_A_TURN = 100
 AHEAD = timedelta(hours=1)  # a producer's clock may be so much ahead of ours
 
 
 class IntakeStage:
-    """One poll a step. Nothing is committed that is not in the ledger, as a file or as a dead letter.
+    """One portion of a poll a step: nearly always all of it. A poll is committed when its last portion is recorded.
 
-    Two polls are in flight at most: while the ledger records one, the next is decoded.
+    Nothing is committed that is not in the ledger, as a file or as a dead letter. Two portions are in flight at most:
+    while the ledger records one, the next is decoded.
     """
 
     name = "intake"
@@ -37,28 +39,36 @@ class IntakeStage:
         matcher: Matcher,
         sizing: Sizing,
         topics: Mapping[str, TopicConfig],
+        *,
+        portion: Portion = WHOLE_POLLS,
     ) -> None:
         self._source = source
         self._ledger = ledger
         self._matcher = matcher
         self._sizing = sizing
         self._topics = topics
+        self._portion = portion
         self._ahead: _Taken | None = None
 
     async def step(self, now: datetime) -> Step:
-        """Record what was polled, and meanwhile poll and take in what comes next; then commit what is recorded."""
+        """Record what was polled, and meanwhile take in, or poll, what comes next; then commit what is recorded."""
         taken, self._ahead = self._ahead, None
         taken = taken or await self._taken(await self._source.poll(), now)
         if taken is None:
             return Step(more=True)
         recording = asyncio.ensure_future(self._ledger.record(taken.intake()))
         try:
-            ahead = await self._taken(await self._source.poll_ahead(), now)
+            ahead = await self._taken(taken.rest or await self._source.poll_ahead(), now)
             recorded = await recording
+        except Transient:
+            self._portion = self._portion.after_trouble()
+            raise
         finally:
             recording.cancel()
             await asyncio.gather(recording, return_exceptions=True)
-        await self._source.commit()
+        if not taken.rest:
+            await self._source.commit()
+            self._portion = self._portion.after_success()
         self._ahead = ahead
         return Step(tuple(taken.facts(recorded)), more=True)
 
@@ -66,15 +76,18 @@ class IntakeStage:
         """In between others have their turns: PostgreSQL is told to go on, Kafka that we live."""
         if not records:
             return None
-        taken = _Taken(self._sizing, len(records), now + AHEAD)
-        for first in range(0, len(records), RECORDS_A_TURN):
-            self._take(records[first : first + RECORDS_A_TURN], taken)
+        taken = _Taken(self._sizing, records, now)
+        while taken.rest and taken.weight < self._portion.bytes:
+            self._take(taken)
             await asyncio.sleep(0)
         return taken
 
-    def _take(self, records: Sequence[Record], taken: "_Taken") -> None:
-        for record in records:
-            for index, entry in enumerate(decode(record)):
+    def _take(self, taken: "_Taken") -> None:
+        """One turn's worth."""
+        for record in taken.turn(min(TURN_BYTES, self._portion.bytes)):
+            entries = decode(record)
+            taken.weight += weight(record, len(entries))
+            for index, entry in enumerate(entries):
                 if isinstance(entry, Rejected):
                     taken.reject(record, index, entry)
                     continue
@@ -94,12 +107,18 @@ class IntakeStage:
 
 
 class _Taken:
-    """What the records of one poll come to. A file that says to land after `latest` would be the last for ever."""
+    """What the records of one portion come to; `rest` are those of its poll that are not in it.
 
-    def __init__(self, sizing: Sizing, records: int, latest: datetime) -> None:
+    A file that says to land in the future would be the last for ever; one of a record without a time the first.
+    """
+
+    def __init__(self, sizing: Sizing, records: Sequence[Record], now: datetime) -> None:
         self._place = sizing.place
-        self._records = records
-        self._latest = latest
+        self._now = now
+        self._latest = now + AHEAD
+        self._records = 0
+        self.rest = records
+        self.weight = 0
         self.files: dict[Identity, Announced] = {}
         self.unmeasured: dict[Identity, Announced] = {}
         self.removed: dict[Identity, Announced] = {}
@@ -108,10 +127,21 @@ class _Taken:
         self.unmatched = 0
         self._letters_of: Counter[Position] = Counter()
 
+    def turn(self, most: int) -> Iterator[Record]:
+        """The next records, until what they come to is as much as that."""
+        end, count = self.weight + most, 0
+        for record in self.rest:
+            count += 1
+            yield record
+            if self.weight >= end:
+                break
+        self._records += count
+        self.rest = self.rest[count:]
+
     def accept(self, arrival: Arrival, source_id: str, position: Position) -> None:
         kind, uri, size, version, landed = arrival
         identity = made(Identity, (source_id, object_key(uri), version or ""))
-        landed = min(landed, self._latest)
+        landed = min(landed, self._latest) if landed >= EARLIEST else self._now
         if kind == "removed":
             _keep_latest(self.removed, Announced(identity, uri, None, landed, position))
         elif version is None or size is None:
@@ -122,13 +152,15 @@ class _Taken:
                 _keep_latest(self.files, announced)
 
     def reject(self, record: Record, index: int, rejected: Rejected) -> None:
-        """A record of thousands of unusable entries has a letter for the first hundred."""
+        """A record of thousands of unusable entries has a letter for the first hundred, and is quoted in the first."""
         self.reasons[rejected.reason] += 1
         letters = self._letters_of[record.position] = self._letters_of[record.position] + 1
         if letters == MAX_LETTERS_A_RECORD:
             rejected = Rejected(rejected.reason, f"{rejected.detail}; what follows in this record is not told")
         if letters <= MAX_LETTERS_A_RECORD:
-            self.letters.append(dead_letter(record, index, rejected))
+            letter = dead_letter(record, index, rejected, quotes=letters == 1)
+            self.weight += len(letter.value)
+            self.letters.append(letter)
 
     def intake(self) -> Intake:
         """Sorted by key, so that several routers take locks in one order."""

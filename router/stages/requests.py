@@ -1,48 +1,77 @@
 """Kafka → ledger: what producers ask for. Each request is recorded once, or refused with an answer, then committed."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
-from router.errors import Rejected
+from router.errors import Rejected, Transient
 from router.notifications.record import Record
 from router.notifications.requests import Request, request
 from router.ports import AskedRequest, RequestLedger, Source
 from router.rules.completion import OutgoingEvent, dead_letter
+from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
 from router.rules.requests import FinishedRequest, Permissions, refused
 from router.step import Fact, Step, request_ended
 
+FILES_A_REQUEST = 32  # what recording a request costs, as entries of a record
+
 
 class RequestsStage:
-    """One poll a step. What names no request has nobody to be answered: it is a dead letter."""
+    """One portion of a poll a step. What names no request has nobody to be answered: it is a dead letter."""
 
     name = "requests"
 
-    def __init__(self, source: Source, ledger: RequestLedger, permissions: Permissions) -> None:
+    def __init__(
+        self, source: Source, ledger: RequestLedger, permissions: Permissions, *, portion: Portion = WHOLE_POLLS
+    ) -> None:
         self._source = source
         self._ledger = ledger
         self._permissions = permissions
+        self._portion = portion
+        self._rest: Sequence[Record] = ()
 
     async def step(self, now: datetime) -> Step:
-        """Poll, record, commit."""
-        records = await self._source.poll()
+        """Poll, or go on with what was polled; record; commit a poll that is recorded whole."""
+        records, self._rest = self._rest, ()
+        records = records or await self._source.poll()
         if not records:
             return Step(more=True)
-        asked: list[AskedRequest] = []
-        letters: list[OutgoingEvent] = []
-        facts: list[Fact] = []
+        taken = await self._taken(records, now)
+        try:
+            new = await self._ledger.record_requests(taken.asked, taken.letters)
+        except Transient:
+            self._portion = self._portion.after_trouble()
+            raise
+        self._rest = records[taken.records :]
+        if not self._rest:
+            await self._source.commit()
+            self._portion = self._portion.after_success()
+        return Step((Fact("requests_recorded", {"new": new}, len(taken.asked)), *taken.facts), more=True)
+
+    async def _taken(self, records: Sequence[Record], now: datetime) -> "_Taken":
+        """In between others have their turns."""
+        taken, turn = _Taken(), TURN_BYTES
         for record in records:
-            try:
-                asked.append(self._asked(record, request(record), now))
-            except Rejected as rejected:
-                letters.append(dead_letter(record, 0, rejected))
-                facts.append(Fact("records_dead_lettered", {"reason": rejected.reason}))
-        new = await self._ledger.record_requests(asked, letters)
-        await self._source.commit()
-        facts += [
-            request_ended(one.request.id, one.request.kind, one.refusal.outcome, one.refusal.reason)
-            for one in asked
-            if one.refusal is not None
-        ]
-        return Step((Fact("requests_recorded", {"new": new}, len(asked)), *facts), more=True)
+            self._take(record, taken, now)
+            if taken.weight >= self._portion.bytes:
+                break
+            if taken.weight >= turn:
+                turn = taken.weight + TURN_BYTES
+                await asyncio.sleep(0)
+        return taken
+
+    def _take(self, record: Record, taken: "_Taken", now: datetime) -> None:
+        taken.records += 1
+        taken.weight += weight(record, FILES_A_REQUEST)
+        try:
+            asked = self._asked(record, request(record), now)
+        except Rejected as rejected:
+            taken.letters.append(dead_letter(record, 0, rejected))
+            taken.facts.append(Fact("records_dead_lettered", {"reason": rejected.reason}))
+            return
+        taken.asked.append(asked)
+        if (end := asked.refusal) is not None:
+            taken.facts.append(request_ended(asked.request.id, asked.request.kind, end.outcome, end.reason))
 
     def _asked(self, record: Record, asked: Request, now: datetime) -> AskedRequest:
         taken = dead_letter(record, 0, Rejected("request-id-taken", f"another producer has used the id {asked.id}"))
@@ -51,3 +80,14 @@ class RequestsStage:
         except Rejected as rejected:
             finished = FinishedRequest(asked.id, asked.kind, asked.producer, None, now)
             return AskedRequest(asked, taken, refusal=refused(finished, rejected, now=now))
+
+
+class _Taken:
+    """What the records of one portion come to."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.weight = 0
+        self.asked: list[AskedRequest] = []
+        self.letters: list[OutgoingEvent] = []
+        self.facts: list[Fact] = []

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from router.ports import Measurement
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import (
     A_CSV,
@@ -18,6 +19,7 @@ from tests.builders import (
     load_asked,
     request_end,
     settlement,
+    unmeasured,
 )
 from tests.contract.ledgers import Ledger, SeenBatch, SeenRequest
 from tests.contract.scenes import (
@@ -561,3 +563,15 @@ async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_o
     given_up = await ledger.requests.give_up_removed([], timedelta(0))
 
     assert (kept, given_up) == (0, 1)
+
+
+async def test_what_was_gone_before_it_was_measured_has_its_size_once_it_is_found(ledger: Ledger) -> None:
+    gone = Measurement(unmeasured(version="v1"), letter=letter())
+    await ledger.arrivals.record(intake(unmeasured=[gone.arrival]))
+    await ledger.arrivals.to_measure(10)
+    await ledger.arrivals.measured([gone])
+    await ledger.requests.record_requests([asked_request()], [])
+
+    await ledger.requests.found(found(found_file(size=700)), reload=False)
+
+    assert [(file.outcome, file.size) for file in await ledger.files()] == [(None, 700)]

@@ -16,6 +16,7 @@ from schemas.report import Preview
 from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, SourceRow
 
 COUNTED_AT_MOST = 10_000
+MAX_BIGINT = 2**63 - 1
 
 
 class FakeAttempts:
@@ -152,7 +153,7 @@ class FakeAttempts:
             requests=tuple(found for id_ in sorted(self._database.requests) if (found := self._asking(id_, batch))),
             oldest_open=min(landed, default=None),
             newest_landed=state.newest_landed,
-            waiting=StillWaiting(files=len(files), bytes=sum(file.size for file in files)),
+            waiting=StillWaiting(files=len(files), bytes=min(sum(file.size for file in files), MAX_BIGINT)),
             bytes_per_second=state.bytes_per_second,
         )
 

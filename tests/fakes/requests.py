@@ -250,14 +250,14 @@ class FakeRequests:
             self._database.files[file.identity] = row
             return True
         if row.waits:
-            row.lane, row.rank, row.estimate = file.place.lane, 0, file.place.estimate
+            row.lane, row.rank, row.size, row.estimate = file.place.lane, 0, file.size, file.place.estimate
             return True
         if row.outcome == "loaded" and not reload:
             key = (request_id, file.identity.source_id, file.identity.object)
             self._database.request_files[key].outcome = "already-loaded"
         if row.outcome is None or (row.outcome == "loaded" and not reload):
             return False
-        row.estimate = file.place.estimate
+        row.size, row.estimate = file.size, file.place.estimate
         _begin_anew(row, now, file.place.lane, request_id)
         return True
 

@@ -12,8 +12,9 @@ from router.notifications.record import Arrival, Record
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity, object_key
 from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from tests.builders import NOON
 from tests.fakes.flow import KILLER, LETHAL
-from tests.simulation.world import UNHEARD, World
+from tests.simulation.world import SIZE, UNHEARD, World
 
 SHORTENED = {"files", "files_truncated", "requests", "schema_changes"}
 FOR_GOOD = {"loaded", "quarantined", "failed"}
@@ -21,7 +22,8 @@ FOR_GOOD = {"loaded", "quarantined", "failed"}
 
 def broken_promises(world: World) -> Iterator[str]:
     """All of them, when everything has come to its end."""
-    for promise in (no_loss, one_effective_load, completions, answers, in_order, newest_wins, patience):
+    promises = (no_loss, one_effective_load, completions, answers, in_order, newest_wins, patience, as_it_is)
+    for promise in promises:
         for what in promise(world):
             yield f"{promise.__name__}: {what}"
 
@@ -199,6 +201,16 @@ def patience(world: World) -> Iterator[str]:
             yield f"{batch}/{n} was heard of {silence} before it was given up as silent"
         if row.cause == "crash" and UNHEARD in (row.reason or ""):
             yield f"{batch}/{n} is counted as a crash, and nobody saw its process end"
+
+
+def as_it_is(world: World) -> Iterator[str]:
+    """P8: what was loaded has the size that the storage knows, and landed when it did, whatever an event said."""
+    for key, row in world.database.files.items():
+        was_measured = row.estimate > 0  # or told; a retry takes what went missing before that as it is
+        if row.outcome == "loaded" and was_measured and row.size != SIZE:
+            yield f"{row.uri} {key.version} has {SIZE} bytes, recorded is {row.size}"
+        if not NOON <= row.landed <= world.clock.now():
+            yield f"{row.uri} {key.version} landed at {row.landed}"
 
 
 def _entries(world: World, record: Record) -> Iterator[tuple[int, Arrival | Rejected, list[str]]]:

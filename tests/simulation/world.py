@@ -7,13 +7,14 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
 
 from router.errors import Transient
 from router.ports import Clock, Measured
 from router.rules.matching import Matcher
+from router.rules.portion import Portion
 from router.rules.requests import Permissions
 from router.rules.sizing import Sizing
 from router.stages.discovery import DiscoveryStage
@@ -56,6 +57,11 @@ GARBAGE = [
     b'{"Records": [{"eventVersion": "2.1"}]}',
     b'{"Event": "s3:TestEvent"}',
 ]
+BAD_ENTRIES: list[object] = [5, {"eventVersion": "3.0"}, {"eventVersion": "2.1", "eventName": "ObjectCreated:Put"}]
+SIZE = 10  # of every object, in bytes
+UNTRUE_SIZES = [0, 2**46 + 1, 2**53, 2**63 - 1]
+UNSET_CLOCKS = [datetime.min.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
+PORTION = Portion(2000, 2000)  # of one or two records, or of one with many entries
 # The moments at which harm to a run is worst: what is staged may be published at any later time.
 UNHEARD = "no heartbeat: its process is gone"  # Prefect supposes so
 WORST = ("before Results.stage", "before Table.publish", "before Results.publish")
@@ -143,6 +149,8 @@ class World:
         self._frozen: set[str] = set()
         self._hung: set[str] = set()
         self._versions = 0
+        self._entries: list[object] = []
+        self._several = False
         self._asked = 0
         self._past: dict[str, list[str]] = {}
         self._webhooks: list[str] = []
@@ -155,15 +163,16 @@ class World:
         version = version or self._new_version(uri)
         self._past.setdefault(uri, []).append(version)
         self._tick()
-        self.store.objects[uri] = Measured(version, 10)
+        self.store.objects[uri] = Measured(version, SIZE)
         self._says("put", uri, version)
-        now = self.clock.now()
+        now = self._random.choice([*UNSET_CLOCKS, *[self.clock.now()] * 8])  # as who tells of it has it
         told: list[bytes] = [file_event(uri, etag=version, at=now), s3_notification(uri, etag=version, at=now)]
         if self._chances.untold_versions:
             told += [
                 file_event(uri, etag=None, size=None, at=now),
                 file_event(uri, etag=version, size=None, at=now),
-                s3_notification(uri, etag=version, size=0, at=now),
+                file_event(uri, etag=version, size=self._random.choice(UNTRUE_SIZES), at=now),
+                s3_notification(uri, etag=version, size=self._random.choice(UNTRUE_SIZES), at=now),
             ]
         self._emit(self._random.choice(told))
 
@@ -179,7 +188,16 @@ class World:
     def _emit(self, value: bytes | None, partition: Partition | None = None) -> None:
         if partition is None:
             partition = self._random.choice(PARTITIONS)
+        if self._several and value is not None and b'"Records"' in value and self._random.random() < 0.5:
+            value = self._among_others(value)
         self.broker.append(partition, value, self.clock.now())
+
+    def _among_others(self, value: bytes) -> bytes:
+        """In one record with what was told before, and with what nobody can use."""
+        entries = json.loads(value)["Records"] + self._random.choices(BAD_ENTRIES, k=2) + self._entries[-3:]
+        self._entries += json.loads(value)["Records"]
+        self._random.shuffle(entries)
+        return json.dumps({"Records": entries}).encode()
 
     def _new_version(self, uri: str) -> str:
         past = self._past.get(uri)
@@ -217,6 +235,7 @@ class World:
             (2, self._prefect_finds_again),
         ]
         weights = [weight for weight, _ in kinds]
+        self._several = True
         for _ in range(moves):
             lag = self.broker.lag
             self._random.choices(kinds, weights)[0][1]()
@@ -582,8 +601,10 @@ class World:
             config=self.config,
         )
         stages: list[Stage] = [
-            IntakeStage(around(source), arrivals, self.matcher, self.sizing, self.config.arrival_topics),
-            RequestsStage(around(asked), requests, self.permissions),
+            IntakeStage(
+                around(source), arrivals, self.matcher, self.sizing, self.config.arrival_topics, portion=PORTION
+            ),
+            RequestsStage(around(asked), requests, self.permissions, portion=PORTION),
             DiscoveryStage(store, arrivals, self.sizing),
             ListingStage(store, requests, self.permissions, self.sizing),
             SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, clock, self.sizing),

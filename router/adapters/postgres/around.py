@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from router.adapters.postgres.database import Connection
+from router.adapters.postgres.lines import total
 from router.rules.completion import Around, Asking
 from schemas.completions import MAX_REQUESTS_NAMED, StillWaiting
 from schemas.config import LANES
@@ -68,10 +69,10 @@ async def _oldest_open(connection: Connection, source_id: str, batch: str) -> da
 
 async def _waiting(connection: Connection, source_id: str) -> StillWaiting:
     row = await connection.fetchrow(
-        """
-        SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes
+        f"""
+        SELECT count(*) AS files, {total("size")} AS bytes
         FROM (SELECT size FROM file WHERE source_id = $1 AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f
-        """,
+        """,  # noqa: S608 - a constant of ours
         source_id,
         COUNTED_AT_MOST,
     )

@@ -1,5 +1,11 @@
 """The lines of waiting files: which sources have files waiting, and in which lanes."""
 
+
+def total(column: str) -> str:
+    """The sum of a bigint column as a bigint: PostgreSQL adds up as numeric, what is too much is the most there is."""
+    return f"least(coalesce(sum({column}), 0), 9223372036854775807)::bigint"
+
+
 # From line to line through the index of waiting files: two probes for each that is not empty, however long it is.
 LINES = """
     WITH RECURSIVE line AS (

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 
-from router.adapters.postgres.database import Connection, Database
-from router.adapters.postgres.lines import LINES
+from router.adapters.postgres.database import COMMAND_SECONDS, Connection, Database
+from router.adapters.postgres.lines import LINES, total
 from router.adapters.postgres.slots import taken
 from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
@@ -15,6 +15,7 @@ from schemas.config import Lane
 from schemas.manifest import Manifest
 
 COUNTED_AT_MOST = 100_000
+COUNTED_TOGETHER = 1_000_000  # of all lines: each gets its part
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class SourceStatus:
 
 @dataclass(frozen=True, slots=True)
 class LineStatus:
-    """What waits of a source in a lane, counted up to 100,000; `landed` of the first."""
+    """What waits of a source in a lane, counted up to 100,000, less with more than ten lines; `landed` of the first."""
 
     source_id: str
     lane: Lane
@@ -71,7 +72,7 @@ class PostgresReading:
         """One row a source, in the order asked."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
-                """
+                f"""
                 SELECT s.id AS source_id, t.paused, w.files AS waiting_files, w.bytes AS waiting_bytes, w.landed,
                        (SELECT count(*) FROM (SELECT FROM arrival a WHERE a.source_id = s.id LIMIT $2) a) AS to_measure,
                        (SELECT id FROM batch b WHERE b.source_id = s.id AND ended IS NULL LIMIT 1) AS in_flight,
@@ -80,35 +81,39 @@ class PostgresReading:
                 FROM unnest($1::text[]) WITH ORDINALITY AS s (id, place)
                 LEFT JOIN source_state t ON t.source_id = s.id
                 CROSS JOIN LATERAL (
-                    SELECT count(*) AS files, coalesce(sum(size), 0)::bigint AS bytes, min(landed) AS landed
+                    SELECT count(*) AS files, {total("size")} AS bytes, min(landed) AS landed
                     FROM (SELECT size, landed FROM file
                           WHERE source_id = s.id AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f) w
                 CROSS JOIN LATERAL (
-                    SELECT coalesce(sum(files), 0)::int AS files, coalesce(sum(bytes), 0)::bigint AS bytes FROM batch
+                    SELECT {total("files")} AS files, {total("bytes")} AS bytes FROM batch
                     WHERE source_id = s.id AND cut > now() - interval '1 hour' AND ended IS NOT NULL
                       AND outcome <> 'split') h
                 LEFT JOIN LATERAL (
                     SELECT id, outcome, reason, ended FROM batch
                     WHERE source_id = s.id AND ended IS NOT NULL ORDER BY cut DESC LIMIT 1) l ON true
                 ORDER BY s.place
-                """,
+                """,  # noqa: S608 - constants of ours
                 source_ids,
                 COUNTED_AT_MOST,
             )
         return [SourceStatus(**dict(row)) for row in rows]
 
-    async def lines(self) -> Sequence[LineStatus]:
-        """What waits, by source and lane."""
+    async def lines(self, patience: timedelta = timedelta(seconds=COMMAND_SECONDS)) -> Sequence[LineStatus]:
+        """What waits, by source and lane; Transient when counting it takes longer than that."""
         async with self._database.transaction() as connection:
+            await connection.execute(f"SET LOCAL statement_timeout = {patience // timedelta(milliseconds=1)}")
             rows = await connection.fetch(
                 f"""
-                SELECT l.source_id, l.lane, f.* FROM ({LINES}) l CROSS JOIN LATERAL (
-                    SELECT count(*) AS files, sum(size)::bigint AS bytes, min(landed) AS landed
+                WITH lines AS MATERIALIZED ({LINES})
+                SELECT l.source_id, l.lane, f.* FROM lines l CROSS JOIN LATERAL (
+                    SELECT count(*) AS files, {total("size")} AS bytes, min(landed) AS landed
                     FROM (SELECT size, landed FROM file
                           WHERE source_id = l.source_id AND lane = l.lane AND batch_id IS NULL AND outcome IS NULL
-                          LIMIT $1) w) f
-                """,  # noqa: S608 - a constant of ours
+                          ORDER BY rank, landed, object
+                          LIMIT (SELECT least($1, greatest($2 / greatest(count(*), 1), 1)) FROM lines)) w) f
+                """,  # noqa: S608 - constants of ours
                 COUNTED_AT_MOST,
+                COUNTED_TOGETHER,
             )
         return [LineStatus(**dict(row)) for row in rows]
 

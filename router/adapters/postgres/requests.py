@@ -353,7 +353,7 @@ async def _open(connection: Connection, request_id: str, files: Sequence[FoundFi
         SELECT *, 0, $8, now() FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
                                            $7::text[])
         ON CONFLICT (source_id, object, version) DO UPDATE
-        SET lane = excluded.lane, rank = 0, estimate = excluded.estimate,
+        SET lane = excluded.lane, rank = 0, size = excluded.size, estimate = excluded.estimate,
             request_id = CASE WHEN f.outcome IS NULL THEN f.request_id ELSE excluded.request_id END,
             round = f.round + (f.outcome IS NOT NULL)::int,
             accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
