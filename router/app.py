@@ -4,9 +4,10 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple
+from datetime import timedelta
+from typing import TypeAlias
 
 import structlog
 
@@ -21,7 +22,7 @@ from router.adapters.postgres.batches import PostgresBatches
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.outbox import PostgresOutbox
-from router.adapters.postgres.reading import PostgresReading
+from router.adapters.postgres.reading import LineStatus, PostgresReading
 from router.adapters.postgres.requests import PostgresRequests
 from router.adapters.prefect import PrefectRuns
 from router.adapters.storage import ObjectStore
@@ -47,6 +48,11 @@ LONGEST_PAUSE_SECONDS = 10.0
 COLLECT_AFTER_OBJECTS = 100_000
 STUCK_SECONDS = 120.0
 LOOK_EVERY_SECONDS = 5.0
+LOOK_PATIENCE = timedelta(seconds=5)  # a scrape waits no longer for it, by default ten seconds in all
+PAUSE_AFTER_LOOK = 9  # times what it took
+RENDER_EVERY_SECONDS = 1.0
+CountLines: TypeAlias = Callable[[timedelta], Awaitable[Sequence[LineStatus]]]
+CountLag: TypeAlias = Callable[[], Mapping[str, int]]
 
 log = structlog.get_logger()
 
@@ -86,24 +92,46 @@ class Progress:
 
 
 class Exposition:
-    """The metrics with what stands just now, which is looked up at most every five seconds, however often one asks."""
+    """The metrics with what stands just now. However many ask at once, one looks and renders, the others get the same.
 
-    def __init__(self, metrics: Metrics, ledger: PostgresReading, sources: Sequence[KafkaSource], clock: Clock) -> None:
+    What waits is counted at most every five seconds, and a tenth of the time at most: counting may take long.
+    """
+
+    def __init__(self, metrics: Metrics, lines: CountLines, lags: Sequence[CountLag], clock: Clock) -> None:
         self._metrics = metrics
-        self._ledger = ledger
-        self._sources = sources
+        self._lines = lines
+        self._lags = lags
         self._clock = clock
+        self._turn = asyncio.Lock()
         self._next_look = 0.0
+        self._next_text = 0.0
+        self._text = b""
 
     async def text(self) -> bytes:
-        """Without a ledger as it was before: that it is away is told by the stages."""
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
-            for source in self._sources:
-                self._metrics.lags(source.lag())
-            with suppress(Transient):
-                self._metrics.waits([Backlog(*astuple(line)) for line in await self._ledger.lines()], self._clock.now())
-        return self._metrics.exposition()
+        """Rendered outside the loop: of many sources that takes longer than a stage may wait."""
+        async with self._turn:
+            if time.monotonic() >= self._next_text:
+                await self._look()
+                self._text = await asyncio.to_thread(self._metrics.exposition)
+                self._next_text = time.monotonic() + RENDER_EVERY_SECONDS
+            return self._text
+
+    async def _look(self) -> None:
+        """Without an answer of the ledger what waits is told as before, with the time at which it was counted."""
+        begun = time.monotonic()
+        if begun < self._next_look:
+            return
+        for lag in self._lags:
+            self._metrics.lags(lag())
+        with suppress(Transient):
+            lines = await self._lines(LOOK_PATIENCE)
+            await asyncio.to_thread(self._waits, lines)
+        now = time.monotonic()
+        self._next_look = now + max(LOOK_EVERY_SECONDS, (now - begun) * PAUSE_AFTER_LOOK)
+
+    def _waits(self, lines: Sequence[LineStatus]) -> None:
+        backlogs = [Backlog(line.source_id, line.lane, line.files, line.bytes, line.landed) for line in lines]
+        self._metrics.waits(backlogs, self._clock.now())
 
 
 async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, progress: Progress) -> None:
@@ -146,7 +174,7 @@ def collect_seldom() -> None:
 async def run(settings: Settings, config: Config) -> None:
     """From start to SIGTERM or SIGINT."""
     collect_seldom()
-    clock, metrics = SystemClock(), Metrics()
+    clock, metrics = SystemClock(), Metrics(source.id for source in config.sources.values())
     database = Database(settings.database_url)
     lease = PostgresLease(database, settings.holder)
     runs = PrefectRuns(settings.prefect_api_url, settings.prefect_ui_url, settings.prefect_headers)
@@ -185,7 +213,7 @@ async def run(settings: Settings, config: Config) -> None:
         hint=hint,
         stuck=progress.stuck,
         not_ready=progress.not_ready,
-        exposition=Exposition(metrics, PostgresReading(database), [source, asked], clock).text,
+        exposition=Exposition(metrics, PostgresReading(database).lines, [source.lag, asked.lag], clock).text,
     )
     server = Server(app, settings.http_host, settings.http_port)
 

@@ -106,5 +106,5 @@ async def _body(request: Request) -> bytes:
 def _run_id(body: bytes) -> str | None:
     try:
         return str(UUID(json.loads(body)["flow_run_id"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # nested a thousand deep
         return None

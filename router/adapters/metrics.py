@@ -3,9 +3,10 @@
 What stands (the backlog, the lag) is told by whoever knows it when somebody asks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -14,6 +15,8 @@ from router.step import Fact
 STEP_SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 5, 30)
 SPAN_SECONDS = (0.5, 1, 2, 5, 10, 20, 60, 300, 1800, 3600)
 LINE = ("source", "lane")
+MAX_SOURCES = 200  # with labels of their own; each has some fifty series a lane
+OTHERS = "(others)"  # no id of a source
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,14 @@ class Backlog:
 
 
 class Metrics:
-    """A registry of our own, so that a process may hold several routers. Sources are told by their ids."""
+    """A registry of our own, so that a process may hold several routers.
 
-    def __init__(self) -> None:
+    Sources are told by their ids: the first 200 of those given, all others together.
+    """
+
+    def __init__(self, source_ids: Iterable[str]) -> None:
         self.registry = CollectorRegistry()
+        self._named = frozenset(islice(source_ids, MAX_SOURCES))
         self._facts = self._counter(
             "autoloader_facts_total", "Things that happened, by stage and kind: the events of the log", "stage", "fact"
         )
@@ -55,9 +62,14 @@ class Metrics:
         self._queryable = self._spans("autoloader_landed_to_queryable_seconds", "From landing to rows in the table")
         self._submitted = self._spans("autoloader_event_to_submitted_seconds", "From landing to a run in Prefect")
         self._started = self._spans("autoloader_submitted_to_started_seconds", "From the run to its begin by a worker")
-        self._backlog_files = self._gauge("autoloader_backlog_files", "Files that wait, up to 100,000 a line", *LINE)
+        self._backlog_files = self._gauge(
+            "autoloader_backlog_files", "Files that wait, up to 100,000 a line and a million together", *LINE
+        )
         self._backlog_bytes = self._gauge("autoloader_backlog_bytes", "Their bytes as they landed", *LINE)
         self._backlog_age = self._gauge("autoloader_backlog_oldest_seconds", "Age of the first in line", *LINE)
+        self._counted = self._gauge(
+            "autoloader_backlog_counted_timestamp_seconds", "When the backlog was last counted, in seconds since 1970"
+        )
         self._lag = self._gauge("autoloader_consumer_lag_records", "Records that are not read yet", "topic")
         self._steps = Histogram(
             "autoloader_step_seconds",
@@ -108,7 +120,7 @@ class Metrics:
                 self._records.labels("dead-lettered").inc(fact.count)
                 self._dead_letters.labels(keys["reason"]).inc(fact.count)
             case "batch_ended":
-                self._batches.labels(keys["source"], keys["lane"], keys["outcome"]).inc(fact.count)
+                self._batches.labels(self._source(keys["source"]), keys["lane"], keys["outcome"]).inc(fact.count)
                 self._took(fact)
             case "request_ended":
                 self._requests.labels(keys["kind"], keys["outcome"]).inc(fact.count)
@@ -127,16 +139,24 @@ class Metrics:
         }
         for span, histogram in spans.items():
             if (seconds := fact.keys.get(span)) is not None:
-                histogram.labels(fact.keys["source"], fact.keys["lane"]).observe(float(seconds))
+                histogram.labels(self._source(fact.keys["source"]), fact.keys["lane"]).observe(float(seconds))
+
+    def _source(self, source_id: object) -> str:
+        return str(source_id) if source_id in self._named else OTHERS
 
     def waits(self, backlogs: Sequence[Backlog], now: datetime) -> None:
         """All that waits just now: a line that is not named has nothing."""
         for gauge in (self._backlog_files, self._backlog_bytes, self._backlog_age):
             gauge.clear()
+        first: dict[tuple[str, str], datetime] = {}
         for line in backlogs:
-            self._backlog_files.labels(line.source_id, line.lane).set(line.files)
-            self._backlog_bytes.labels(line.source_id, line.lane).set(line.bytes)
-            self._backlog_age.labels(line.source_id, line.lane).set(max(0.0, (now - line.landed).total_seconds()))
+            labels = (self._source(line.source_id), line.lane)
+            self._backlog_files.labels(*labels).inc(line.files)
+            self._backlog_bytes.labels(*labels).inc(line.bytes)
+            first[labels] = min(first.get(labels, line.landed), line.landed)
+        for labels, landed in first.items():
+            self._backlog_age.labels(*labels).set(max(0.0, (now - landed).total_seconds()))
+        self._counted.set(now.timestamp())
 
     def lags(self, records: Mapping[str, int]) -> None:
         """Records that are not read yet, by topic."""

@@ -1,15 +1,17 @@
 """The loop that drives the stages."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
 from router.adapters.clock import SystemClock
 from router.adapters.metrics import Metrics
-from router.app import Progress, drive
+from router.adapters.postgres.reading import LineStatus
+from router.app import Exposition, Progress, drive
 from router.errors import Transient
 from router.stages.settlement import SettlementStage
 from router.step import Fact, Step
@@ -42,7 +44,7 @@ async def fails(error: BaseException) -> Step:
 
 
 def driven(stage: Scripted) -> tuple[Awaitable[None], Progress, Metrics]:
-    metrics = Metrics()
+    metrics = Metrics([])
     progress = Progress([stage.name], metrics, SystemClock())
     return drive(stage, {stage.name: asyncio.Event()}, SystemClock(), progress), progress, metrics
 
@@ -73,7 +75,7 @@ async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyP
 async def test_what_a_step_in_trouble_did_is_told_with_its_trouble() -> None:
     """What is left of it waits, and the others hear of what was done."""
     both = Step((Fact("request_ended", {"kind": "load", "outcome": "loaded"}),), more=True, trouble="Prefect: away")
-    metrics = Metrics()
+    metrics = Metrics([])
     progress = Progress(["intake"], metrics, SystemClock())
     wakes = {"intake": asyncio.Event(), "publication": asyncio.Event()}
     loop = asyncio.create_task(drive(Scripted(lambda: does(both)), wakes, SystemClock(), progress))
@@ -110,8 +112,73 @@ async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> N
         await loop
 
 
+class Counting:
+    """A ledger that counts what waits, when it may; and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.away = False
+
+    async def lines(self, patience: timedelta) -> Sequence[LineStatus]:
+        self.asked += 1
+        await self.may_answer.wait()
+        if self.away:
+            raise Transient("PostgreSQL: QueryCanceledError: statement timeout")
+        return [LineStatus("orders-v1", "default", 7, 70, SystemClock().now())]
+
+
+def exposed(counting: Counting, metrics: Metrics) -> Exposition:
+    return Exposition(metrics, counting.lines, [lambda: {"ingestion.requests": 4}], SystemClock())
+
+
+async def test_however_many_ask_for_metrics_one_looks() -> None:
+    counting = Counting()
+    exposition = exposed(counting, Metrics(["orders-v1"]))
+
+    asking = [asyncio.create_task(exposition.text()) for _ in range(6)]
+    await asyncio.sleep(0)
+    counting.may_answer.set()
+    texts = await asyncio.gather(*asking)
+
+    assert counting.asked == 1
+    assert len(set(texts)) == 1
+    assert b'autoloader_backlog_files{lane="default",source="orders-v1"} 7.0' in texts[0]
+    assert b'autoloader_consumer_lag_records{topic="ingestion.requests"} 4.0' in texts[0]
+
+
+async def test_metrics_are_told_without_an_answer_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.app.LOOK_EVERY_SECONDS", 0)
+    monkeypatch.setattr("router.app.RENDER_EVERY_SECONDS", 0)
+    counting = Counting()
+    counting.may_answer.set()
+    exposition = exposed(counting, Metrics(["orders-v1"]))
+    before = await exposition.text()
+
+    counting.away = True
+    after = await exposition.text()
+
+    assert b"autoloader_backlog_files{" in before
+    assert b'autoloader_backlog_files{lane="default",source="orders-v1"} 7.0' in after
+
+
+async def test_rendering_metrics_does_not_hold_up_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    counting, metrics, may_render = Counting(), Metrics([]), threading.Event()
+    counting.may_answer.set()
+
+    def render_once_the_loop_has_gone_on() -> bytes:
+        assert may_render.wait(60), "the loop stands still"
+        return b"rendered"
+
+    monkeypatch.setattr(metrics, "exposition", render_once_the_loop_has_gone_on)
+    asking = asyncio.create_task(exposed(counting, metrics).text())
+    asyncio.get_running_loop().call_later(0, may_render.set)
+
+    assert await asking == b"rendered"
+
+
 async def test_a_stage_is_not_ready_before_its_first_step() -> None:
-    progress = Progress([SettlementStage.name], Metrics(), SystemClock())
+    progress = Progress([SettlementStage.name], Metrics([]), SystemClock())
 
     assert progress.not_ready() == {"settlement": "has not come to the end of a step yet"}
     assert progress.stuck() == {}
