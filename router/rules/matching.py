@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from wcmatch import glob
-
 from router.errors import Rejected
 from schemas.config import Config
+from schemas.globs import compiled
 from schemas.uris import MAX_URI_BYTES, UriError, checked_uri, is_plain, is_plain_name
 
-GLOB_FLAGS = glob.GLOBSTAR | glob.DOTGLOB | glob.BRACE | glob.FORCEUNIX | glob.CASE
 FOLDERS = 4096  # so many are remembered
 MAX_SHOWN = 500  # letters of the prefixes that are told with each refusal
 _ANY_NAME = "x"
@@ -128,11 +126,5 @@ def _check(uri: str) -> None:
 def _place(source_id: str, match: str) -> _Place:
     by_folder = _BY_FOLDER.fullmatch("**/*" if match == "**" else match)
     if by_folder is None or not by_folder[2] or "**" in by_folder[2]:
-        return _Place(source_id, None, _compiled(match))
-    return _Place(source_id, _compiled(f"{by_folder[1]}*"), _compiled(by_folder[2]))
-
-
-def _compiled(match: str) -> re.Pattern[str]:
-    """A glob with braces is several patterns."""
-    patterns, _ = glob.translate(match, flags=GLOB_FLAGS)
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns))
+        return _Place(source_id, None, compiled(match))
+    return _Place(source_id, compiled(f"{by_folder[1]}*"), compiled(by_folder[2]))

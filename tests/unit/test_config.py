@@ -64,13 +64,93 @@ def test_the_demo_s_file_is_read() -> None:
         ("version: 1", "version: 2026-13-45", "not YAML: month must be in 1..12"),
         ("{header: true}", "{delimiter: '\"'}", "sources.orders.format.csv.delimiter"),
         ("s3://landing/orders", "s3://${BUCKET}/orders", "${BUCKET} is not set in the environment"),
+        ("s3://landing/orders", "s3://${LINES}/orders", "${LINES} holds a line break"),
+        # what would stop the router, or a consumer
+        ("allow:", "topics: {ingestion.file-arrivals: {}}\nallow:", "ingestion.file-arrivals is ours"),
+        ("allow:", "topics: {ingestion.requests: {}}\nallow:", "ingestion.requests is ours"),
+        ("allow:", "topics: {ingestion.completions: {}}\nallow:", "ingestion.completions is ours"),
+        ("allow:", "topics: {ingestion.dead-letters: {}}\nallow:", "ingestion.dead-letters is ours"),
+        ("allow:", "topics: {a topic: {}}\nallow:", "topics.a topic.[key]: String should match"),
+        ("10m", "0s", "start_deadline: Input should be greater than or equal to 1 minute"),
+        ("10m", "-5", "start_deadline: Input should be greater than or equal to 1 minute"),
+        ("10m", "9999999999999999d", "start_deadline: Input should be less than or equal to"),
+        ("10m", ".nan", "start_deadline: Input should be a valid timedelta"),
+        ("allow:", "commit_interval: 9999999d\nallow:", "commit_interval: Input should be less than or equal to"),
+        ("allow:", "commit_burst: 99999999999999\nallow:", "commit_burst: Input should be less than or equal to"),
+        ("{type: process}", "{type: process}, longer_than: 0s", "longer_than: Input should be greater than or equal"),
+        ("{type: process}", "{type: process}, workers: 99999999999", "workers: Input should be less than or equal to"),
+        ("{type: process}", "{type: process}, above: 999999999TiB", "above: Input should be less than or equal to"),
+        ("{type: process}", "{type: process}, classes: [{cpu: 1, memory: 1}]", "memory: Input should be greater than"),
+        ("2GiB", ".inf", "sources.orders.batch.max_bytes: inf is not a number of bytes"),
+        ("2GiB", ".nan", "sources.orders.batch.max_bytes: nan is not a number of bytes"),
+        ("batch:", "weight: .nan\n    batch:", "sources.orders.weight: Input should be"),
+        ("batch:", "weight: 1e-300\n    batch:", "sources.orders.weight: Input should be greater than or equal"),
+        ("**/*.csv", "/*.csv", "no file can match '/*.csv'"),
+        ("**/*.csv", "{1..2000}", "more than 1000 globs"),
+        ("{header: true}", '{null_value: "\\0"}', "holds a NUL character"),
+        ("order_id: bigint", '"\\0": bigint', "holds a NUL character"),
+        ("  orders:", '  "a\\u200bb":', "[key]: String should match"),
+        # what would lose something, or load it twice
+        ("version: 1", "version: 1\nversion: 1", "the key 'version' is written 2 times"),
+        ("    id: orders-v1", "    id: orders-v1\n    id: orders-v2", "the key 'id' is written 2 times"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place_and_what_to_write(good: str, bad: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_config(GOOD.replace(good, bad), {})
+        parse_config(GOOD.replace(good, bad), {"LINES": "a\nb: c"})
 
     assert said in str(caught.value)
+
+
+def test_what_stands_in_a_comment_is_not_asked_of_the_environment() -> None:
+    commented = GOOD.replace("allow:", "# ${NOT_SET}, ${LINES}\nallow:").replace("10m", "10m  # ${NOT_SET}")
+
+    assert parse_config(commented, {"LINES": "a\nallow: []"}) == parse_config(GOOD, {})
+
+
+def test_a_key_may_replace_one_that_was_merged() -> None:
+    merged = GOOD.replace("{max_files: 1000, max_bytes: 2GiB}", "{<<: {max_files: 7}, max_bytes: 1GiB}")
+
+    assert parse_config(merged, {}).sources["orders"].batch.max_files == 7
+
+
+def with_another(source: str) -> str:
+    """Beside the source `orders`."""
+    return f"{GOOD}  {source}\n"
+
+
+ANOTHER = (
+    "copies: {id: copies-v1, from: {path: s3://landing/orders/, match: '**/*.csv'}, format: csv, into: {table: %s}}"
+)
+
+
+def test_no_file_is_loaded_into_a_table_by_two_sources() -> None:
+    with pytest.raises(ConfigError, match="files of orders can be files of it too"):
+        parse_config(with_another(ANOTHER % "lake.sales.orders"), {})
+
+
+@pytest.mark.parametrize(
+    ("same", "other"),
+    [
+        ("lake.sales.orders", "lake.sales.copies"),
+        ("**/*.csv", "**/*.json"),
+        ("s3://landing/orders/", "s3://landing/copies/"),
+        ("match: '**/*.csv'", "trigger: requests"),
+    ],
+)
+def test_two_sources_may_share_files_or_a_table(same: str, other: str) -> None:
+    parse_config(with_another((ANOTHER % "lake.sales.orders").replace(same, other)), {})
+
+
+def test_a_name_is_no_other_source_s_id() -> None:
+    named = (ANOTHER % "lake.sales.copies").replace("copies:", "orders-v1:", 1)
+
+    with pytest.raises(ConfigError, match="another source has the id 'orders-v1'; a request could mean either"):
+        parse_config(with_another(named), {})
+
+
+def test_a_source_may_be_named_by_its_own_id() -> None:
+    parse_config(GOOD.replace("  orders:", "  orders-v1:"), {})
 
 
 def test_an_id_belongs_to_one_source() -> None:

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from wcmatch import glob
 
 from router.errors import Rejected
-from router.rules.matching import GLOB_FLAGS, Matcher
-from schemas.config import parse_config
+from router.rules.matching import Matcher
+from schemas.config import ConfigError, parse_config
+from schemas.globs import FLAGS
 
 CONFIG = """
 version: 1
@@ -83,9 +84,13 @@ SEGMENTS = st.sampled_from(["a", "b", "ab", "a.csv", ".csv", ".a", "c", "[", "{"
 )
 def test_what_is_known_of_a_folder_changes_no_answer(match: str, names: list[str]) -> None:
     text = CONFIG.replace('"**/*.csv"', "${MATCH}")
-    matcher = Matcher(parse_config(text, {"MATCH": "'" + match + "'"}))
+    try:
+        matcher = Matcher(parse_config(text, {"MATCH": "'" + match + "'"}))
+    except ConfigError:  # no file can match it
+        matcher = MATCHER
+        names = [name for name in names if glob.globmatch(name, match, flags=FLAGS)]
 
     for name in names:
         uri = f"s3://landing/orders/{name}"
-        takes = glob.globmatch(name, match, flags=GLOB_FLAGS)
+        takes = glob.globmatch(name, match, flags=FLAGS)
         assert ("orders-v1" in matcher.sources_of(uri)) == takes, (match, name)

@@ -51,19 +51,6 @@ def test_an_unknown_source_is_told_which_there_are() -> None:
     assert len(refusal.detail) < 200
 
 
-def test_an_id_comes_before_a_name() -> None:
-    text = """
-    version: 1
-    allow: ["s3://b/"]
-    sources:
-      one: {id: two, from: {path: "s3://b/1/"}, format: csv, into: {table: l.a.one}}
-      two: {id: other, from: {path: "s3://b/2/"}, format: csv, into: {table: l.a.two}}
-    """
-    permissions = Permissions(config(text), Matcher(config(text)))
-
-    assert permissions.source_of(request(load_asked("s3://b/1/a", source="two"))) == "two"
-
-
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [
