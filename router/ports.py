@@ -346,7 +346,7 @@ class RequestLedger(Protocol):
         """
 
     async def finished_request(self, request_id: str) -> FinishedRequest | None:
-        """How it stands; None when it has ended."""
+        """How it stands; None when it has ended, or is not at its end any more."""
 
     async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
         """Give up what was accepted `after` ago and asks for sources that are none of these; says how many."""

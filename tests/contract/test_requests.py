@@ -575,3 +575,15 @@ async def test_what_was_gone_before_it_was_measured_has_its_size_once_it_is_foun
     await ledger.requests.found(found(found_file(size=700)), reload=False)
 
     assert [(file.outcome, file.size) for file in await ledger.files()] == [(None, 700)]
+
+
+async def test_a_request_of_which_a_file_waits_anew_is_not_at_its_end_any_more(ledger: Ledger) -> None:
+    await is_found(ledger)
+    await takes(ledger, line="priority")
+    await ledger.attempts.settle(settlement([completed_file(outcome="failed", rows=0)]))
+    given = await ledger.requests.finished(10)
+
+    await is_found(ledger, request_id="r-2")
+
+    assert given == ["r-1"]
+    assert await ledger.requests.finished_request("r-1") is None

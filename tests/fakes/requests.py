@@ -120,7 +120,8 @@ class FakeRequests:
         now, row = self._database.begin(), self._database.requests[request_id]
         if request_id in self._database.poison:
             raise Transient(f"PostgreSQL: {request_id} takes too long")
-        return self._finished(request_id, row, now) if row.end is None else None
+        is_over = row.end is None and self._is_over(request_id, row, now)
+        return self._finished(request_id, row, now) if is_over else None
 
     async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
         now = self._database.begin()

@@ -229,6 +229,7 @@ class World:
             (2, self._someone_is_away),
             (1, self._a_topic_has_trouble),
             (1, self._prefect_refuses),
+            (1, self._a_request_takes_too_long),
             (1, self.broker.rebalance),
             (1, self.desk.rebalance),
             (6, self._webhook),
@@ -459,6 +460,14 @@ class World:
             self.publisher.max_bytes[topic] = self._random.choice([300, 900])
         self._says("topic", topic, "has trouble" if was_well else "is mended")
 
+    def _a_request_takes_too_long(self) -> None:
+        """For the ledger to look at; and its run, or another's, cannot be cancelled."""
+        self.database.poison, self.runs.refuses_to_cancel = set(), set()
+        if self.database.requests and self._random.random() < 0.6:
+            self.database.poison = {self._random.choice([*self.database.requests])}
+            self.runs.refuses_to_cancel = {*self.runs.runs}
+        self._says("takes too long", *self.database.poison)
+
     def _webhook(self) -> None:
         """Some arrive, at some router; the others are lost."""
         if self._webhooks:
@@ -498,6 +507,8 @@ class World:
         self.runs.refuses.clear()
         self.publisher.missing.clear()
         self.publisher.max_bytes.clear()
+        self.runs.refuses_to_cancel.clear()
+        self.database.poison.clear()
         await self._until_quiet()
         for turn in self.gate.waiting():
             self._says("thaws", turn)
@@ -554,12 +565,20 @@ class World:
         return not is_refused and topic not in self.publisher.missing
 
     def _unfinished_elsewhere(self, lane: Lane) -> str:
-        """What is still to be done of the other lanes."""
+        """What is still to be done of the other lanes; of requests where all of them wait in other lanes."""
         batches = self.database.batches
         stuck = {batch for batch, row in batches.items() if row.lane == lane}
         files = [row for row in self.database.files.values() if row.outcome is None and row.batch_id not in stuck]
         opened = [batch for batch, row in batches.items() if row.ended is None and batch not in stuck]
-        return ", ".join([*opened, *(row.uri for row in files if row.batch_id is not None or row.lane != lane)])
+        waiting = [row.uri for row in files if row.batch_id is not None or row.lane != lane]
+        return ", ".join([*opened, *waiting, *(self._asked_elsewhere(stuck) if lane == "high-memory" else [])])
+
+    def _asked_elsewhere(self, stuck: set[str]) -> Iterator[str]:
+        """Requests that are open, though all their files went another way."""
+        for of, row in self.database.requests.items():
+            files = [file for _, file in self.database.files_asked(of) if file is not None]
+            if row.end is None and of not in self.database.poison and all(file.batch_id not in stuck for file in files):
+                yield of
 
     def deploys(self, config: Config) -> None:
         """All routers make place for others with this configuration."""

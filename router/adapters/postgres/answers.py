@@ -44,7 +44,8 @@ async def take_finished(connection: Connection, limit: int) -> Sequence[str]:
 
 
 async def finished_request(connection: Connection, request_id: str) -> FinishedRequest | None:
-    """With its counts; None when it has ended."""
+    """With its counts; None when it has ended, or a file of it waits anew meanwhile. All of it at one instant."""
+    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     row = await connection.fetchrow(
         """
         SELECT *, coalesce(deadline <= now(), false) AS expired FROM request WHERE id = $1 AND ended IS NULL
@@ -54,7 +55,7 @@ async def finished_request(connection: Connection, request_id: str) -> FinishedR
     return None if row is None else await _finished(connection, row)
 
 
-async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequest:
+async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequest | None:
     [counts] = await connection.fetch(
         f"""
         SELECT count(*) AS files, count(*) FILTER (WHERE {_IS_OPEN}) AS open,
@@ -65,6 +66,9 @@ async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequ
         """,  # noqa: S608
         row["id"],
     )
+    is_cut_short = row["expired"] or row["given_up"] is not None
+    if counts["open"] > 0 and not is_cut_short and row["kind"] != "preview":
+        return None
     files = await connection.fetch(
         f"""
         SELECT q.uri, q.version, k.rows, k.reason, k.batch_id AS batch, coalesce(q.outcome, k.outcome,
