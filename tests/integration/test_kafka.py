@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.record.util import calc_crc32c
 
@@ -60,31 +60,37 @@ def servers(broker: Stack) -> str:
     return broker.settings()["KAFKA_BOOTSTRAP_SERVERS"]
 
 
-async def make_topic(broker: Stack, name: str) -> None:
+@asynccontextmanager
+async def administering(broker: Stack) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers(broker))
     await admin.start()
-    await admin.create_topics([NewTopic(name, 2, 1)])
+    yield admin
     await admin.close()
+
+
+async def make_topic(broker: Stack, name: str) -> None:
+    async with administering(broker) as admin:
+        await admin.create_topics([NewTopic(name, 2, 1)])
 
 
 async def limit(broker: Stack, topic: str, max_bytes: int) -> None:
     """Let a topic take only what is not larger."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=servers(broker))
-    await admin.start()
     changed = ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": str(max_bytes)})
-    await admin.alter_configs([changed])
-    await admin.close()
+    async with administering(broker) as admin:
+        await admin.alter_configs([changed])
 
 
 async def records(source: KafkaSource, count: int) -> list[Record]:
     """So many, each of them committed unless it came last; trouble on the way is waited for."""
     found: list[Record] = []
-    for _ in range(60):
-        with suppress(Transient):
-            found += await source.poll()
-        if len(found) >= count:
-            break
-        await source.commit()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(Transient):
+                    found += await source.poll()
+                if len(found) >= count:
+                    break
+                await source.commit()
     return found
 
 
@@ -165,7 +171,7 @@ async def test_what_a_producer_has_compressed_is_read(broker: Stack, topic: str,
 # Another client may write a header's name in any bytes; aiokafka's own can be made to in its pure Python form only.
 WRITE_A_BAD_HEADER = """
 import asyncio, sys
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 class NotUtf8(str):
     def encode(self, *_):
@@ -231,6 +237,41 @@ async def test_what_comes_behind_a_batch_in_an_unknown_codec_is_read(broker: Sta
 
     assert [(record.position.offset, record.value) for record in found] == [(0, b"a"), (1, b"b"), (2, None), (5, b"f")]
     assert "codec" in str(found[2].unreadable)
+
+
+async def test_records_that_were_deleted_before_they_were_read_are_told(broker: Stack, topic: str) -> None:
+    await produce(broker, topic, [["a"], ["b"], ["c"], ["d"]])
+    source = KafkaSource(servers(broker), "group", [topic])
+    assert len(await records(source, 4)) == 4
+    await source.commit()
+    await source.close()
+    await produce(broker, topic, [["e"], ["f"], ["g"]])
+    async with administering(broker) as admin:
+        await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(6)})
+
+    source = KafkaSource(servers(broker), "group", [topic])
+    found = await records(source, 2)
+    await source.commit()
+    await source.close()
+
+    assert [(record.position.offset, record.value) for record in found] == [(4, None), (6, b"g")]
+    assert "offsets 4 to 5" in str(found[0].unreadable)
+
+
+async def test_a_missing_topic_holds_up_no_other_and_is_told(broker: Stack, topic: str) -> None:
+    missing = f"missing-{uuid4()}"
+    await produce(broker, topic, [["a"]])
+    source = KafkaSource(servers(broker), "group", [missing, topic])
+
+    assert await values(source, 1) == ["a"]
+    await source.commit()
+    with pytest.raises(Transient, match=f"{missing} is left out: UnknownTopicOrPartitionError"):
+        await _polled_for_ever(source)
+    await make_topic(broker, missing)
+    await produce(broker, missing, [["b"]])
+
+    assert await values(source, 1) == ["b"]
+    await source.close()
 
 
 async def test_an_event_that_the_broker_refuses_costs_no_other(broker: Stack, topic: str) -> None:

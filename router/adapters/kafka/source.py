@@ -8,21 +8,31 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 
 from router.adapters.kafka.patience import CHECK_SECONDS, KAFKA_TROUBLE, START_SECONDS, stopped, within
 from router.adapters.kafka.reading import Unreadable
+from router.adapters.kafka.watching import Watch
 from router.errors import Transient
 from router.notifications.record import Position, Record, made
 
 POLL_MS = 500
-IDLE_POLLS = 20
 SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
 
 Polled: TypeAlias = dict[TopicPartition, tuple[int, int]]  # first polled, next to poll
 RECORDS_A_POLL = 5000
-# More than any record the broker takes by default: a bigger one is still fetched, alone.
-FETCH_BYTES = 8 * 1024 * 1024
+BYTES_A_POLL = 8 * 1024 * 1024
+# Of all partitions together, as compressed as they are: each has its part. A bigger batch is still fetched, alone.
+FETCH_BYTES = 16 * 1024 * 1024
+LEAST_FETCH_BYTES = 64 * 1024
 CLOCK_LIMIT_MS = 253_402_300_799_000  # the year 9999
 
 
@@ -36,26 +46,56 @@ class KafkaSource:
         self._consumer: AIOKafkaConsumer | None = None
         self._uncommitted: deque[Polled] = deque()
         self._read: dict[TopicPartition, int] = {}
-        self._idle_polls = 0
+        self._watch = Watch()
+        self._left_out: Sequence[str] = ()
+        self._denied: set[str] = set()
+        self._records_a_poll = RECORDS_A_POLL
 
     async def poll(self) -> Sequence[Record]:
         """Up to 5,000 records, or none after half a second; first those again that were polled and not committed."""
         async with self._beginning_anew_after_trouble():
             consumer = self._consumer or await self._start()
             self._rewind(consumer)
-            found = await within(CHECK_SECONDS, consumer.getmany(timeout_ms=POLL_MS, max_records=RECORDS_A_POLL))
-            self._idle_polls = 0 if found else self._idle_polls + 1
-            if self._idle_polls == IDLE_POLLS:
-                await self._check(consumer)
-        return self._taken(found)
+            return await self._polled(consumer, POLL_MS)
 
     async def poll_ahead(self) -> Sequence[Record]:
         """The same, of what aiokafka has fetched already."""
         if self._consumer is None:
             return []
         async with self._beginning_anew_after_trouble():
-            found = await within(CHECK_SECONDS, self._consumer.getmany(max_records=RECORDS_A_POLL))
-        return self._taken(found)
+            return await self._polled(self._consumer, 0)
+
+    async def _polled(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> Sequence[Record]:
+        self._watch.look(consumer, self._left_out)
+        try:
+            if self._watch.suspects and (found := await self._found(consumer, *self._watch.suspects)):
+                return self._taken(found)
+            return self._taken(await self._found(consumer, timeout_ms=timeout_ms))
+        except NoOffsetForPartitionError as error:  # nobody of the group has read it before
+            await within(CHECK_SECONDS, consumer.seek_to_beginning(error.args[0]))
+        except OffsetOutOfRangeError as error:
+            return [await self._jumped(consumer, *lost) for lost in error.args[0].items()]
+        except TopicAuthorizationFailedError as error:
+            self._denied |= {str(topic) for topic in error.args}
+            raise
+        return []
+
+    async def _found(
+        self, consumer: AIOKafkaConsumer, *partitions: TopicPartition, timeout_ms: int = 0
+    ) -> "Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]":
+        call = consumer.getmany(*partitions, timeout_ms=timeout_ms, max_records=self._records_a_poll)
+        return await within(CHECK_SECONDS, call)
+
+    async def _jumped(self, consumer: AIOKafkaConsumer, partition: TopicPartition, lost: int) -> Record:
+        """The log does not hold what comes next: it goes on where the log begins, and that is told."""
+        begin = (await within(CHECK_SECONDS, consumer.beginning_offsets([partition])))[partition]
+        consumer.seek(partition, begin)
+        self._uncommitted.append({partition: (lost, begin)})
+        if lost < begin:
+            reason = f"the offsets {lost} to {begin - 1} were deleted before they were read; list what they announced"
+        else:
+            reason = f"the log ends before offset {lost}: it was made anew, or lost its end; it is read from {begin} on"
+        return _unreadable(Position(partition.topic, partition.partition, lost), datetime.now(UTC), reason)
 
     @asynccontextmanager
     async def _beginning_anew_after_trouble(self) -> AsyncIterator[None]:
@@ -79,13 +119,14 @@ class KafkaSource:
         except KAFKA_TROUBLE as error:
             raise Transient(f"Kafka: {type(error).__name__}: {error}") from error
         self._uncommitted.popleft()
+        self._records_a_poll = min(self._records_a_poll * 2, RECORDS_A_POLL)
 
     async def close(self) -> None:
         """Leave the group. What was polled and not committed is read again."""
         consumer, self._consumer = self._consumer, None
         self._uncommitted.clear()
         self._read.clear()
-        self._idle_polls = 0
+        self._watch.end()
         if consumer is not None:
             await stopped(consumer)
 
@@ -99,16 +140,18 @@ class KafkaSource:
         return lags
 
     async def _start(self) -> AIOKafkaConsumer:
+        partitions = await self._partitions()
         consumer = AIOKafkaConsumer(
-            *self._topics,
+            *partitions,
             bootstrap_servers=self._servers,
             group_id=self._group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
+            auto_offset_reset="none",
             isolation_level="read_committed",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 3,
-            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=max(LEAST_FETCH_BYTES, FETCH_BYTES // sum(partitions.values())),
         )
         try:
             await within(START_SECONDS, consumer.start())
@@ -116,48 +159,61 @@ class KafkaSource:
             await stopped(consumer)
             raise
         self._consumer = consumer
+        self._watch.begin()
         return consumer
+
+    async def _partitions(self) -> Mapping[str, int]:
+        """How many each topic has; those that are not there, or that we may not read, must not hold up the others."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        try:
+            await within(START_SECONDS, admin.start())
+            described = await within(CHECK_SECONDS, admin.describe_topics(list(self._topics)))
+        finally:
+            await admin.close()
+        errors = {found["topic"]: for_code(found["error_code"]).__name__ for found in described if found["error_code"]}
+        denied, self._denied = dict.fromkeys(self._denied, TopicAuthorizationFailedError.__name__), set()
+        self._left_out = [f"{topic} is left out: {error}" for topic, error in (errors | denied).items()]
+        partitions = {found["topic"]: len(found["partitions"]) for found in described}
+        there = {topic: count for topic, count in partitions.items() if topic not in errors | denied}
+        if not there:
+            raise TimeoutError("; ".join(self._left_out))
+        return there
 
     def _taken(self, found: "Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]") -> Sequence[Record]:
         if found:
             ends = {partition: (records[0].offset, records[-1].offset + 1) for partition, records in found.items()}
             self._uncommitted.append(ends)
             self._read.update({partition: end for partition, (_, end) in ends.items()})
+            sizes = [max(1, record.serialized_value_size) for records in found.values() for record in records]
+            self._records_a_poll = max(1, min(self._records_a_poll, BYTES_A_POLL * len(sizes) // sum(sizes)))
         return [_record(record) for records in found.values() for record in records]
 
     def _rewind(self, consumer: AIOKafkaConsumer) -> None:
-        """What was polled and not committed was not recorded either: the next commit must not skip it."""
+        """What was polled and not committed was not recorded either: the next commit must not skip it.
+
+        Perhaps it was too much for the ledger: less is polled, until a commit.
+        """
         owned = consumer.assignment()
+        if self._uncommitted:
+            self._records_a_poll = max(1, self._records_a_poll // 2)
         while self._uncommitted:  # the newest first: where the oldest began is where to go on
             for partition, (first, _) in self._uncommitted.pop().items():
                 if partition in owned:
                     consumer.seek(partition, first)
 
-    async def _check(self, consumer: AIOKafkaConsumer) -> None:
-        """A silent consumer: is the broker there, and is there really nothing?
-
-        aiokafka says nothing of a broker that is away, and may hang alive (aiokafka#1154).
-        """
-        self._idle_polls = 0
-        ends = await within(CHECK_SECONDS, consumer.end_offsets(consumer.assignment()))
-        for partition, end in ends.items():
-            position = await within(CHECK_SECONDS, consumer.position(partition))
-            if position < end:
-                raise TimeoutError(f"{partition.topic}/{partition.partition} has {end - position} records, none came")
-
 
 def _record(record: "ConsumerRecord[Any, Any]") -> Record:
-    if type(record.checksum) is Unreadable:
-        return _unreadable(record, record.checksum)
     position = made(Position, (record.topic, record.partition, record.offset))
+    if type(record.checksum) is Unreadable:
+        first, reason = record.checksum
+        told = f"nothing can be read of the offsets {first} to {record.offset}: {reason}"
+        return _unreadable(position._replace(offset=first), _moment(record.timestamp), told)
     headers = tuple((name, value or b"") for name, value in record.headers) if record.headers else ()
     return made(Record, (position, record.key, record.value, headers, _moment(record.timestamp), None))
 
 
-def _unreadable(record: "ConsumerRecord[Any, Any]", batch: Unreadable) -> Record:
-    reason = f"nothing can be read of the offsets {batch.first} to {record.offset}: {batch.reason}"
-    position = Position(record.topic, record.partition, batch.first)
-    return Record(position, None, None, (), _moment(record.timestamp), unreadable=reason)
+def _unreadable(position: Position, written: datetime, reason: str) -> Record:
+    return Record(position, None, None, (), written, unreadable=reason)
 
 
 @lru_cache(1024)
