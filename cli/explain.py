@@ -15,6 +15,7 @@ from router.adapters.postgres.reading import PostgresReading
 from router.adapters.prefect import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.errors import Rejected, Transient
+from router.rules.breaker import Targets
 from router.rules.explanation import (
     Explanation,
     KnownFile,
@@ -66,6 +67,9 @@ async def _explanations(
     found = []
     for file in newest.values():
         around = configured(await ledger.around(file.source_id, file.lane), file, config)
+        needs = Targets(config).of(file.source_id, file.lane)
+        away = [f"{one.target}: {one.reason}" for one in await ledger.breakers() if one.target in needs]
+        around = replace(around, away=away[0] if away else None)
         checked = await _checked(file, environ)
         found.append(replace(explained(file, around, now=now), checked=checked))
     return found

@@ -16,6 +16,7 @@ from rich.table import Table
 from cli import environment
 from cli.reading import ask
 from router.adapters.postgres.reading import Failure, LineStatus, PostgresReading, SourceStatus
+from router.rules.breaker import Breaker
 from schemas.config import LANES, Config, Lane
 
 FAILURES = 5
@@ -30,6 +31,7 @@ class Status:
     lines: Sequence[LineStatus]
     in_flight: Mapping[Lane, int]
     failures: Sequence[Failure]
+    away: Sequence[Breaker]
 
 
 def status(
@@ -53,7 +55,11 @@ def _read(environ: Mapping[str, str], config: Config) -> Status:
 
     async def read(ledger: PostgresReading) -> Status:
         return Status(
-            await ledger.status(ids), await ledger.lines(), await ledger.in_flight(), await ledger.failures(FAILURES)
+            await ledger.status(ids),
+            await ledger.lines(),
+            await ledger.in_flight(),
+            await ledger.failures(FAILURES),
+            await ledger.breakers(),
         )
 
     return ask(environ, read)
@@ -78,11 +84,13 @@ def _told(config: Config, status: Status) -> Mapping[str, object]:
         "lines": [asdict(line) for line in status.lines],
         "sources": [{"name": names[row.source_id], **asdict(row)} for row in status.sources],
         "failures": [asdict(failure) for failure in status.failures],
+        "away": [asdict(breaker) for breaker in status.away],
     }
 
 
 def _shown(config: Config, status: Status) -> Group:
     tables = [_lanes(config, status), _sources(_names(config), status.sources)]
+    tables += [_away(status.away)] if status.away else []
     return Group(*tables, *([_failures(_names(config), status.failures)] if status.failures else []))
 
 
@@ -116,6 +124,13 @@ def _sources(names: Mapping[str, str], rows: Sequence[SourceStatus]) -> Table:
             f"{last}: {row.last_reason}" if row.last_reason else last,
             f"{row.last_ended:%Y-%m-%d %H:%M:%S}" if row.last_ended else "-",
         )
+    return table
+
+
+def _away(away: Sequence[Breaker]) -> Table:
+    table = Table("away", "failures in a row", "why")
+    for breaker in away:
+        table.add_row(breaker.target, str(breaker.failures), breaker.reason)
     return table
 
 

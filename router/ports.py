@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from router.errors import Transient
 from router.notifications.record import Position, Record
 from router.notifications.requests import Request
+from router.rules.breaker import Breaker
 from router.rules.completion import EndedBatch, OutgoingEvent, Settlement
 from router.rules.identity import Identity
 from router.rules.publication import Answer
@@ -250,8 +251,14 @@ class BatchLedger(Lease, Protocol):
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         """Attempts whose run may not have been created yet and is to be created now, the longest due first."""
 
-    async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
-        """Batches that wait for their next attempt in a lane, the longest due first."""
+    async def due_batches(self, lane: Lane, limit: int, without: Collection[str] = ()) -> Sequence[DueBatch]:
+        """Batches that wait for their next attempt in a lane, the longest due first; none of the sources `without`."""
+
+    async def breakers(self) -> Sequence[Breaker]:
+        """What failed since it last answered."""
+
+    async def probed(self, targets: Collection[str]) -> None:
+        """A batch was begun that tries these: nobody else is to, until it has ended or a while has passed."""
 
     async def halves(self) -> Sequence[DueBatch]:
         """Halves of split batches that wait for their first attempt: of each source the first in each lane."""
@@ -298,6 +305,12 @@ class AttemptLedger(Protocol):
 
         What was learned of the source is kept.
         """
+
+    async def away(self, target: str, reason: str) -> Breaker | None:
+        """A run found it away: its breaker after that; None while it is open, when one more failure tells nothing."""
+
+    async def answered(self, targets: Collection[str]) -> Sequence[Breaker]:
+        """A run found them there: their breakers are no more. What they were, of those that had failed."""
 
     async def split(self, split: Split) -> bool:
         """End the batch, and make two of its files, to be begun; the event goes out. False when it was ended."""

@@ -14,7 +14,7 @@ import psycopg
 
 from flows.loading import session
 from flows.loading.closing import Ending
-from flows.loading.errors import Infrastructure, NotWanted, cause_of
+from flows.loading.errors import Infrastructure, NotWanted, cause_of, target_of
 from flows.loading.glancing import glance
 from flows.loading.life import Life
 from flows.loading.load import load
@@ -104,6 +104,6 @@ def _by_kind(opened: SparkSession, ledger: Ledger, claimed: Claimed, steps: Step
 
 def _say_why(ledger: Ledger, claimed: Claimed, error: BaseException, cause: Cause, reason: str) -> None:
     try:
-        ledger.failed(claimed, cause, reason)
+        ledger.failed(claimed, cause, reason, target_of(error))
     except (Infrastructure, psycopg.Error):
         error.add_note("and the ledger could not be told")

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from flows.loading.errors import Infrastructure, NotWanted
 from schemas.ledger.passing import passes
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
-from schemas.report import Cause, Closed, Preview, Report, readable
+from schemas.report import Cause, Closed, Preview, Report, Target, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,10 +144,10 @@ class Ledger:
             self._pass_fence(connection, claimed)
             connection.execute(_END, {**_key(claimed), "state": "previewed", "report": _json(preview)})
 
-    def failed(self, claimed: Claimed, cause: Cause, reason: str) -> None:
-        """The run's own word on why it fails."""
+    def failed(self, claimed: Claimed, cause: Cause, reason: str, target: Target | None = None) -> None:
+        """The run's own word on why it fails, and what was away."""
         with self._transaction() as connection:
-            connection.execute(_FAILED, {**_key(claimed), "cause": cause, "reason": readable(reason)})
+            connection.execute(_FAILED, {**_key(claimed), "cause": cause, "reason": readable(reason), "target": target})
 
     def report_of(self, batch: str, snapshot_id: int) -> Report | None:
         """What an earlier attempt staged as this snapshot."""
@@ -238,7 +238,7 @@ SET state = excluded.state, report = excluded.report, ended = now() WHERE result
 """
 _ANY_STAGED = "SELECT FROM result WHERE batch_id = %(batch)s AND state = 'staged' AND snapshot_id IS NOT NULL LIMIT 1"
 _FAILED = """
-UPDATE attempt SET cause = %(cause)s, reason = %(reason)s
+UPDATE attempt SET cause = %(cause)s, reason = %(reason)s, target = %(target)s
 WHERE batch_id = %(batch)s AND n = %(n)s AND claimed_by = %(run)s AND ended IS NULL
 """
 _REPORT = """

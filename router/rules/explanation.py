@@ -104,6 +104,7 @@ class Surroundings:
     """What else decides when a waiting file goes.
 
     `in_flight`: the batch its source has in its lane. `slots`: how many its lane has, `taken` how many of them are.
+    `away`: what its batches need and does not answer.
     """
 
     source: str
@@ -115,6 +116,7 @@ class Surroundings:
     slots: int = 1
     min_wait: timedelta = timedelta(0)
     commit_interval: timedelta = timedelta(0)
+    away: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,8 @@ def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> 
     if around.paused is not None:
         why = f"its source {around.source} is paused by {around.paused_by} for {_span(now - around.paused)}"
         return "waiting", state, why, "nothing, until it is resumed", [f"autoloader resume {around.source}"]
+    if around.away is not None:
+        return "waiting", state, f"away is {around.away}", "one batch tries now and then; all go on when it answers", []
     hurry = [] if file.lane == "priority" else [f"autoloader request {around.source} {file.uri}   (to the front)"]
     if around.in_flight:
         why = f"its source has batch {around.in_flight} in flight; what arrives meanwhile is the next batch"

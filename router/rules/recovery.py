@@ -33,7 +33,7 @@ from typing import Literal, assert_never
 
 from schemas.config import LANES, Config, Lane
 from schemas.manifest import AttemptKind
-from schemas.report import Cause
+from schemas.report import Cause, Target
 
 RunPhase = Literal[
     "scheduled", "pending", "running", "cancelling", "completed", "failed", "crashed", "cancelled", "gone"
@@ -101,7 +101,7 @@ class OpenAttempt:
     `run_id` is the run that claimed it, else the one that was submitted: a person may have copied that in Prefect.
     `closing` says why its batch is being closed. `files` counts those of the batch, `split_from` names the batch whose
     half it is. By the ledger's clock: `age` since its run was created, `claimed_for` since its claim, `silent` since
-    its run was last heard of; None before the claim.
+    its run was last heard of; None before the claim. `target` is what its run found away.
     """
 
     batch: str
@@ -121,6 +121,7 @@ class OpenAttempt:
     failures: Mapping[Cause, int]
     files: int
     split_from: str | None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from router.errors import Refused, Transient
 from router.ports import BatchLedger, Clock, DueBatch, NewBatch, Runs, Submission
+from router.rules.breaker import Targets
 from router.rules.recovery import touch_seconds
 from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
 from router.rules.sizing import Sizing, first_class
@@ -35,6 +36,7 @@ class SchedulingStage:
         self._sources: Mapping[str, tuple[str, SourceConfig]] = {
             source.id: (name, source) for name, source in config.sources.items()
         }
+        self._targets = Targets(config)
         self._ledger = ledger
         self._runs = runs
         self._clock = clock
@@ -54,6 +56,9 @@ class SchedulingStage:
         slots = {lane: self._config.lanes.of(lane).slots - in_flight.get(lane, 0) for lane in LANES}
         work = Pass()
         room = _Room({lane: min(free, RUNS_A_STEP - len(submissions)) for lane, free in slots.items()}, epoch, work)
+        breakers = await self._ledger.breakers()
+        room.away |= {breaker.target for breaker in breakers if breaker.is_open}
+        room.to_try |= {breaker.target for breaker in breakers if breaker.is_half_open}
         for lane in room.lanes:
             submissions += await self._next_attempts(lane, room)
         submissions += await self._previews(room)
@@ -66,25 +71,33 @@ class SchedulingStage:
 
     async def _next_attempts(self, lane: Lane, room: "_Room") -> Sequence[Submission]:
         written = []
-        for due in room.work.over(await self._ledger.due_batches(lane, room.free[lane])):
+        behind = self._targets.behind(lane, room.away)
+        for due in room.work.over(await self._ledger.due_batches(lane, room.free[lane], behind)):
+            if not self._may_begin(due.source_id, lane, room):
+                continue
             variables = self._sizing.job_variables(due.source_id, due.size_class)
             with room.work.item():
                 if attempt := await self._ledger.attempt(due, variables, room.epoch):
                     room.free[lane] -= 1
                     written.append(attempt)
+                    await self._tries(due.source_id, lane, room)
         return written
 
     async def _previews(self, room: "_Room") -> Sequence[Submission]:
         if room.free[PREVIEWS] <= 0:
             return []
         written: list[Submission] = []
-        for due in room.work.over(await self._ledger.previews(self._sources.keys(), room.free[PREVIEWS])):
+        may_begin = self._sources.keys() - self._targets.behind(PREVIEWS, room.away)
+        for due in room.work.over(await self._ledger.previews(may_begin, room.free[PREVIEWS])):
+            if not self._may_begin(due.source_id, PREVIEWS, room):
+                continue
             manifest = self._manifest(due.source_id, Glance(file=due.file, rows=due.rows))
             batch = NewBatch(self._clock.new_batch_id(), PREVIEWS, 0, {}, manifest, request_id=due.request_id)
             with room.work.item():
                 if submission := await self._ledger.cut(batch, room.epoch):
                     room.free[PREVIEWS] -= 1
                     written.append(submission)
+                    await self._tries(due.source_id, PREVIEWS, room)
         return written
 
     async def _batches(self, room: "_Room", now: datetime) -> Sequence[Submission]:
@@ -105,6 +118,8 @@ class SchedulingStage:
         for source_id in room.work.over(in_turn(self._accounts[lane], waiting - busy, now=now)):
             if room.free[lane] <= 0:
                 break
+            if not self._may_begin(source_id, lane, room):
+                continue
             try:
                 submission = await self._serve(lines.get(source_id), halves_of.get(source_id), room, now)
             except Transient as trouble:  # it has had its turn
@@ -113,7 +128,19 @@ class SchedulingStage:
                 continue
             if submission is not None:
                 written.append(submission)
+                await self._tries(source_id, submission.lane, room)
         return written
+
+    def _may_begin(self, source_id: str, lane: Lane, room: "_Room") -> bool:
+        """Whether nothing a batch needs is away."""
+        return not self._targets.of(source_id, lane) & room.away
+
+    async def _tries(self, source_id: str, lane: Lane, room: "_Room") -> None:
+        """A batch was begun. What it is the first to try again is away for the others until it has ended."""
+        if trying := self._targets.of(source_id, lane) & room.to_try:
+            room.away |= trying
+            room.to_try -= trying
+            await self._ledger.probed(trying)
 
     async def _serve(
         self, line: Backlog | None, half: DueBatch | None, room: "_Room", now: datetime
@@ -219,6 +246,8 @@ class _Room:
     epoch: int
     work: Pass
     busy: set[tuple[str, Lane]] = field(default_factory=set)
+    away: set[str] = field(default_factory=set)
+    to_try: set[str] = field(default_factory=set)
 
     @property
     def lanes(self) -> Sequence[Lane]:

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from router.errors import Transient
 from router.ports import AttemptLedger, RequestLedger, Runs
+from router.rules.breaker import OPENS_AT, Targets
 from router.rules.completion import Settlement, settle
 from router.rules.recovery import (
     LIVING,
@@ -64,6 +65,7 @@ class SettlementStage:
         self._permissions = permissions
         self._sizing = sizing
         self._patience = {lane: patience_of(config, lane) for lane in LANES}
+        self._targets = Targets(config)
         self._hints: set[str] = set()
         self._next_sweep: datetime | None = None
         self._began: datetime | None = None
@@ -194,7 +196,11 @@ class SettlementStage:
         if not await (self._ledger.split(end) if isinstance(end, Split) else self._ledger.settle(end)):
             return []
         keys: Keys = {"source": batch.manifest.source_id, "batch": batch.id, "attempt": batch.n, "lane": batch.lane}
-        return [Fact("batch_ended", {**keys, **_told(end)})]
+        there = await self._ledger.answered(self._targets.of(attempt.source_id, attempt.lane))
+        closed = [
+            Fact("breaker_closed", {"target": breaker.target}) for breaker in there if breaker.failures >= OPENS_AT
+        ]
+        return [Fact("batch_ended", {**keys, **_told(end)}), *closed]
 
     async def _end_preview(self, attempt: OpenAttempt, failed: str | None, now: datetime) -> list[Fact]:
         ended = await self._ledger.previewed(attempt.batch, attempt.n)
@@ -213,12 +219,19 @@ class SettlementStage:
         if not await self._ledger.failed(attempt.batch, attempt.n, decision):
             return []
         kind = type(decision).__name__.lower()
-        return [
-            Fact(
-                "attempt_failed",
-                {"batch": attempt.batch, "attempt": attempt.n, "next": kind, "reason": decision.reason},
-            )
-        ]
+        keys: Keys = {"batch": attempt.batch, "attempt": attempt.n, "next": kind, "reason": decision.reason}
+        return [Fact("attempt_failed", keys), *await self._away(attempt, decision)]
+
+    async def _away(self, attempt: OpenAttempt, decision: Again | Close | Void) -> list[Fact]:
+        """What a run found away counts against that; a server that went away under a load may be the load's fault."""
+        target = self._targets.named(attempt.source_id, attempt.target)
+        if target is None or not isinstance(decision, Again) or decision.cause != "infrastructure":
+            return []
+        breaker = await self._ledger.away(target, decision.reason)
+        if breaker is None or not breaker.is_open:
+            return []
+        pause = breaker.pause.total_seconds()
+        return [Fact("breaker_opened", {"target": target, "pause_seconds": pause, "reason": decision.reason})]
 
 
 def _told(end: Settlement | Split) -> Keys:

@@ -21,7 +21,7 @@ from router.adapters.postgres.requests import PostgresRequests
 from router.errors import Transient
 from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger, RequestLedger
 from schemas.config import Lane
-from schemas.report import Cause, Closed, Preview, Report
+from schemas.report import Cause, Closed, Preview, Report, Target
 from tests.builders import NOON, closed
 from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.attempts import FakeAttempts
@@ -33,7 +33,7 @@ from tests.fakes.outbox import FakeOutbox
 from tests.fakes.requests import FakeRequests
 from tests.fakes.results import Claimed, FakeResults, NotWanted
 
-TABLES = "arrival, file, batch, attempt, result, outbox, lease, source_state, request, request_file"
+TABLES = "arrival, file, batch, attempt, result, outbox, lease, source_state, request, request_file, breaker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Ledger(Protocol):
     async def publish(self, batch: str, n: int, report: Report) -> None: ...
     async def close(self, batch: str, n: int, report: Closed) -> None: ...
     async def preview(self, batch: str, n: int, preview: Preview) -> None: ...
-    async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None: ...
+    async def give_up(self, batch: str, n: int, cause: Cause, reason: str, target: Target | None = None) -> None: ...
 
 
 class FakeLedger:
@@ -213,8 +213,8 @@ class FakeLedger:
     async def preview(self, batch: str, n: int, preview: Preview) -> None:
         await self._results.previewed(self._claims[batch, n], preview)
 
-    async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
-        await self._results.failed(self._claims[batch, n], cause, reason)
+    async def give_up(self, batch: str, n: int, cause: Cause, reason: str, target: Target | None = None) -> None:
+        await self._results.failed(self._claims[batch, n], cause, reason, target)
 
 
 class RealLedger:
@@ -244,6 +244,7 @@ class RealLedger:
             """,
             span,
         )
+        await self._execute("UPDATE breaker SET until = until - $1::interval", span)
         await self._execute("UPDATE lease SET expires = expires - $1::interval", span)
         await self._execute("UPDATE outbox SET set_aside = set_aside - $1::interval", span)
         await self._execute("UPDATE file SET accepted = accepted - $1::interval", span)
@@ -331,8 +332,8 @@ class RealLedger:
     async def preview(self, batch: str, n: int, preview: Preview) -> None:
         await to_thread(self._run.previewed, self._claims[batch, n], preview)
 
-    async def give_up(self, batch: str, n: int, cause: Cause, reason: str) -> None:
-        await to_thread(self._run.failed, self._claims[batch, n], cause, reason)
+    async def give_up(self, batch: str, n: int, cause: Cause, reason: str, target: Target | None = None) -> None:
+        await to_thread(self._run.failed, self._claims[batch, n], cause, reason, target)
 
     def claimed(self, batch: str, n: int) -> flow_ledger.Claimed:
         """What the run knows."""

@@ -1,11 +1,12 @@
 """`attempt`, `result` and `batch` as they end, as `adapters.postgres.attempts` keeps them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import assert_never
 
 from router.ports import EndedPreview
+from router.rules.breaker import Breaker
 from router.rules.completion import Around, Asking, EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
 from router.rules.requests import FinishedRequest, RequestEnd
@@ -13,6 +14,7 @@ from router.rules.splitting import Half, Split
 from schemas.completions import StillWaiting
 from schemas.manifest import ManifestFile
 from schemas.report import Preview
+from tests.fakes import breakers
 from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, SourceRow
 
 COUNTED_AT_MOST = 10_000
@@ -113,6 +115,12 @@ class FakeAttempts:
             size_class=row.size_class,
             split_from=batch,
         )
+
+    async def away(self, target: str, reason: str) -> Breaker | None:
+        return breakers.away(self._database, target, reason)
+
+    async def answered(self, targets: Collection[str]) -> Sequence[Breaker]:
+        return breakers.answered(self._database, targets)
 
     async def previewed(self, batch: str, n: int) -> EndedPreview | None:
         self._database.begin()
@@ -217,4 +225,5 @@ class FakeAttempts:
             failures=Counter(other.cause for other in earlier if other.ended is not None and other.cause is not None),
             files=len(self._database.files_of(batch)),
             split_from=self._database.batches[batch].split_from,
+            target=row.target,
         )

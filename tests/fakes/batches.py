@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
+from router.rules.breaker import Breaker
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
 from schemas.events import PreviewAsked
 from schemas.manifest import AttemptKind, ManifestFile
+from tests.fakes import breakers
 from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, FileRow, SourceRow
 from tests.fakes.lease import FakeLease
 
@@ -36,7 +38,13 @@ class FakeBatches:
         rows.sort(key=lambda found: found[2].due)
         return [self._submission(batch, n, row) for batch, n, row in rows[:limit]]
 
-    async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
+    async def breakers(self) -> Sequence[Breaker]:
+        return breakers.breakers(self._database)
+
+    async def probed(self, targets: Collection[str]) -> None:
+        breakers.probed(self._database, targets)
+
+    async def due_batches(self, lane: Lane, limit: int, without: Collection[str] = ()) -> Sequence[DueBatch]:
         now = self._database.begin()
         due = [
             (batch, row)
@@ -44,6 +52,7 @@ class FakeBatches:
             if row.ended is None
             and row.lane == lane
             and row.due <= now
+            and row.manifest.source_id not in without
             and self._has_begun(batch)
             and self._has_no_open_attempt(batch)
         ]

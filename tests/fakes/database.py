@@ -13,7 +13,7 @@ from router.rules.identity import Identity
 from router.rules.requests import RequestEnd
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest
-from schemas.report import Cause, Closed, Preview, Report
+from schemas.report import Cause, Closed, Preview, Report, Target
 
 
 @dataclass(slots=True)
@@ -89,6 +89,7 @@ class AttemptRow:
     claimed: datetime | None = None
     touched: datetime | None = None
     cause: Cause | None = None
+    target: Target | None = None
     reason: str | None = None
     ended: datetime | None = None
     outcome: str | None = None
@@ -111,6 +112,15 @@ class LeaseRow:
     holder: str
     epoch: int
     expires: datetime
+
+
+@dataclass(slots=True)
+class BreakerRow:
+    """A row of `breaker`."""
+
+    failures: int
+    until: datetime
+    reason: str
 
 
 @dataclass(slots=True)
@@ -168,6 +178,7 @@ class FakeDatabase:
         self.recorded: dict[int, OutgoingEvent] = {}
         self.leases: dict[str, LeaseRow] = {}
         self.sources: dict[str, SourceRow] = {}
+        self.breakers: dict[str, BreakerRow] = {}
         self.requests: dict[str, RequestRow] = {}
         self.request_files: dict[tuple[str, str, bytes], RequestFileRow] = {}
         self._outbox_ids = 0

@@ -1,5 +1,6 @@
 """The flow: claim → read → stage under the fence → publish → result. Every `await` is a place to be killed at."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import NoReturn
 from router.errors import Transient
 from router.ports import Store
 from schemas.manifest import Glance, ManifestFile
-from schemas.report import Cause, Closed, FileOutcome, FileReport, Preview, Report, Snapshot
+from schemas.report import Cause, Closed, FileOutcome, FileReport, Preview, Report, Snapshot, Target
 from tests.fakes.results import Claimed, FakeResults, NotWanted
 from tests.fakes.table import DuplicatePublish, FakeRow, FakeTable
 
@@ -21,8 +22,9 @@ LETHAL = "lethal"  # and these the Spark server that it shares with others
 class Failure(Exception):
     """What ends a run as failed, with its cause."""
 
-    def __init__(self, cause: Cause, reason: str) -> None:
+    def __init__(self, cause: Cause, reason: str, target: Target | None = None) -> None:
         super().__init__(reason)
+        self.target = target
         self.cause: Cause = cause
         self.reason = reason
 
@@ -64,7 +66,8 @@ async def run_flow(parts: Parts, batch: str, n: int, run_id: str) -> None:
     except NotWanted:
         return
     except Transient as trouble:
-        await _tell(parts, claimed, Failure("infrastructure", str(trouble)))
+        target: Target | None = "storage" if re.search("^storage| Store", str(trouble)) else None
+        await _tell(parts, claimed, Failure("infrastructure", str(trouble), target))
     except Failure as failure:
         await _tell(parts, claimed, failure)
 
@@ -162,5 +165,5 @@ def _closed(claimed: Claimed) -> Closed:
 
 async def _tell(parts: Parts, claimed: Claimed, failure: Failure) -> NoReturn:
     with suppress(Transient):
-        await parts.results.failed(claimed, failure.cause, failure.reason)
+        await parts.results.failed(claimed, failure.cause, failure.reason, failure.target)
     raise failure

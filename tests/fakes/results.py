@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from router.errors import Transient
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
-from schemas.report import Cause, Closed, Preview, Report
+from schemas.report import Cause, Closed, Preview, Report, Target
 from tests.fakes.database import AttemptRow, FakeDatabase, ResultRow
 
 TWICE = "its run has begun a second time, in another process"
@@ -95,12 +95,12 @@ class FakeResults:
         """What a preview saw."""
         self._end(claimed, ResultRow("previewed", preview))
 
-    async def failed(self, claimed: Claimed, cause: Cause, reason: str) -> None:
+    async def failed(self, claimed: Claimed, cause: Cause, reason: str, target: Target | None = None) -> None:
         """The run's own word on why it fails."""
         self._database.begin()
         found = self._open_attempt(claimed.batch, claimed.attempt)
         if found is not None and found.claimed_by == claimed.run_id:
-            found.cause, found.reason = cause, reason
+            found.cause, found.reason, found.target = cause, reason, target
 
     async def report_of(self, batch: str, snapshot_id: int) -> Report | None:
         """What an attempt staged as this snapshot."""

@@ -1,17 +1,19 @@
 """`attempt`, `result` and `batch` as they end: what settlement reads and writes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import assert_never
 
 import asyncpg
 
+from router.adapters.postgres import breakers
 from router.adapters.postgres.around import around
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.halves import halve
 from router.adapters.postgres.outbox import put
 from router.ports import EndedPreview
+from router.rules.breaker import Breaker
 from router.rules.completion import Around, EndedBatch, Settlement
 from router.rules.recovery import Again, Close, OpenAttempt, Void
 from router.rules.requests import FinishedRequest, RequestEnd
@@ -125,6 +127,16 @@ class PostgresAttempts:
             await halve(connection, split)
             await put(connection, [split.event])
         return True
+
+    async def away(self, target: str, reason: str) -> Breaker | None:
+        """Known or not."""
+        async with self._database.transaction() as connection:
+            return await breakers.away(connection, target, reason)
+
+    async def answered(self, targets: Collection[str]) -> Sequence[Breaker]:
+        """Those that were counted."""
+        async with self._database.transaction() as connection:
+            return await breakers.answered(connection, targets)
 
     async def previewed(self, batch: str, n: int) -> EndedPreview | None:
         """The preview's request, with what its run saw; nothing as long as it has not reported."""
@@ -240,6 +252,7 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
         failures=json.loads(row["failures"]),
         files=row["files"],
         split_from=row["split_from"],
+        target=row["target"],
     )
 
 

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import asyncpg
 
+from router.adapters.postgres import breakers
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.halves import unbegun
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.lines import LINES
 from router.adapters.postgres.slots import taken
 from router.ports import DueBatch, DuePreview, NewBatch, Submission
+from router.rules.breaker import Breaker
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config import Lane
@@ -45,7 +47,7 @@ class PostgresBatches:
             )
         return [_submission(row) for row in rows]
 
-    async def due_batches(self, lane: Lane, limit: int) -> Sequence[DueBatch]:
+    async def due_batches(self, lane: Lane, limit: int, without: Collection[str] = ()) -> Sequence[DueBatch]:
         """Open batches, due, without an open attempt."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
@@ -54,12 +56,24 @@ class PostgresBatches:
                        CASE WHEN b.closing IS NULL THEN b.kind ELSE 'close' END AS kind
                 FROM batch b CROSS JOIN LATERAL (
                     SELECT max(n) AS n, bool_and(ended IS NOT NULL) AS over FROM attempt WHERE batch_id = b.id) a
-                WHERE b.ended IS NULL AND b.lane = $1 AND b.due <= now() AND a.over ORDER BY b.due LIMIT $2
+                WHERE b.ended IS NULL AND b.lane = $1 AND b.due <= now() AND a.over AND b.source_id <> ALL($3::text[])
+                ORDER BY b.due LIMIT $2
                 """,
                 lane,
                 limit,
+                list(without),
             )
         return [DueBatch(**dict(row)) for row in rows]
+
+    async def breakers(self) -> Sequence[Breaker]:
+        """By their names."""
+        async with self._database.transaction() as connection:
+            return await breakers.breakers(connection)
+
+    async def probed(self, targets: Collection[str]) -> None:
+        """One batch tries them."""
+        async with self._database.transaction() as connection:
+            await breakers.probed(connection, targets)
 
     async def halves(self) -> Sequence[DueBatch]:
         """Open batches without any attempt."""

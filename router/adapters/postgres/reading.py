@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
+from router.adapters.postgres import breakers
 from router.adapters.postgres.database import COMMAND_SECONDS, Connection, Database
 from router.adapters.postgres.lines import LINES, total
 from router.adapters.postgres.slots import taken
+from router.rules.breaker import OPENS_AT, Breaker
 from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
 from schemas.config import Lane
@@ -174,6 +176,11 @@ class PostgresReading:
                 request_id,
             )
         return None if row is None else _request(row)
+
+    async def breakers(self) -> Sequence[Breaker]:
+        """What does not answer."""
+        async with self._database.transaction() as connection:
+            return [breaker for breaker in await breakers.breakers(connection) if breaker.failures >= OPENS_AT]
 
     async def around(self, source_id: str, lane: Lane) -> Surroundings:
         """What a waiting file of the source waits for, as far as the ledger knows."""

@@ -39,6 +39,14 @@ ALTER TABLE batch
     DROP CONSTRAINT batch_outcome_check,
     ADD CHECK (outcome IN ('loaded', 'partly-loaded', 'nothing-loaded', 'failed', 'previewed', 'split'));
 CREATE INDEX batch_half ON batch (split_from) WHERE split_from IS NOT NULL;
+
+ALTER TABLE attempt ADD COLUMN target text;  -- what was away, in the run's own word: schemas.report.Target
+CREATE TABLE breaker (
+    target text PRIMARY KEY,            -- what batches need, as the router names it: a bucket, a catalog, Spark Connect
+    failures int NOT NULL,              -- since it last answered
+    until timestamptz NOT NULL,         -- nothing that needs it is begun before
+    reason text NOT NULL
+);
 """
 
 
