@@ -10,6 +10,7 @@ from getpass import getuser
 from aiokafka import AIOKafkaConsumer
 
 from cli.sending import send
+from router.adapters.kafka.patience import KAFKA_TROUBLE
 from router.errors import Transient
 from router.rules.completion import OutgoingEvent
 from router.settings import read_settings
@@ -46,7 +47,7 @@ async def _ask(servers: str, event: RequestEvent, wait_seconds: float) -> Reques
             return await _answer(consumer, event.id) if wait_seconds else None
     except TimeoutError:
         return None
-    except OSError as error:
+    except KAFKA_TROUBLE as error:  # aiokafka's errors are no OSError
         raise Transient(f"Kafka: {error}") from error
     finally:
         await consumer.stop()
