@@ -1,4 +1,4 @@
-"""The flow `ingest`, halting after a step that the test names: to be killed there.
+"""The flow `ingest`, halting after a step that the test names: to be killed there. It dies of a file that is deadly.
 
 `python -m tests.e2e.halting` deploys it in the place of the real one, `autoloader deploy` puts that back.
 """
@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+import psycopg
 from prefect import flow
 
 from flows.deploy import deploy
@@ -17,12 +18,25 @@ from schemas.config import load_config
 HOME = Path(os.environ.get("AUTOLOADER_HOME", "."))
 HALT_AFTER = HOME / "halt-after"
 HALTED = HOME / "halted"
+DEADLY = "deadly"  # in a file's name
 
 
 @flow(name="ingest", retries=0, persist_result=False, log_prints=False)
 def ingest(batch: str, attempt: int) -> None:
-    """The real work."""
-    run(batch, attempt, _halt)
+    """The real work, by whoever survives it."""
+
+    def watch(step: str) -> None:
+        _halt(step)
+        if step == "look" and _holds_a_deadly_file(batch):
+            os._exit(1)
+
+    run(batch, attempt, watch)
+
+
+def _holds_a_deadly_file(batch: str) -> bool:
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        found = connection.execute("SELECT FROM file WHERE batch_id = %s AND uri LIKE %s", (batch, f"%{DEADLY}%"))
+        return found.fetchone() is not None
 
 
 def _halt(step: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import Site, csv, eventually
+from schemas.config import COMPLETIONS_TOPIC
+from tests.e2e.site import Site, autoloader, csv, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +47,30 @@ def test_a_run_killed_between_staging_and_its_result_is_loaded_once(site: Site, 
     assert site.rows(ORDERS, uri) == 11
     attempts = site.ledger("SELECT n, outcome, cause FROM attempt WHERE batch_id = %s ORDER BY n", data["run"]["batch"])
     assert [(row["outcome"], row["cause"]) for row in attempts] == [("failed", "out-of-memory"), ("loaded", None)]
+
+
+@pytest.mark.usefixtures("halting_flow")
+def test_a_file_that_kills_every_run_that_holds_it_fails_alone(site: Site) -> None:
+    names = ("a", "b deadly", "c", "d")
+    autoloader(site, "pause", "orders")
+    uris = {name: site.write("orders", f"split {name}.csv", csv(7, order_id=1, amount=1)) for name in names}
+    site.announce(*uris.values())
+    eventually(lambda: all(site.file(uri) for uri in uris.values()), "all are recorded")
+    autoloader(site, "resume", "orders")
+
+    ends = {name: site.completion(uri, seconds=600) for name, uri in uris.items()}
+
+    outcomes = {name: end["outcome"] for name, end in ends.items()}
+    assert outcomes == {"a": "loaded", "b deadly": "failed", "c": "loaded", "d": "loaded"}
+    assert "until this file was alone" in ends["b deadly"]["reason"]
+    assert [site.rows(ORDERS, uri) for uri in uris.values()] == [7, 0, 7, 7]
+    split = [event["data"] for event in site.events(COMPLETIONS_TOPIC) if event["data"]["outcome"] == "split"]
+    assert [data["split_into"] for data in split] == [
+        [f"{data['run']['batch']}-1", f"{data['run']['batch']}-2"] for data in split
+    ]
+    assert len(split) == 2
+    told = autoloader(site, "explain", split[0]["run"]["batch"])
+    assert (told.returncode, "so that one file does not fail all" in told.stdout) == (4, True)
 
 
 def _python(site: Site, *arguments: str) -> None:
