@@ -28,6 +28,7 @@ from router.adapters.prefect import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.errors import Transient
 from router.ports import Clock
+from router.rules.belonging import Belonging
 from router.rules.matching import Matcher
 from router.rules.requests import Permissions
 from router.rules.sizing import Sizing
@@ -183,7 +184,8 @@ async def run(settings: Settings, config: Config) -> None:
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
 
     arrivals, requests, store = PostgresArrivals(database), PostgresRequests(database), ObjectStore()
-    sizing, permissions = Sizing(config), Permissions(config, Matcher(config))
+    sizing, matcher = Sizing(config), Matcher(config)
+    permissions, belonging = Permissions(config, matcher), Belonging(config, matcher)
     settlement = SettlementStage(
         PostgresAttempts(database),
         requests,
@@ -195,7 +197,7 @@ async def run(settings: Settings, config: Config) -> None:
     stages: list[Stage] = [
         IntakeStage(source, arrivals, Matcher(config, for_events=True), sizing, config.arrival_topics),
         RequestsStage(asked, requests, permissions),
-        DiscoveryStage(store, arrivals, sizing),
+        DiscoveryStage(store, arrivals, belonging, sizing),
         ListingStage(store, requests, permissions, sizing),
         SchedulingStage(config, PostgresBatches(database, lease), runs, clock, sizing),
         settlement,

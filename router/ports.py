@@ -14,6 +14,7 @@ from router.notifications.requests import Request
 from router.rules.breaker import Breaker
 from router.rules.completion import EndedBatch, OutgoingEvent, Settlement
 from router.rules.identity import Identity
+from router.rules.looking import Look, StorageAnswer
 from router.rules.publication import Answer
 from router.rules.recovery import Again, Close, OpenAttempt, RunState, Void
 from router.rules.requests import FinishedRequest, RequestEnd
@@ -49,11 +50,14 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What the ledger did not know before: new files, new arrivals to be measured, files removed in time."""
+    """What the ledger did not know before: new files, new arrivals to be measured.
+
+    `doubted`: objects told to be removed of which something is not loaded yet: they are looked at.
+    """
 
     files: int
     unmeasured: int
-    removed: int
+    doubted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +70,18 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What measuring an arrival gave: the object and where it waits, or why the storage did not answer.
+    """A look at an object, and what the storage answered."""
 
-    Neither: it is not there.
-    """
+    look: Look
+    answer: StorageAnswer
 
-    arrival: Announced
-    found: Measured | None = None
-    place: Place | None = None
-    trouble: str | None = None
-    letter: OutgoingEvent | None = None
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What answers have changed: files that now wait to be loaded, files that are removed."""
+
+    new: int
+    removed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +232,20 @@ class ArrivalLedger(Protocol):
     """The ledger of intake and discovery: `file` and `arrival`."""
 
     async def record(self, intake: Intake) -> Recorded:
-        """Take in what a poll brought; what is known already is left alone."""
+        """Take in what a poll brought; what is known already is left alone.
 
-    async def to_measure(self, limit: int) -> Sequence[Announced]:
-        """Arrivals whose measuring is due; each is given to one caller for a minute."""
+        An object is looked at when something of it is told to be removed before it was loaded, and when a version is
+        told again that had ended without a load.
+        """
 
-    async def measured(self, measurements: Sequence[Measurement]) -> int:
-        """Turn measured arrivals into files; says how many were new."""
+    async def to_measure(self, limit: int) -> Sequence[Look]:
+        """Looks that are due; each is given to one caller for a minute."""
+
+    async def measured(self, measurements: Sequence[Measurement]) -> Looked:
+        """Turn what is there into files, end what is not, and say when the storage is asked again.
+
+        Only what is there counts when the object was given out, or told of, once more since the look was given.
+        """
 
 
 class Lease(Protocol):
@@ -275,6 +288,9 @@ class BatchLedger(Lease, Protocol):
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         """The first of a line: what a person asked for, then the earliest landed."""
 
+    async def refuse(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
+        """Waiting files have failed, each for its reason; says how many still waited. Raises LeaseLost."""
+
     async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         """Previews of these sources to be begun, the oldest first."""
 
@@ -303,7 +319,7 @@ class AttemptLedger(Protocol):
     async def settle(self, settlement: Settlement) -> bool:
         """End the batch, its files and its attempt, and put the event into the outbox; False when it was ended.
 
-        What was learned of the source is kept.
+        What was learned of the source is kept. An object of which another version was there, or none, is looked at.
         """
 
     async def away(self, target: str, reason: str) -> Breaker | None:

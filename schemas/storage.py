@@ -30,6 +30,11 @@ def bucket(name: str) -> S3Store:
     )
 
 
+def is_no_key(told: str) -> bool:
+    """Whether the words of a 404 say that there is no such key: not that there is no bucket, nor anything else."""
+    return "<Code>NoSuchKey</Code>" in told
+
+
 def local_file(uri: str) -> tuple[str, int] | None:
     """The version mark and size in bytes of a `file://` URI; None when no regular file can be there.
 

@@ -10,6 +10,7 @@ from router.notifications.requests import Request
 from router.ports import Announced, AskedRequest, Found, FoundFile, Intake, NewBatch
 from router.rules.completion import OutgoingEvent, Settlement
 from router.rules.identity import Identity, object_key
+from router.rules.looking import There
 from router.rules.recovery import OpenAttempt
 from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.scheduling import WaitingFile
@@ -127,6 +128,11 @@ def unmeasured(uri: str = A_CSV, version: str = "", *, landed: datetime = NOON, 
     return announced(uri, version, size=None, landed=landed, offset=offset)
 
 
+def there(version: str = "v1", size: int = 10) -> There:
+    """What the storage says of an object."""
+    return There(version, size, Place("default", 1, size))
+
+
 def intake(
     files: Sequence[Announced] = (),
     *,
@@ -157,7 +163,7 @@ def new_batch(
 def waiting_file(
     uri: str = A_CSV, version: str = "v1", *, size: int = 10, landed: datetime = NOON, source_id: str = ORDERS
 ) -> WaitingFile:
-    return WaitingFile(identity(uri, version, source_id), size, landed, size)
+    return WaitingFile(identity(uri, version, source_id), uri, size, landed, size)
 
 
 def file_report(

@@ -14,7 +14,7 @@ from obstore.exceptions import BaseError
 
 from router.errors import Transient
 from router.ports import Listed, Measured
-from schemas.storage import bucket, local_file
+from schemas.storage import bucket, is_no_key, local_file
 from schemas.uris import UriError, checked_uri, version_mark
 
 if TYPE_CHECKING:  # obstore has its types in stubs only
@@ -51,8 +51,19 @@ async def _in_bucket(uri: str) -> Measured | None:
     try:
         meta = await obstore.head_async(_bucket(name), key)
     except FileNotFoundError:
-        return None
+        return await _in_words(name, key)
     return _measured(meta)
+
+
+async def _in_words(name: str, key: str) -> Measured | None:
+    """The answer to HEAD has no words: the same 404 may mean that the key, the bucket or the storage is not there."""
+    try:
+        found = await obstore.get_async(bucket(name), key, options={"range": (0, 1)})
+    except FileNotFoundError as error:
+        if is_no_key(str(error)):
+            return None
+        raise Transient(f"storage: it does not say that s3://{name}/{key} is not there: {str(error)[:300]}") from error
+    return _measured(found.meta)
 
 
 async def _page(prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:

@@ -29,6 +29,13 @@ from schemas.manifest import Manifest, ManifestFile
 from schemas.report import Closed, FileReport, Report
 
 MAX_QUOTED_BYTES = 16 * 1024
+# What is said of a file whose run says no more than that it ended so.
+UNTOLD: Mapping[str, str] = {
+    "missing": "it was not there any more when its load looked for it",
+    "superseded": "its load found another version of it than the one announced; what is there now is looked at",
+    "quarantined": "its load could not read it, and did not say why",
+    "failed": "its load did not say why",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +261,10 @@ def _files(batch: EndedBatch) -> list[CompletedFile]:
 def _completed(file: ManifestFile, reported: FileReport | None) -> CompletedFile:
     if reported is None:
         return CompletedFile(uri=file.uri, version=file.version, outcome="failed", reason="its run did not report it")
-    return CompletedFile.model_validate(reported.model_dump())
+    completed = CompletedFile.model_validate(reported.model_dump())
+    if completed.outcome == "loaded" or completed.reason:
+        return completed
+    return completed.model_copy(update={"reason": UNTOLD[completed.outcome]})
 
 
 def _outcome(report: Report | Closed, files: Sequence[CompletedFile]) -> tuple[BatchOutcome, str | None]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from router.errors import Rejected
+from router.rules.looking import PAUSES
 from schemas.config import Lane
 
 Standing = Literal["loaded", "waiting", "needs a person"]
@@ -60,7 +61,10 @@ class KnownBatch:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """All the ledger knows of one version of a file in one source. `size` is None while it is to be measured."""
+    """All the ledger knows of one version of a file in one source. `size` is None while it is to be measured.
+
+    `due`: when its object is looked at, once more if it has ended without a load. `misses`: how often it was not there.
+    """
 
     source_id: str
     uri: str
@@ -76,6 +80,7 @@ class KnownFile:
     batch: KnownBatch | None
     lane: Lane = "default"
     requests: Sequence[str] = ()
+    misses: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +234,7 @@ def _verdict(file: KnownFile, around: Surroundings, now: datetime) -> _Verdict:
         table = file.batch.table if file.batch else "its table"
         return "loaded", "loaded", f"{file.rows} rows are in {table} (batch {batch})", "nothing", []
     if file.outcome is not None:
-        return _ended(file)
+        return _ended(file, around, now)
     if file.size is None:
         return _unmeasured(file, age, now)
     if file.batch is None:
@@ -237,25 +242,38 @@ def _verdict(file: KnownFile, around: Surroundings, now: datetime) -> _Verdict:
     return _in_flight(file.batch, age, now)
 
 
-def _ended(file: KnownFile) -> _Verdict:
+def _ended(file: KnownFile, around: Surroundings, now: datetime) -> _Verdict:
     why = file.reason or "no reason was recorded"
+    request = f"autoloader request {around.source} {file.uri}   (what is there now)"
     commands = {
         "quarantined": [
             "mend the file and land it again: new content is a new version",
             f"autoloader retry {file.uri}",
         ],
         "failed": [f"mend what the reason names, then: autoloader retry {file.uri}"],
-        "missing": ["land it again"],
-        "removed": ["land it again"],
-        "superseded": ["look at the newer version of the file"],
+        "missing": ["land it again", request],
+        "removed": ["land it again", request],
+        "superseded": [request],
     }.get(file.outcome or "", [])
+    if file.due is not None:
+        looked = f"its object is looked at {_in(file.due, now)}, and what is there then is loaded"
+        return "waiting", str(file.outcome), why, looked, commands
     return "needs a person", str(file.outcome), why, "nothing", commands
 
 
 def _unmeasured(file: KnownFile, age: str, now: datetime) -> _Verdict:
+    state, following = f"to be measured, for {age}", f"asked again {_in(file.due, now)}"
+    if file.misses and not file.reason:
+        left = len(PAUSES) - file.misses
+        why = f"it was announced, but is not there: looked for {file.misses} times"
+        after = f", then {left} times more" if left else ", for the last time"
+        return "waiting", state, why, following + after, ["check its name, or land it"]
     why = f"its event told no size or version; the storage is asked ({file.reason or 'no trouble so far'})"
-    due = "now" if file.due is None or file.due <= now else f"in {_span(file.due - now)}"
-    return "waiting", f"to be measured, for {age}", why, f"asked again {due}", []
+    return "waiting", state, why, following, []
+
+
+def _in(due: datetime | None, now: datetime) -> str:
+    return "now" if due is None or due <= now else f"in {_span(due - now)}"
 
 
 def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> _Verdict:

@@ -38,6 +38,7 @@ class WaitingFile:
     """A file that waits to be loaded; `size` in bytes as it landed, `estimate` in bytes once unpacked."""
 
     identity: Identity
+    uri: str
     size: int
     landed: datetime
     estimate: int

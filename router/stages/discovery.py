@@ -1,11 +1,16 @@
-"""Storage → ledger: what no event told. An arrival without a version or a size becomes a file once it is measured."""
+"""Storage → ledger: what no event can be believed in. The object is looked at, and the answer decides.
+
+An arrival without a version or a size becomes a file so; what is told to be removed ends so, or goes on.
+"""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from router.errors import Transient
-from router.ports import Announced, ArrivalLedger, Measurement, Store
-from router.rules.completion import missing_object
+from router.ports import ArrivalLedger, Looked, Measurement, Store
+from router.rules.belonging import Belonging
+from router.rules.looking import Look, NoAnswer, NotAsked, NotThere, StorageAnswer, There, not_there
 from router.rules.sizing import Sizing
 from router.step import Fact, Step
 
@@ -14,39 +19,53 @@ REQUESTS_AT_ONCE = 32
 
 
 class DiscoveryStage:
-    """Measures arrivals, many at once; what the storage does not answer is due again later."""
+    """Looks at many objects at once; what the storage does not answer is due again later."""
 
     name = "discovery"
 
-    def __init__(self, store: Store, ledger: ArrivalLedger, sizing: Sizing) -> None:
+    def __init__(self, store: Store, ledger: ArrivalLedger, belonging: Belonging, sizing: Sizing) -> None:
         self._store = store
         self._ledger = ledger
+        self._belonging = belonging
         self._sizing = sizing
         self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     async def step(self, now: datetime) -> Step:
-        """Measure what is due."""
-        arrivals = await self._ledger.to_measure(ARRIVALS_A_STEP)
-        if not arrivals:
+        """Look at what is due."""
+        looks = await self._ledger.to_measure(ARRIVALS_A_STEP)
+        if not looks:
             return Step()
-        measurements = await asyncio.gather(*(self._measure(arrival) for arrival in arrivals))
-        new_files = await self._ledger.measured(measurements)
-        missing = sum(measurement.letter is not None for measurement in measurements)
-        troubles = [measurement.trouble for measurement in measurements if measurement.trouble]
-        facts = [Fact("arrivals_measured", {"new_files": new_files}, len(measurements) - missing - len(troubles))]
-        if missing:
-            facts.append(Fact("records_dead_lettered", {"reason": "missing-object"}, missing))
-        if troubles:
-            facts.append(Fact("measuring_failed", {"trouble": troubles[0]}, len(troubles)))
-        return Step(tuple(facts), more=len(arrivals) == ARRIVALS_A_STEP)
+        answers = await asyncio.gather(*(self._answer(look) for look in looks))
+        looked = await self._ledger.measured(list(map(Measurement, looks, answers)))
+        return Step(tuple(_facts(answers, looked)), more=len(looks) == ARRIVALS_A_STEP)
 
-    async def _measure(self, arrival: Announced) -> Measurement:
+    async def _answer(self, look: Look) -> StorageAnswer:
+        """Nothing is asked of a storage for a source that does not take the file as the configuration is now."""
+        source_id = look.identity.source_id
+        if not self._belonging.knows(source_id):
+            return NoAnswer(f"its source {source_id} is not in the configuration; it waits until it is again")
+        if refusal := self._belonging.refusal(source_id, look.uri):
+            return NotAsked(refusal)
         async with self._places:
             try:
-                found = await self._store.measure(arrival.uri)
+                found = await self._store.measure(look.uri)
             except Transient as trouble:
-                return Measurement(arrival, trouble=str(trouble))
-        source_id = arrival.identity.source_id
-        if found is not None:
-            return Measurement(arrival, found, self._sizing.place(source_id, arrival.uri, found.size))
-        return Measurement(arrival, letter=missing_object(arrival.position, source_id, arrival.uri, arrival.landed))
+                return NoAnswer(str(trouble))
+        if found is None:
+            return not_there(look)
+        return There(found.version, found.size, self._sizing.place(source_id, look.uri, found.size))
+
+
+def _facts(answers: Sequence[StorageAnswer], looked: Looked) -> Iterator[Fact]:
+    yield Fact("arrivals_measured", {"new_files": looked.new}, sum(isinstance(one, There) for one in answers))
+    misses = [one for one in answers if isinstance(one, NotThere)]
+    if misses:
+        yield Fact("objects_not_there", {"looked_at_again": sum(one.again is not None for one in misses)}, len(misses))
+    if letters := sum(one.letter is not None for one in misses):
+        yield Fact("records_dead_lettered", {"reason": "missing-object"}, letters)
+    if looked.removed:
+        yield Fact("files_removed", count=looked.removed)
+    if refusals := [one.reason for one in answers if isinstance(one, NotAsked)]:
+        yield Fact("files_not_configured", {"reason": refusals[0]}, len(refusals))
+    if troubles := [one.trouble for one in answers if isinstance(one, NoAnswer)]:
+        yield Fact("measuring_failed", {"trouble": troubles[0]}, len(troubles))

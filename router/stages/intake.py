@@ -178,8 +178,8 @@ class _Taken:
             yield Fact("records_dead_lettered", {"reason": reason}, count)
         if self.unmatched:
             yield Fact("events_unmatched", count=self.unmatched)
-        if recorded.removed:
-            yield Fact("files_removed", count=recorded.removed)
+        if recorded.doubted:
+            yield Fact("removals_recorded", count=recorded.doubted)
 
 
 def _in_order(found: dict[Identity, Announced]) -> list[Announced]:

@@ -6,9 +6,22 @@ from datetime import datetime
 
 from router.errors import Refused, Transient
 from router.ports import BatchLedger, Clock, DueBatch, NewBatch, Runs, Submission
+from router.rules.belonging import Belonging
 from router.rules.breaker import Targets
+from router.rules.matching import Matcher
 from router.rules.recovery import touch_seconds
-from router.rules.scheduling import Accounts, Backlog, charged, committed, cut, in_turn, is_due, may_commit, opened
+from router.rules.scheduling import (
+    Accounts,
+    Backlog,
+    WaitingFile,
+    charged,
+    committed,
+    cut,
+    in_turn,
+    is_due,
+    may_commit,
+    opened,
+)
 from router.rules.sizing import Sizing, first_class
 from router.step import Fact, Keys, Pass, Step, lease_taken
 from schemas.config import LANES, Config, Lane, SourceConfig
@@ -41,6 +54,7 @@ class SchedulingStage:
         self._runs = runs
         self._clock = clock
         self._sizing = sizing
+        self._belonging = Belonging(config, Matcher(config))
         self._accounts: dict[Lane, Accounts] = {lane: {} for lane in LANES}
         self._next_commits: dict[str, datetime] = {}
         self._had_half: set[tuple[str, Lane]] = set()
@@ -166,7 +180,9 @@ class SchedulingStage:
         asked_for = line.lane == "priority"
         if not asked_for and not self._may_commit(source.into.table, now):
             return None
-        waiting = await self._ledger.waiting(line.source_id, line.lane, source.batch.max_files)
+        waiting = await self._still_taken(line, source.batch.max_files, room)
+        if not waiting:
+            return None
         max_bytes = self._sizing.max_bytes(source, line.lane, line.bytes_per_second)
         files = cut(waiting, max_files=source.batch.max_files, max_bytes=max_bytes)
         is_full = len(files) < len(waiting) or len(files) == source.batch.max_files
@@ -184,6 +200,20 @@ class SchedulingStage:
             room.take(line.source_id, lane)
             self._charge(line.source_id, line.lane, estimated, now)
         return submission
+
+    async def _still_taken(self, line: Backlog, limit: int, room: "_Room") -> Sequence[WaitingFile]:
+        """The first of a line; what its source does not take any more, as the configuration is now, ends here."""
+        waiting = await self._ledger.waiting(line.source_id, line.lane, limit)
+        refusals = [
+            (file.identity, why) for file in waiting if (why := self._belonging.refusal(line.source_id, file.uri))
+        ]
+        if not refusals:
+            return waiting
+        refused = await self._ledger.refuse(refusals, room.epoch)
+        keys = {"source": line.source_id, "reason": refusals[0][1]}
+        room.work.facts.append(Fact("files_not_configured", keys, refused))
+        gone = {key for key, _ in refusals}
+        return [file for file in waiting if file.identity not in gone]
 
     def _may_commit(self, table: str, now: datetime) -> bool:
         interval, burst = self._config.commit_interval, self._config.commit_burst

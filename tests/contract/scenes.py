@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from router.ports import BatchLedger, Submission
+from router.ports import Announced, BatchLedger, Looked, Measurement, Submission
+from router.rules.looking import StorageAnswer, not_there
 from router.rules.requests import FinishedRequest
 from schemas.completions import CompletedFile
 from schemas.config import Lane
@@ -10,6 +11,7 @@ from schemas.events import Asked, LoadAsked
 from tests.builders import (
     A_CSV,
     ORDERS,
+    after,
     announced,
     asked_request,
     completed_file,
@@ -117,6 +119,31 @@ async def has_ended(ledger: Ledger, *files: CompletedFile, batch: str = "b-1") -
     files = files or (completed_file(),)
     await is_cut(ledger, [file.uri for file in files], batch)
     assert await ledger.attempts.settle(settlement(files, batch))
+
+
+async def to_measure(ledger: Ledger) -> Sequence[Announced]:
+    """What is given out to be looked at now, as its events told it."""
+    return [
+        Announced(look.identity, look.uri, None, look.landed, look.position)
+        for look in await ledger.arrivals.to_measure(100)
+        if look.position is not None
+    ]
+
+
+async def looks(ledger: Ledger, *answers: StorageAnswer | None) -> Looked:
+    """Looks are given out and answered, in their order; by None as the rule answers what is not there."""
+    given = await ledger.arrivals.to_measure(100)
+    assert len(given) == len(answers), given
+    return await ledger.arrivals.measured(
+        [Measurement(look, answer or not_there(look)) for look, answer in zip(given, answers, strict=True)]
+    )
+
+
+async def is_removed(ledger: Ledger, *uris: str) -> None:
+    """A removal is told, and the storage confirms it."""
+    removals = [announced(uri, "", landed=after(1)) for uri in uris or (A_CSV,)]
+    await ledger.arrivals.record(intake(removed=sorted(removals, key=lambda removal: removal.identity)))
+    await looks(ledger, *[None] * len(removals))
 
 
 async def outgoing(ledger: Ledger) -> Sequence[str]:

@@ -3,9 +3,19 @@
 from datetime import timedelta
 
 from router.rules.recovery import Again, Close
-from tests.builders import A_CSV, AT_ONCE, NOON, after, announced, intake, new_batch, settlement, waiting_file
+from tests.builders import A_CSV, AT_ONCE, NOON, after, announced, identity, intake, new_batch, settlement, waiting_file
 from tests.contract.ledgers import Ledger
-from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, lands, next_attempt, schedules
+from tests.contract.scenes import (
+    OTHER_RUN,
+    RUN,
+    is_claimed,
+    is_cut,
+    is_removed,
+    is_submitted,
+    lands,
+    next_attempt,
+    schedules,
+)
 
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
 
@@ -77,7 +87,7 @@ async def test_a_cut_takes_only_files_that_still_wait(ledger: Ledger) -> None:
     await lands(ledger, A_CSV, B_CSV)
     batches, epoch = await schedules(ledger)
     waiting = await batches.waiting("orders-v1", "default", 10)
-    await ledger.arrivals.record(intake(removed=[announced(A_CSV, "", landed=after(1))]))
+    await is_removed(ledger)
 
     await batches.cut(new_batch(waiting), epoch)
 
@@ -267,3 +277,19 @@ async def test_a_run_that_was_created_after_all_is_not_put_off(ledger: Ledger) -
     await batches.put_off(submission, "its answer was lost")
 
     assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
+
+
+async def test_what_waits_is_refused_for_its_reason_and_what_is_in_flight_goes_on(ledger: Ledger) -> None:
+    b_csv = "s3://landing/orders/b.csv"
+    await is_cut(ledger)
+    await lands(ledger, b_csv)
+    batches, epoch = await schedules(ledger)
+    refusals = [(identity(uri), "not-configured-any-more: moved") for uri in (A_CSV, b_csv)]
+
+    refused = await batches.refuse(refusals, epoch)
+
+    assert refused == 1
+    assert [(file.outcome, file.reason) for file in await ledger.files()] == [
+        (None, None),
+        ("failed", "not-configured-any-more: moved"),
+    ]

@@ -19,9 +19,10 @@ from tests.builders import (
     intake,
     report,
     settlement,
+    there,
 )
 from tests.contract.ledgers import Ledger, SeenBatch, end_of_close
-from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, next_attempt, schedules
+from tests.contract.scenes import OTHER_RUN, RUN, is_claimed, is_cut, is_submitted, looks, next_attempt, schedules
 
 B_CSV = "s3://landing/orders/b.csv"
 AGAIN = Again("crash", "it broke", AT_ONCE)
@@ -319,15 +320,15 @@ async def test_what_ended_in_a_batch_for_good_is_not_taken_again(ledger: Ledger,
     assert [file.outcome for file in await ledger.files()] == [outcome]
 
 
-async def test_a_file_that_a_load_missed_is_a_new_round_when_it_lands_again(ledger: Ledger) -> None:
+async def test_a_file_that_a_load_missed_is_a_new_round_once_it_lies_there_again(ledger: Ledger) -> None:
     await is_claimed(ledger)
     missing = CompletedFile(uri=A_CSV, version="v1", outcome="missing")
     await ledger.attempts.settle(settlement([missing, *map(_completed, [file_report(B_CSV)])]))
 
-    recorded = await ledger.arrivals.record(intake([announced(landed=after(100))]))
+    await ledger.arrivals.record(intake([announced(landed=after(100), offset=1)]))
+    await looks(ledger, there())
     batches, _ = await schedules(ledger)
 
-    assert recorded.files == 1
     assert len(await batches.waiting("orders-v1", "default", 10)) == 1
     assert [(file.round, file.batch_id, file.outcome) for file in await ledger.files()] == [(2, None, None)]
 

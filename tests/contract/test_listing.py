@@ -7,17 +7,25 @@ from schemas.events import LoadAsked, PreviewAsked
 from tests.builders import (
     A_CSV,
     after,
-    announced,
     completed_file,
     found,
     found_file,
-    intake,
     load_asked,
     request_end,
     settlement,
 )
 from tests.contract.ledgers import Ledger
-from tests.contract.scenes import at_their_end, has_ended, is_asked, is_claimed, is_found, lands, schedules, takes
+from tests.contract.scenes import (
+    at_their_end,
+    has_ended,
+    is_asked,
+    is_claimed,
+    is_found,
+    is_removed,
+    lands,
+    schedules,
+    takes,
+)
 
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
 FOLDER = "s3://landing/orders/"
@@ -205,7 +213,7 @@ async def test_what_was_not_loaded_waits_anew(ledger: Ledger, outcome: str) -> N
 
 async def test_what_was_removed_waits_anew_when_it_is_there(ledger: Ledger) -> None:
     await lands(ledger)
-    await ledger.arrivals.record(intake(removed=[announced(A_CSV, "", landed=after(1))]))
+    await is_removed(ledger)
 
     opened = await is_found(ledger)
 
@@ -268,10 +276,12 @@ async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
 
     await ledger.requests.found(found(found_file(), missing=[B_CSV], more=True), reload=False)
 
+    await ledger.pass_time(5.1)
     unlisted = await ledger.requests.to_list()
     assert unlisted is not None
-    assert list(unlisted.files) == [C_CSV]
+    assert list(unlisted.files) == [B_CSV, C_CSV]
     await ledger.requests.found(found(missing=[C_CSV]), reload=False)
+    await ledger.requests.found(found(missing=[B_CSV, C_CSV]), reload=False)
     await takes(ledger, line="priority")
     await ledger.attempts.settle(settlement())
     [finished] = await at_their_end(ledger)
@@ -280,13 +290,29 @@ async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
         (C_CSV, None, "missing"),
         (A_CSV, "v1", "loaded"),
     ]
+    assert [file.reason for file in finished.files] == [*["it is not there: looked for twice, 5 s apart"] * 2, None]
     assert (finished.counts.files, finished.counts.files_not_loaded) == (3, 2)
+
+
+async def test_what_a_person_asks_for_is_looked_for_once_more_after_five_seconds(ledger: Ledger) -> None:
+    await is_asked(ledger, load_asked(A_CSV))
+
+    await ledger.requests.found(found(missing=[A_CSV]), reload=False)
+    too_early = await ledger.requests.to_list()
+    await ledger.pass_time(5.1)
+    unlisted = await ledger.requests.to_list()
+    opened = await ledger.requests.found(found(found_file()), reload=False)
+
+    assert too_early is None
+    assert unlisted is not None
+    assert (list(unlisted.files), opened) == ([A_CSV], 1)
 
 
 async def test_who_looks_too_late_changes_nothing(ledger: Ledger) -> None:
     """Two may look for the same files when one of them took longer than a minute."""
     await is_asked(ledger, load_asked(A_CSV, B_CSV))
-    await ledger.requests.found(found(found_file(), missing=[B_CSV], more=True), reload=False)
+    for _ in range(2):
+        await ledger.requests.found(found(found_file(), missing=[B_CSV], more=True), reload=False)
 
     late = await ledger.requests.found(found(found_file(B_CSV), missing=[A_CSV]), reload=False)
 

@@ -3,6 +3,7 @@
 The S3 server is built by Go, where there is one.
 """
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -83,10 +84,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         return _in_memory()
     if request.param == "local":
         return _in_folder(tmp_path)
-    environ = {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
-    for name, value in {"ENDPOINT_URL": request.getfixturevalue("s3"), **environ}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    storage.bucket.cache_clear()
+    _configure(request.getfixturevalue("s3"), monkeypatch)
     return _in_bucket(f"s3://landing/{tmp_path.name}/")
 
 
@@ -213,11 +211,41 @@ async def test_a_folder_that_cannot_be_read_is_transient(tmp_path: Path, monkeyp
 
 @pytest.mark.integration
 @HAS_GO
+async def test_what_is_not_in_a_bucket_is_not_there(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _configure(s3, monkeypatch)
+
+    assert await ObjectStore().measure("s3://landing/never-there.csv") is None
+
+
+@pytest.mark.integration
+@HAS_GO
+async def test_a_bucket_that_is_not_there_is_trouble_and_nothing_of_it_is_missing(
+    s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _configure(s3, monkeypatch)
+
+    with pytest.raises(Transient, match="NoSuchBucket"):
+        await ObjectStore().measure("s3://no-such-bucket/a.csv")
+
+
+@pytest.mark.integration
+async def test_a_server_that_is_no_storage_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def not_found(_: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        answer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await answer.drain()
+        answer.close()
+
+    async with await asyncio.start_server(not_found, "127.0.0.1", 0) as server:
+        _configure(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", monkeypatch)
+
+        with pytest.raises(Transient, match="it does not say"):
+            await ObjectStore().measure("s3://landing/a.csv")
+
+
+@pytest.mark.integration
+@HAS_GO
 async def test_a_storage_that_is_away_is_transient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test", "REGION": "us-east-1"}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    storage.bucket.cache_clear()
+    _configure(f"http://127.0.0.1:{free_port()}", monkeypatch)
 
     with pytest.raises(Transient, match="storage: s3://landing/"):
         await ObjectStore().listed("s3://landing/", None, 10)
@@ -238,6 +266,13 @@ async def _measured(place: Place, uri: str) -> Measured:
     measured = await place.store.measure(uri)
     assert measured is not None
     return measured
+
+
+def _configure(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
+    for name, value in {"ENDPOINT_URL": endpoint, **environ}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    storage.bucket.cache_clear()
 
 
 def _in_memory() -> Place:

@@ -193,7 +193,8 @@ async def test_a_given_up_preview_is_not_begun(ledger: Ledger) -> None:
 
 async def test_a_preview_of_a_file_that_is_not_there_is_finished(ledger: Ledger) -> None:
     await is_asked(ledger, ASKED)
-    await ledger.requests.found(found(missing=[A_CSV]), reload=False)
+    for _ in range(2):
+        await ledger.requests.found(found(missing=[A_CSV]), reload=False)
     batches, _ = await schedules(ledger)
 
     [finished] = await at_their_end(ledger)

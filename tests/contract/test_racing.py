@@ -5,9 +5,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from router.ports import Announced, LeaseLost, Measured, Measurement
+from router.ports import Announced, LeaseLost, Measurement
+from router.rules.looking import not_there
 from router.rules.recovery import Again, Void
-from tests.builders import AT_ONCE, after, announced, intake, letter, new_batch, report, settlement, unmeasured
+from tests.builders import AT_ONCE, after, announced, intake, letter, new_batch, report, settlement, there, unmeasured
 from tests.contract.ledgers import RealLedger
 from tests.contract.scenes import RUN, is_claimed, is_submitted, lands, schedules
 
@@ -38,13 +39,18 @@ async def test_polls_that_overlap_do_not_deadlock(real_ledger: RealLedger) -> No
 async def test_a_file_that_lands_again_opens_one_round(real_ledger: RealLedger) -> None:
     await real_ledger.arrivals.record(intake(_sorted(map(announced, URIS))))
     removals = _sorted(announced(uri, "", landed=after(1)) for uri in URIS)
-    landings = _sorted(announced(uri, landed=after(2)) for uri in URIS)
+    landings = _sorted(announced(uri, landed=after(2), offset=2) for uri in URIS)
 
-    removed = await asyncio.gather(*(real_ledger.arrivals.record(intake(removed=removals)) for _ in range(4)))
-    again = await asyncio.gather(*(real_ledger.arrivals.record(intake(landings)) for _ in range(4)))
+    await asyncio.gather(*(real_ledger.arrivals.record(intake(removed=removals)) for _ in range(4)))
+    given = await real_ledger.arrivals.to_measure(1000)
+    missed = [Measurement(look, not_there(look)) for look in given]
+    removed = await asyncio.gather(*(real_ledger.arrivals.measured(missed) for _ in range(4)))
+    await asyncio.gather(*(real_ledger.arrivals.record(intake(landings)) for _ in range(4)))
+    found = [Measurement(look, there()) for look in await real_ledger.arrivals.to_measure(1000)]
+    again = await asyncio.gather(*(real_ledger.arrivals.measured(found) for _ in range(4)))
 
     assert sum(one.removed for one in removed) == len(URIS)
-    assert sum(one.files for one in again) == len(URIS)
+    assert sum(one.new for one in again) == len(URIS)
     assert {file.round for file in await real_ledger.files()} == {2}
 
 
@@ -60,13 +66,13 @@ async def test_an_arrival_is_measured_by_one_router(real_ledger: RealLedger) -> 
 async def test_the_same_measurements_twice_make_one_file_each(real_ledger: RealLedger) -> None:
     await real_ledger.arrivals.record(intake(unmeasured=_sorted(map(unmeasured, URIS))))
     arrivals = await real_ledger.arrivals.to_measure(1000)
-    measurements = [Measurement(arrival, Measured("v1", 1)) for arrival in arrivals]
+    measurements = [Measurement(arrival, there()) for arrival in arrivals]
 
     new = await asyncio.gather(
         real_ledger.arrivals.measured(measurements), real_ledger.arrivals.measured(measurements[::-1])
     )
 
-    assert sum(new) == len(URIS)
+    assert sum(looked.new for looked in new) == len(URIS)
     assert len(await real_ledger.files()) == len(URIS)
 
 
@@ -125,13 +131,14 @@ async def test_a_file_is_either_removed_or_cut(real_ledger: RealLedger) -> None:
     waiting = await batches.waiting("orders-v1", "default", 1000)
     removals = _sorted(announced(uri, "", landed=after(1)) for uri in URIS[::2])
 
-    recorded, _ = await asyncio.gather(
-        real_ledger.arrivals.record(intake(removed=removals)), batches.cut(new_batch(waiting), epoch)
-    )
+    await real_ledger.arrivals.record(intake(removed=removals))
+    missed = [Measurement(look, not_there(look)) for look in await real_ledger.arrivals.to_measure(1000)]
+
+    looked, _ = await asyncio.gather(real_ledger.arrivals.measured(missed), batches.cut(new_batch(waiting), epoch))
 
     files = await real_ledger.files()
     assert all((file.outcome == "removed") != (file.batch_id == "b-1") for file in files)
-    assert sum(file.outcome == "removed" for file in files) == recorded.removed
+    assert sum(file.outcome == "removed" for file in files) == looked.removed
 
 
 async def test_an_attempt_is_made_by_one_of_many(real_ledger: RealLedger) -> None:

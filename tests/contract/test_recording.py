@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from router.ports import Announced
 from router.rules.identity import Identity
-from tests.builders import A_CSV, after, announced, intake, letter, new_batch, unmeasured, waiting_file
+from tests.builders import A_CSV, after, announced, intake, letter, there, unmeasured
 from tests.contract.ledgers import Ledger, SeenFile
+from tests.contract.scenes import has_ended, is_cut, is_removed, lands, looks
 
 
 async def test_a_file_is_recorded_once_however_often_it_is_announced(ledger: Ledger) -> None:
@@ -84,102 +87,160 @@ async def test_dead_letters_are_in_the_outbox_with_what_was_recorded(ledger: Led
 async def test_nothing_is_recorded_of_nothing(ledger: Ledger) -> None:
     recorded = await ledger.arrivals.record(intake())
 
-    assert (recorded.files, recorded.unmeasured, recorded.removed) == (0, 0, 0)
+    assert (recorded.files, recorded.unmeasured, recorded.doubted) == (0, 0, 0)
 
 
-async def test_a_removal_cancels_what_waits(ledger: Ledger) -> None:
+@pytest.mark.parametrize("told", [-3600, 0, 3600])
+async def test_a_removal_ends_what_waits_once_the_storage_confirms_whenever_it_says_it_was(
+    ledger: Ledger, told: int
+) -> None:
     await ledger.arrivals.record(intake([announced()]))
 
-    recorded = await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(1))]))
+    recorded = await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(told))]))
+    before = await ledger.files()
+    looked = await looks(ledger, None)
 
-    assert recorded.removed == 1
-    assert _outcomes(await ledger.files()) == ["removed"]
+    [file] = await ledger.files()
+    assert (recorded.doubted, looked.removed) == (1, 1)
+    assert _outcomes(before) == [None]
+    assert (file.outcome, file.reason) == (
+        "removed",
+        "its removal was told before its load began, and it is not there",
+    )
 
 
-async def test_a_removal_cancels_every_older_version_in_every_source_it_names(ledger: Ledger) -> None:
-    older = [announced(version="v1"), announced(version="v2", landed=after(1))]
-    await ledger.arrivals.record(intake(older))
-    await ledger.arrivals.record(intake([announced(version="v3", landed=after(5))]))
+@pytest.mark.parametrize("told", [-3600, 0, 3600])
+async def test_a_removal_ends_nothing_of_an_object_that_is_there(ledger: Ledger, told: int) -> None:
+    await ledger.arrivals.record(intake([announced()]))
+
+    await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(told))]))
+    looked = await looks(ledger, there())
+
+    assert (looked.new, looked.removed) == (0, 0)
+    assert _outcomes(await ledger.files()) == [None]
+    await ledger.pass_time(3600)
+    assert await ledger.arrivals.to_measure(10) == []
+
+
+async def test_a_removal_ends_every_version_that_waits(ledger: Ledger) -> None:
+    await ledger.arrivals.record(intake([announced(version="v1"), announced(version="v2", landed=after(5))]))
 
     recorded = await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(2))]))
+    looked = await looks(ledger, None)
 
-    assert recorded.removed == 2
-    assert _outcomes(await ledger.files()) == ["removed", "removed", None]
+    assert (recorded.doubted, looked.removed) == (1, 2)
+    assert _outcomes(await ledger.files()) == ["removed", "removed"]
 
 
-async def test_a_removal_of_another_source_or_object_changes_nothing(ledger: Ledger) -> None:
+async def test_a_removal_of_an_object_that_was_overwritten_finds_the_version_that_nobody_told_of(
+    ledger: Ledger,
+) -> None:
+    await ledger.arrivals.record(intake([announced(version="v1")]))
+
+    await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(2))]))
+    await looks(ledger, there("v2"))
+
+    assert [(file.version, file.outcome) for file in await ledger.files()] == [("v1", None), ("v2", None)]
+
+
+async def test_a_removed_object_is_looked_at_again_for_the_storage_may_have_been_wrong(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake([announced()]))
-    other_source = announced(version="", source_id="audit-v1", landed=after(1))
-    other_object = announced("s3://landing/orders/b.csv", "", landed=after(1))
+    await is_removed(ledger)
 
-    recorded = await ledger.arrivals.record(intake(removed=[other_source, other_object]))
+    await ledger.pass_time(11)
+    looked = await looks(ledger, there())
 
-    assert recorded.removed == 0
-    assert _outcomes(await ledger.files()) == [None]
-
-
-async def test_a_removal_older_than_the_landing_changes_nothing(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake([announced(landed=after(10))]))
-
-    recorded = await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(9))]))
-
-    assert recorded.removed == 0
-    assert _outcomes(await ledger.files()) == [None]
+    assert looked.new == 1
+    assert [(file.round, file.outcome) for file in await ledger.files()] == [(2, None)]
 
 
-async def test_a_removal_comes_too_late_for_a_file_in_a_batch(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake([announced()]))
-    await _cut(ledger)
+async def test_what_stays_removed_is_looked_at_so_often_and_told_once(ledger: Ledger) -> None:
+    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await is_removed(ledger)
 
-    recorded = await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(1))]))
+    for pause in (10, 60, 600):
+        await ledger.pass_time(pause + 1)
+        await looks(ledger, None)
 
-    assert recorded.removed == 0
-    assert _outcomes(await ledger.files()) == [None]
+    await ledger.pass_time(3600)
+    assert await ledger.arrivals.to_measure(10) == []
+    assert _outcomes(await ledger.files()) == ["removed"]
+    assert await ledger.router("one").outbox.outbox(10) == []
 
 
-async def test_a_removal_in_the_same_poll_cancels_too(ledger: Ledger) -> None:
+async def test_a_removal_of_what_is_loaded_in_flight_elsewhere_or_unknown_costs_no_look(ledger: Ledger) -> None:
+    await has_ended(ledger)
+    await is_cut(ledger, ["s3://landing/orders/b.csv"], "b-2")
+    await lands(ledger, "s3://landing/orders/c.csv", source_id="audit-v1")
+    removals = [announced(f"s3://landing/orders/{name}.csv", "", landed=after(1)) for name in "abcd"]
+
+    recorded = await ledger.arrivals.record(intake(removed=sorted(removals, key=_identity)))
+
+    assert recorded.doubted == 0
+    assert await ledger.arrivals.to_measure(10) == []
+
+
+async def test_a_removal_in_the_same_poll_counts_too(ledger: Ledger) -> None:
     recorded = await ledger.arrivals.record(
         intake([announced()], unmeasured=[unmeasured()], removed=[announced(version="", landed=after(1))])
     )
+    looked = await looks(ledger, None)
 
-    assert recorded.removed == 2
+    assert (recorded.doubted, looked.removed) == (1, 1)
     assert _outcomes(await ledger.files()) == ["removed", "removed"]
-    assert await ledger.arrivals.to_measure(10) == []
 
 
-async def test_what_was_removed_before_it_was_measured_is_not_measured(ledger: Ledger) -> None:
+async def test_what_is_removed_before_it_is_measured_is_told_as_removed(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake(unmeasured=[unmeasured(), unmeasured(version="v1")]))
 
     await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(1))]))
+    await looks(ledger, None, None)
 
-    assert await ledger.arrivals.to_measure(10) == []
+    assert _outcomes(await ledger.files()) == ["removed", "removed"]
+    assert await ledger.router("one").outbox.outbox(10) == []
 
 
-async def test_a_file_that_landed_again_after_its_removal_is_a_new_round(ledger: Ledger) -> None:
+async def test_a_removal_does_not_wait_for_the_next_look(ledger: Ledger) -> None:
+    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await looks(ledger, None)
+
+    await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(1), offset=1)]))
+    await looks(ledger, None)
+
+    assert _outcomes(await ledger.files()) == ["removed"]
+
+
+@pytest.mark.parametrize("told", [-3600, 1, 3600])
+async def test_what_lands_again_after_its_removal_is_a_new_round_once_it_is_there(ledger: Ledger, told: int) -> None:
     await ledger.arrivals.record(intake([announced()]))
-    await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(1))]))
+    await is_removed(ledger)
 
-    recorded = await ledger.arrivals.record(intake([announced(landed=after(2), size=20)]))
+    recorded = await ledger.arrivals.record(intake([announced(landed=after(told), size=20, offset=2)]))
+    await looks(ledger, there(size=20))
 
-    assert recorded.files == 1
-    assert await ledger.files() == [SeenFile("orders-v1", A_CSV, "v1", 20, after(2), 2, None, None, None, None)]
+    [file] = await ledger.files()
+    assert recorded.files == 0
+    assert (file.size, file.round, file.outcome) == (20, 2, None)
 
 
 async def test_a_repeated_announcement_does_not_undo_a_removal(ledger: Ledger) -> None:
     await ledger.arrivals.record(intake([announced()]))
-    await ledger.arrivals.record(intake(removed=[announced(version="", landed=after(1))]))
+    await is_removed(ledger)
 
-    recorded = await ledger.arrivals.record(intake([announced(offset=2)]))
+    await ledger.arrivals.record(intake([announced(offset=2)]))
+    await looks(ledger, None)
 
-    assert recorded.files == 0
     assert _outcomes(await ledger.files()) == ["removed"]
+    assert await ledger.router("one").outbox.outbox(10) == []
 
 
-async def _cut(ledger: Ledger) -> None:
-    batches = ledger.router("one").batches
-    epoch = await batches.hold("scheduling")
-    assert epoch is not None
-    assert await batches.cut(new_batch([waiting_file()]), epoch) is not None
+async def test_the_same_record_read_again_is_not_looked_at_again(ledger: Ledger) -> None:
+    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await looks(ledger, None)
+
+    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+
+    assert await ledger.arrivals.to_measure(10) == []
 
 
 def _identity(file: Announced) -> Identity:

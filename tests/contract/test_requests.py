@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from router.ports import Measurement
+from router.rules.looking import NoAnswer, NotThere
 from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import (
     A_CSV,
@@ -32,6 +32,7 @@ from tests.contract.scenes import (
     is_found,
     is_listed,
     lands,
+    looks,
     outgoing,
     schedules,
     takes,
@@ -403,6 +404,24 @@ async def test_a_cancel_gives_up_what_waits(ledger: Ledger) -> None:
     assert (finished.counts.files_loaded, finished.counts.files_not_loaded) == (1, 1)
 
 
+async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
+    """Also what can not be measured, for ever."""
+    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await looks(ledger, NoAnswer("denied"))
+    await is_asked(ledger, CancelAsked(files=(A_CSV,)))
+    unlisted = await ledger.requests.to_list()
+    assert unlisted is not None
+
+    given_up = await ledger.requests.cancelled(unlisted, "enough")
+
+    assert ([*unlisted.source_ids], given_up) == (["orders-v1"], 1)
+    assert [(file.uri, file.outcome, file.reason) for file in await ledger.files()] == [(A_CSV, "failed", "enough")]
+    await ledger.pass_time(3600)
+    assert await ledger.arrivals.to_measure(10) == []
+    [finished] = await at_their_end(ledger)
+    assert (finished.counts.files, finished.counts.files_not_loaded) == (1, 1)
+
+
 async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
@@ -566,10 +585,8 @@ async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_o
 
 
 async def test_what_was_gone_before_it_was_measured_has_its_size_once_it_is_found(ledger: Ledger) -> None:
-    gone = Measurement(unmeasured(version="v1"), letter=letter())
-    await ledger.arrivals.record(intake(unmeasured=[gone.arrival]))
-    await ledger.arrivals.to_measure(10)
-    await ledger.arrivals.measured([gone])
+    await ledger.arrivals.record(intake(unmeasured=[unmeasured(version="v1")]))
+    await looks(ledger, NotThere(None, "missing", "gone"))
     await ledger.requests.record_requests([asked_request()], [])
 
     await ledger.requests.found(found(found_file(size=700)), reload=False)

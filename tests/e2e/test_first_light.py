@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,41 @@ def test_an_announced_object_that_is_not_there_is_missing(site: Site) -> None:
     gone = f"file://{site.landing}/orders/never-there.csv"
 
     site.announce(gone)
+    for misses in (1, 2, 3):
+        eventually(partial(_was_missed, site, gone, misses), f"miss {misses} in the ledger")
 
     assert eventually(lambda: site.file(gone), "the missing file in the ledger")["outcome"] == "missing"
     letters = [letter for letter in site.dead_letters() if gone in letter["detail"]]
     assert [letter["reason"] for letter in letters] == ["missing-object"]
+
+
+def _was_missed(site: Site, uri: str, misses: int) -> bool:
+    """Once it was, the time until the next look passes at once."""
+    query = "UPDATE arrival SET due = now() WHERE uri = %s AND misses >= %s RETURNING misses"
+    return bool(site.ledger(query, uri, misses))
+
+
+def test_a_file_that_comes_after_its_event_is_loaded(site: Site) -> None:
+    uri = f"file://{site.landing}/orders/late.csv"
+    site.announce(uri)
+    eventually(lambda: site.ledger("SELECT 1 FROM arrival WHERE uri = %s AND misses = 1", uri), "a first miss")
+
+    site.write("orders", "late.csv", csv(1, order_id=7, amount=1))
+
+    assert site.completion(uri)["counts"]["rows"] == 1
+
+
+def test_a_file_whose_event_told_another_etag_is_loaded(site: Site) -> None:
+    uri = site.write("orders", "another-etag.csv", csv(1, order_id=8, amount=1))
+
+    site.send([_cloudevent(uri, size=20, etag="time-d7x7np2kvchs-ino-5v")], topic="storage.events")
+
+    assert [row["rows"] for row in eventually(lambda: _loaded(site, uri), "the file, loaded")] == [1]
+    assert site.rows(ORDERS, uri) == 1
+
+
+def _loaded(site: Site, uri: str) -> list[dict[str, Any]]:
+    return site.ledger("SELECT rows FROM file WHERE uri = %s AND outcome = 'loaded'", uri)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,23 @@
 """`file` and `arrival`, as `adapters.postgres.arrivals` keeps them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
-from router.ports import Announced, Intake, Measurement, Recorded
-from router.rules.identity import Identity
+from router.ports import Announced, Intake, Looked, Measurement, Recorded
+from router.rules.looking import (
+    LONGEST_PAUSE,
+    NOT_LOADED,
+    Look,
+    NoAnswer,
+    NotAsked,
+    NotThere,
+    There,
+    another_version,
+)
 from router.rules.sizing import Place
-from tests.fakes.database import ArrivalRow, FakeDatabase, FileRow
-
-_LONGEST_PAUSE = timedelta(minutes=10)
+from tests.fakes.database import FakeDatabase, FileRow
 
 
 class FakeArrivals:
@@ -19,95 +28,117 @@ class FakeArrivals:
 
     async def record(self, intake: Intake) -> Recorded:
         now = self._database.begin()
-        files = sum(self._insert_file(file, now) for file in intake.files)
-        unmeasured = sum(self._insert_arrival(arrival, now) for arrival in intake.unmeasured)
-        removed = sum(self._remove(removal, now) for removal in intake.removed)
+        files = sum(self._record(file, now) for file in intake.files)
+        unmeasured = sum(self._database.tell(_look(one), now) for one in intake.unmeasured)
+        doubted = sum(
+            self._doubt(removal, now) for removal in {one.identity[:2]: one for one in intake.removed}.values()
+        )
         for letter in intake.letters:
             self._database.put(letter)
-        return Recorded(files, unmeasured, removed)
+        return Recorded(files, unmeasured, doubted)
 
-    async def to_measure(self, limit: int) -> Sequence[Announced]:
+    async def to_measure(self, limit: int) -> Sequence[Look]:
         now = self._database.begin()
         due = [row for row in self._database.arrivals.values() if row.due <= now]
         given = sorted(due, key=lambda row: row.due)[:limit]
         for row in given:
             row.due, row.tries = now + timedelta(minutes=1), row.tries + 1
-        return [row.arrival for row in given]
+            row.look = replace(row.look, serial=self._database.next_serial())
+        return [row.look for row in given]
 
-    async def measured(self, measurements: Sequence[Measurement]) -> int:
+    async def measured(self, measurements: Sequence[Measurement]) -> Looked:
         now = self._database.begin()
-        new = sum(self._measured(one, now) for one in measurements)
+        new = removed = 0
         for one in measurements:
-            if one.letter is not None:
-                self._database.put(one.letter)
-        return new
+            lasts = self._lasts(one.look)
+            match one.answer:
+                case There():
+                    new += self._there(one.look, one.answer, now)
+                case NotThere() if lasts:
+                    removed += self._not_there(one.look, one.answer, now)
+                case NotAsked() if lasts:
+                    self._end(one.look, "failed", one.answer.reason, now)
+                    del self._database.arrivals[one.look.identity]
+                case NoAnswer() if lasts:
+                    row = self._database.arrivals[one.look.identity]
+                    row.reason = one.answer.trouble
+                    row.due = now + min(timedelta(seconds=2 ** min(row.tries, 16)), LONGEST_PAUSE)
+                case NotThere() | NotAsked() | NoAnswer():
+                    pass
+                case _:
+                    assert_never(one.answer)
+        return Looked(new, removed)
 
-    def _measured(self, one: Measurement, now: datetime) -> bool:
-        told = one.arrival.identity
-        if one.trouble is not None:
-            self._put_off(told, one.trouble, now)
-            return False
-        row = self._database.arrivals.get(told)
-        if row is not None and row.arrival.landed == one.arrival.landed:
-            del self._database.arrivals[told]
-        if one.found is None:
-            self._insert_ended(one.arrival, "missing", now)
-            return False
-        identity = Identity(told.source_id, told.object, one.found.version)
-        arrival = one.arrival
-        file = Announced(identity, arrival.uri, one.found.size, arrival.landed, arrival.position, one.place)
-        new = self._insert_file(file, now)
-        if told.version not in {"", one.found.version}:
-            self._insert_ended(arrival, "superseded", now)
-        return new
-
-    def _insert_file(self, file: Announced, now: datetime) -> bool:
-        row, size = self._database.files.get(file.identity), file.size or 0
-        place = file.place or Place("default", 1, size)
-        new = FileRow(file.uri, size, file.landed, now, estimate=place.estimate, lane=place.lane)
+    def _record(self, file: Announced, now: datetime) -> bool:
+        row = self._database.files.get(file.identity)
         if row is None:
-            self._database.files[file.identity] = new
+            self._database.files[file.identity] = _row(file, file.size or 0, file.place, now)
             return True
         if row.outcome is None:
-            row.request_id = None
-        if row.landed >= file.landed or row.outcome not in {None, "removed", "missing", "superseded"}:
-            return False
-        if row.outcome is None:
-            row.landed, row.again = file.landed, row.batch_id is not None
-            return False
-        new.round = row.round + 1
-        self._database.files[file.identity] = new
-        return True
+            row.landed, row.request_id = max(row.landed, file.landed), None
+        if row.outcome in NOT_LOADED:
+            self._database.tell(replace(_look(file), identity=file.identity._replace(version=""), quiet=True), now)
+        return False
 
-    def _insert_arrival(self, arrival: Announced, now: datetime) -> bool:
-        known = self._database.arrivals.get(arrival.identity)
-        if known is not None and known.arrival.landed >= arrival.landed:
-            return False
-        self._database.arrivals[arrival.identity] = ArrivalRow(arrival, now)
-        return True
+    def _doubt(self, removal: Announced, now: datetime) -> bool:
+        of = removal.identity[:2]
+        keys = {key for key in self._database.arrivals if key[:2] == of}
+        if any(row.waits for key, row in self._database.files.items() if key[:2] == of):
+            keys.add(removal.identity._replace(version=""))
+        for key in keys:
+            self._database.tell(replace(_look(removal), identity=key, removed=True, quiet=True), now)
+        return bool(keys)
 
-    def _insert_ended(self, arrival: Announced, outcome: str, now: datetime) -> None:
-        row = FileRow(arrival.uri, 0, arrival.landed, now, outcome=outcome)
-        row.reason = f"{outcome} before it was measured"
-        self._database.files.setdefault(arrival.identity, row)
+    def _lasts(self, look: Look) -> bool:
+        row = self._database.arrivals.get(look.identity)
+        return row is not None and row.look.serial == look.serial
 
-    def _remove(self, removal: Announced, now: datetime) -> int:
+    def _there(self, look: Look, found: There, now: datetime) -> bool:
+        identity = look.identity._replace(version=found.version)
+        row, new = self._database.files.get(identity), _row(look, found.size, found.place, now)
+        is_new = row is None or row.outcome in NOT_LOADED
+        if row is None:
+            self._database.files[identity] = new
+        elif row.outcome in NOT_LOADED:
+            new.landed, new.round = max(row.landed, look.landed), row.round + 1
+            self._database.files[identity] = new
+        elif row.outcome is None:
+            row.landed, row.request_id = max(row.landed, look.landed), None
+        if look.identity.version not in {"", found.version}:
+            self._database.insert_ended(look, "superseded", another_version(look.identity.version, found.version), now)
+        if self._lasts(look):
+            del self._database.arrivals[look.identity]
+        return is_new
+
+    def _not_there(self, look: Look, miss: NotThere, now: datetime) -> int:
         removed = 0
-        arrivals, files = self._database.arrivals, self._database.files
-        for identity in [key for key, row in arrivals.items() if _is_of(key, row.arrival.landed, removal)]:
-            self._insert_ended(arrivals.pop(identity).arrival, "removed", now)
-            removed += 1
-        rows = [row for key, row in files.items() if _is_of(key, row.landed, removal) and row.waits]
-        for row in rows:
-            row.outcome, row.reason = "removed", "removed before its load began"
-        return removed + len(rows)
+        if miss.outcome == "removed":
+            for key, file in self._database.files.items():
+                if key[:2] == look.identity[:2] and file.waits:
+                    file.outcome, file.reason, removed = "removed", miss.reason, removed + 1
+        if miss.outcome is not None:
+            self._end(look, miss.outcome, miss.reason or "", now)
+        if miss.letter is not None:
+            self._database.put(miss.letter)
+        if miss.again is None:
+            del self._database.arrivals[look.identity]
+        else:
+            row = self._database.arrivals[look.identity]
+            row.due, row.tries, row.reason = now + miss.again, 0, None
+            row.look = replace(row.look, misses=look.misses + 1, removed=False, quiet=look.quiet or look.removed)
+        return removed
 
-    def _put_off(self, identity: Identity, trouble: str, now: datetime) -> None:
-        if row := self._database.arrivals.get(identity):
-            row.reason, row.due = trouble, now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
+    def _end(self, look: Look, outcome: str, reason: str, now: datetime) -> None:
+        if not look.quiet:
+            self._database.insert_ended(look, outcome, reason, now)
 
 
-def _is_of(identity: Identity, landed: datetime, removal: Announced) -> bool:
-    """Whether a removal is of this object, and later."""
-    same = (identity.source_id, identity.object) == (removal.identity.source_id, removal.identity.object)
-    return same and landed <= removal.landed
+def _look(told: Announced) -> Look:
+    return Look(told.identity, told.uri, told.landed, told.position)
+
+
+def _row(told: Announced | Look, size: int, place: Place | None, now: datetime) -> FileRow:
+    place = place or Place("default", 1, size)
+    row = FileRow(told.uri, size, told.landed, now, estimate=place.estimate, lane=place.lane)
+    row.position = told.position
+    return row

@@ -75,11 +75,8 @@ class FakeAttempts:
         ends = {(file.uri, file.version): file for file in settlement.files}
         for identity, file in self._database.files_of(settlement.batch):
             if end := ends.get((file.uri, identity.version)):
-                anew = file.again and end.outcome in {"missing", "superseded"}
-                file.rows, file.reason, file.again = end.rows, end.reason, False
-                file.outcome = None if anew else end.outcome
-                file.batch_id = None if anew else file.batch_id
-                file.round += anew
+                file.rows, file.reason, file.outcome = end.rows, end.reason, end.outcome
+        self._database.follow(settlement.batch, now)
         state = self._database.sources.setdefault(settlement.source_id, SourceRow())
         state.bytes_per_second = settlement.bytes_per_second
         state.newest_landed = max(state.newest_landed or settlement.newest_landed, settlement.newest_landed)
@@ -150,7 +147,8 @@ class FakeAttempts:
         source_id = row.manifest.source_id
         files = [file for key, file in self._database.files.items() if key.source_id == source_id and file.waits]
         landed = [file.landed for file in files]
-        landed += [one.arrival.landed for key, one in self._database.arrivals.items() if key.source_id == source_id]
+        looks = [row.look for key, row in self._database.arrivals.items() if key.source_id == source_id]
+        landed += [look.landed for look in looks if not look.quiet]
         landed += [
             other.landed
             for id_, other in self._database.batches.items()

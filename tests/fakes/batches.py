@@ -114,7 +114,17 @@ class FakeBatches:
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         self._database.begin()
         rows = self._line(source_id, lane)[:limit]
-        return [WaitingFile(identity, row.size, row.landed, row.estimate) for identity, row in rows]
+        return [WaitingFile(identity, row.uri, row.size, row.landed, row.estimate) for identity, row in rows]
+
+    async def refuse(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
+        self._database.begin()
+        self._lease.check(ROLE, epoch)
+        reasons = {key: reason for key, reason in refusals if key in self._database.files}
+        waiting = [key for key in reasons if self._database.files[key].waits]
+        for key in waiting:
+            row = self._database.files[key]
+            row.outcome, row.reason = "failed", reasons[key]
+        return len(waiting)
 
     async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         self._database.begin()

@@ -1,15 +1,17 @@
 """The ledger's tables as dicts. A fake's method changes them without awaiting in between: that is its transaction."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from router.errors import Transient
+from router.notifications.record import Position
 from router.notifications.requests import Request
-from router.ports import Announced, Clock
+from router.ports import Clock
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity
+from router.rules.looking import PAUSES, Look, circle
 from router.rules.requests import RequestEnd
 from schemas.config import Lane
 from schemas.manifest import AttemptKind, Manifest
@@ -18,9 +20,9 @@ from schemas.report import Cause, Closed, Preview, Report, Target
 
 @dataclass(slots=True)
 class ArrivalRow:
-    """A row of `arrival`."""
+    """A row of `arrival`; its serial, misses and flags are those of the look."""
 
-    arrival: Announced
+    look: Look
     due: datetime
     tries: int = 0
     reason: str | None = None
@@ -35,7 +37,6 @@ class FileRow:
     landed: datetime
     accepted: datetime
     round: int = 1
-    again: bool = False
     estimate: int = 0
     lane: Lane = "default"
     rank: int = 1
@@ -44,6 +45,7 @@ class FileRow:
     outcome: str | None = None
     rows: int | None = None
     reason: str | None = None
+    position: Position | None = None
 
     @property
     def waits(self) -> bool:
@@ -159,6 +161,8 @@ class RequestFileRow:
     version: str | None = None
     size: int | None = None
     outcome: Literal["already-loaded", "missing"] | None = None
+    misses: int = 0
+    reason: str | None = None
 
 
 class FakeDatabase:
@@ -182,6 +186,7 @@ class FakeDatabase:
         self.requests: dict[str, RequestRow] = {}
         self.request_files: dict[tuple[str, str, bytes], RequestFileRow] = {}
         self._outbox_ids = 0
+        self._serials = 0
 
     def begin(self) -> datetime:
         """A transaction's `now()`."""
@@ -193,6 +198,58 @@ class FakeDatabase:
         """Into the outbox."""
         self._outbox_ids += 1
         self.outbox[self._outbox_ids] = self.recorded[self._outbox_ids] = event
+
+    def next_serial(self) -> int:
+        """Never given before, also not to a row that is gone."""
+        self._serials += 1
+        return self._serials
+
+    def tell(self, told: Look, now: datetime) -> bool:
+        """An object is to be looked at now; whether that is new, and not quiet. The same record changes nothing."""
+        row = self.arrivals.get(told.identity)
+        if row is None:
+            self.arrivals[told.identity] = ArrivalRow(told, now)
+            return not told.quiet
+        if row.look.position != told.position or told.removed > row.look.removed:
+            row.due = now
+            row.look = replace(
+                told,
+                landed=max(row.look.landed, told.landed),
+                serial=self.next_serial(),
+                removed=row.look.removed or told.removed,
+                quiet=row.look.quiet and told.quiet,
+            )
+        return False
+
+    def insert_ended(self, look: Look, outcome: str, reason: str, now: datetime) -> None:
+        """What ends without ever having waited; what had ended so before has its last reason."""
+        row = self.files.get(look.identity)
+        if row is None:
+            row = self.files[look.identity] = FileRow(look.uri, 0, look.landed, now, outcome=outcome)
+            row.position = look.position
+        if row.batch_id is None and row.outcome is not None:
+            row.landed, row.accepted = max(row.landed, look.landed), now
+            row.outcome, row.reason = outcome, reason
+
+    def follow(self, batch: str, now: datetime) -> None:
+        """The objects of a batch that ends are looked at, of which another version was there, or none."""
+        for key, file in self.files_of(batch):
+            if file.outcome not in {"missing", "superseded"}:
+                continue
+            misses, pause = int(file.outcome == "missing"), PAUSES[0]
+            if file.outcome == "superseded":
+                pause = circle(sum(row.round for row in self._superseded(key, now - timedelta(days=1))))
+            look = Look(key._replace(version=""), file.uri, file.landed, file.position, misses=misses, quiet=True)
+            row = self.arrivals.setdefault(look.identity, ArrivalRow(look, now + pause))
+            if row.look is not look:
+                row.due, row.look = min(row.due, now + pause), replace(row.look, serial=self.next_serial())
+
+    def _superseded(self, key: Identity, since: datetime) -> list[FileRow]:
+        return [
+            row
+            for other, row in self.files.items()
+            if other[:2] == key[:2] and row.outcome == "superseded" and row.accepted > since
+        ]
 
     def end_request(self, end: RequestEnd) -> bool:
         """Once; what waits because of it is given up, or is another's who asks for it too."""

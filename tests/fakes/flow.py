@@ -156,7 +156,8 @@ def _read(file: ManifestFile, found: str | None) -> FileReport:
         outcome: FileOutcome = "quarantined" if found.startswith(CORRUPT) else "loaded"
     else:
         outcome = "missing" if found is None else "superseded"
-    return FileReport(uri=file.uri, version=file.version, outcome=outcome, rows=int(outcome == "loaded"))
+    reason = None if outcome == "loaded" else f"the storage has {found}"
+    return FileReport(uri=file.uri, version=file.version, outcome=outcome, rows=int(outcome == "loaded"), reason=reason)
 
 
 def _closed(claimed: Claimed) -> Closed:

@@ -7,6 +7,7 @@ from router.errors import Transient
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity, object_key
+from router.rules.looking import SECOND_LOOK, TWICE
 from router.rules.requests import FinishedRequest, RequestEnd
 from schemas.completions import RequestCounts, RequestedFile
 from schemas.config import Lane
@@ -53,13 +54,12 @@ class FakeRequests:
         opened = 0
         if row.request.kind == "load":
             opened = sum(self._open(found.request_id, file, now, reload=reload) for file in new)
-        for uri in found.missing:
-            missing = self._database.request_files[found.request_id, row.source_id or "", object_key(uri)]
-            if missing.version is None:
-                missing.outcome = "missing"
+        once_more = [uri for uri in found.missing if self._miss(found.request_id, row.source_id or "", uri)]
         row.cursor, row.due, row.trouble = found.cursor, now, found.trouble
         row.tries = row.tries if found.trouble else 0
-        row.listed = now if found.is_all else None
+        row.listed = now if found.is_all and not once_more else None
+        if once_more and found.cursor is None:
+            row.due = now + SECOND_LOOK
         return opened
 
     async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
@@ -88,6 +88,7 @@ class FakeRequests:
         waiting = [file for _, file in targets if file.waits]
         for file in waiting:
             file.outcome, file.reason = "failed", reason
+        looks = self._cancel_looks(asked, unlisted.source_ids, reason, now)
         for batch in self._database.family(asked.batch):
             row_of = self._database.open_batch(batch)
             if row_of is not None and (row_of.closing is None or row_of.splitting) and row_of.request_id is None:
@@ -95,8 +96,8 @@ class FakeRequests:
         other = self._database.requests.get(asked.request or "")
         if other is not None and other.end is None:
             other.given_up = reason
-        self._are_all(unlisted.id, targets, now)
-        return len(waiting)
+        self._are_all(unlisted.id, [*targets, *looks], now)
+        return len(waiting) + len(looks)
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         now = self._database.begin()
@@ -207,6 +208,9 @@ class FakeRequests:
             other = self._database.requests.get(row.request.asked.request or "")
             found |= {batch.manifest.source_id} if batch is not None else set()
             found |= {other.source_id} if other is not None and other.source_id else set()
+        if isinstance(row.request.asked, CancelAsked):
+            objects = {object_key(uri) for uri in row.request.asked.files}
+            found |= {key.source_id for key in self._database.arrivals if key.object in objects}
         return found
 
     def _targets(self, row: RequestRow, *, kind: str) -> Iterator[tuple[Identity, FileRow]]:
@@ -228,12 +232,35 @@ class FakeRequests:
             ):
                 yield key, file
 
+    def _cancel_looks(
+        self, asked: CancelAsked, source_ids: frozenset[str], reason: str, now: datetime
+    ) -> list[tuple[Identity, FileRow]]:
+        objects = {object_key(uri) for uri in asked.files}
+        rows = self._database.arrivals
+        keys = [
+            key for key in rows if key.object in objects and key.source_id in source_ids and not rows[key].look.quiet
+        ]
+        for key in keys:
+            self._database.insert_ended(rows.pop(key).look, "failed", reason, now)
+        return [(key, self._database.files[key]) for key in keys]
+
     def _is_newest(self, key: Identity, file: FileRow) -> bool:
         return all(
             other.landed <= file.landed
             for known, other in self._database.files.items()
             if (known.source_id, known.object) == (key.source_id, key.object)
         )
+
+    def _miss(self, request_id: str, source_id: str, uri: str) -> bool:
+        """Whether it is to be looked for once more."""
+        row = self._database.request_files[request_id, source_id, object_key(uri)]
+        if row.version is not None or row.outcome is not None:
+            return False
+        row.misses += 1
+        if row.misses == 1:
+            return True
+        row.outcome, row.reason = "missing", TWICE
+        return False
 
     def _take_up(self, request_id: str, file: FoundFile) -> bool:
         key = (request_id, file.identity.source_id, file.identity.object)
@@ -333,7 +360,7 @@ def _requested(one: RequestFileRow, file: FileRow | None, *, is_given_up: bool) 
             "version": one.version,
             "outcome": outcome,
             "rows": (file.rows or 0) if file is not None and outcome == "loaded" else 0,
-            "reason": None if file is None else file.reason,
+            "reason": one.reason or (None if file is None else file.reason),
             "batch": None if file is None else file.batch_id,
         }
     )

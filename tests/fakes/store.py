@@ -9,12 +9,13 @@ from router.ports import Listed, Measured
 class FakeStore:
     """See `ports.Store`. `objects` has each URI's version and size in bytes; a test lands files by writing there.
 
-    Of what is `denied` it tells nothing.
+    Of what is `denied` it tells nothing, of what is `hidden` that it is not there.
     """
 
     def __init__(self) -> None:
         self.away = False
         self.denied: set[str] = set()
+        self.hidden: set[str] = set()
         self.objects: dict[str, Measured] = {}
 
     async def measure(self, uri: str) -> Measured | None:
@@ -22,7 +23,7 @@ class FakeStore:
             raise Transient("storage: away")
         if uri in self.denied:
             raise Transient(f"storage: {uri}: denied")
-        return self.objects.get(uri)
+        return None if uri in self.hidden else self.objects.get(uri)
 
     async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
         if self.away:

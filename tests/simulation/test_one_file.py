@@ -6,6 +6,9 @@ from datetime import timedelta
 import pytest
 
 from router.errors import Transient
+from router.ports import Measured
+from schemas.config import ARRIVALS_TOPIC
+from tests.builders import CONFIG_TEXT, NOON, config, file_event
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World
 
@@ -187,6 +190,84 @@ async def test_healthy_routers_share_the_work_without_doing_it_twice() -> None:
     assert len(world.database.batches) == len(set(_ids(world))) == len(_ids(world))
 
 
+@pytest.mark.parametrize("is_measured", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('path: "s3://landing/", match: "**/*.csv"', 'path: "s3://landing/elsewhere/", match: "**/*.csv"'),
+        ('path: "s3://landing/", match: "**/*.csv"', 'path: "s3://landing/", match: "**/*.json"'),
+        ('allow: ["s3://landing/"]', 'allow: ["s3://landing/orders/"]'),
+    ],
+)
+async def test_what_its_source_takes_no_more_is_neither_asked_for_nor_loaded(
+    before: str, after: str, *, is_measured: bool
+) -> None:
+    world = World(seed=1)
+    world.store.objects[ONLY_AUDIT] = Measured("v-1", 10)
+    size = 10 if is_measured else None
+    world.broker.append((ARRIVALS_TOPIC, 0), file_event(ONLY_AUDIT, etag="v-1", size=size), world.clock.now())
+    await world.step("intake")
+
+    world.store.denied.add(ONLY_AUDIT)
+    changed = CONFIG_TEXT.replace(before, after)
+    if "allow" in before:
+        changed = changed.replace('path: "s3://landing/", match', 'path: "s3://landing/orders/", match')
+    world.reconfigure(config(changed))
+    await world.heal()
+
+    [row] = world.database.files.values()
+    assert row.outcome == "failed"
+    assert row.reason is not None
+    assert row.reason.startswith("not-configured-any-more: ")
+    assert world.table.rows == []
+
+
+async def test_the_files_of_a_source_that_is_gone_wait_until_it_is_back() -> None:
+    world = World(seed=1)
+    for number, size in enumerate((10, None)):
+        uri = f"s3://landing/other/{number}.csv"
+        world.store.objects[uri] = Measured("v-1", 10)
+        world.broker.append((ARRIVALS_TOPIC, 0), file_event(uri, etag="v-1", size=size), world.clock.now())
+    await world.step("intake")
+
+    world.reconfigure(config(CONFIG_TEXT[: CONFIG_TEXT.index("  audit:")]))
+    for stage in STAGES:
+        await world.step(stage)
+    gone = dict(world.database.files), dict(world.database.arrivals)
+    world.reconfigure(config())
+    await world.heal()
+
+    assert [row.outcome for row in gone[0].values()] == [None] or len(gone[1]) == 1
+    assert _all_outcomes(world) == ["loaded", "loaded"]
+
+
+async def test_a_file_whose_event_told_another_mark_than_the_storage_is_loaded_once() -> None:
+    world = World(seed=1)
+    world.store.objects[ONLY_AUDIT] = Measured("v-1", 10)
+    world.broker.append((ARRIVALS_TOPIC, 0), file_event(ONLY_AUDIT, etag="time-d7x7"), world.clock.now())
+
+    await world.heal()
+
+    assert _outcomes(world) == {"time-d7x7": "superseded", "v-1": "loaded"}
+    assert len(world.table.rows) == 1
+    assert len(world.database.batches) == 2
+
+
+async def test_a_removal_that_says_to_be_later_does_not_end_what_is_there() -> None:
+    world = World(seed=1)
+    world.store.objects[ONLY_AUDIT] = Measured("v-1", 10)
+    for value in (
+        file_event(ONLY_AUDIT, etag="v-1", at=NOON),
+        file_event(ONLY_AUDIT, removed=True, at=NOON),
+        file_event(ONLY_AUDIT, removed=True, at=NOON + timedelta(hours=1)),
+    ):
+        world.broker.append((ARRIVALS_TOPIC, 0), value, world.clock.now())
+
+    await world.heal()
+
+    assert _outcomes(world) == {"v-1": "loaded"}
+
+
 async def _submitted(world: World, version: str = "v-1") -> None:
     world.put(ONLY_AUDIT, version)
     for stage in ("intake", "discovery", "scheduling"):
@@ -195,6 +276,10 @@ async def _submitted(world: World, version: str = "v-1") -> None:
 
 def _outcomes(world: World) -> dict[str, str | None]:
     return {key.version: row.outcome for key, row in world.database.files.items()}
+
+
+def _all_outcomes(world: World) -> list[str | None]:
+    return [row.outcome for row in world.database.files.values()]
 
 
 def _ids(world: World) -> list[str]:

@@ -13,6 +13,7 @@ from random import Random
 
 from router.errors import Transient
 from router.ports import Clock, Measured
+from router.rules.belonging import Belonging
 from router.rules.matching import Matcher
 from router.rules.portion import Portion
 from router.rules.requests import Permissions
@@ -99,6 +100,7 @@ class Router:
 class Chances:
     """What may happen. Off, an object lands once and is removed once, events tell all they could, nobody asks.
 
+    `untold_versions`: events tell no version or another than the object's, and of an overwrite sometimes nobody tells.
     Without `harm` nothing but a file that kills it ends a run.
     """
 
@@ -109,16 +111,18 @@ class Chances:
     harm: bool = True
 
 
+def wrong_mark(version: str) -> str:
+    """What some events tell of a version: never the storage's mark of it."""
+    return f"md5-of-{version}"
+
+
 class World:
     """Make it inside a running loop; `seed` and `chances` are all that it depends on."""
 
     def __init__(self, seed: int, chances: Chances | None = None) -> None:
         self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
         self._chances = chances or Chances()
-        self.config = config(CONFIG_TEXT + SHORT_RUNS)
-        self.matcher = Matcher(self.config)
-        self.sizing = Sizing(self.config)
-        self.permissions = Permissions(self.config, self.matcher)
+        self._configure(config(CONFIG_TEXT + SHORT_RUNS))
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
         self.broker = FakeBroker(PARTITIONS)
@@ -152,38 +156,44 @@ class World:
         self._entries: list[object] = []
         self._several = False
         self._asked = 0
-        self._past: dict[str, list[str]] = {}
+        self.puts: dict[str, list[tuple[str, bool]]] = {}  # the versions of each object, and whether an event told
+        self._hidden: dict[str, datetime] = {}  # what the storage denied once, and until when
         self._webhooks: list[str] = []
         self.runs.webhooks.append(self._webhooks.append)
 
     # What lands
 
     def put(self, uri: str, version: str | None = None) -> None:
-        """An object is written, and the storage or the producer says so."""
+        """An object is written, and the storage or the producer says so, unless the event of an overwrite is lost."""
         version = version or self._new_version(uri)
-        self._past.setdefault(uri, []).append(version)
-        self._tick()
+        is_told = not (self._chances.untold_versions and uri in self.puts and self._random.random() < 0.1)
+        self.puts.setdefault(uri, []).append((version, is_told))
         self.store.objects[uri] = Measured(version, SIZE)
-        self._says("put", uri, version)
-        now = self._random.choice([*UNSET_CLOCKS, *[self.clock.now()] * 8])  # as who tells of it has it
-        told: list[bytes] = [file_event(uri, etag=version, at=now), s3_notification(uri, etag=version, at=now)]
+        self._says("put" if is_told else "put, and nobody tells,", uri, version)
+        at = self._random.choice([*UNSET_CLOCKS, *[self._told_at()] * 8])
+        told: list[bytes] = [file_event(uri, etag=version, at=at), s3_notification(uri, etag=version, at=at)]
         if self._chances.untold_versions:
             told += [
-                file_event(uri, etag=None, size=None, at=now),
-                file_event(uri, etag=version, size=None, at=now),
-                file_event(uri, etag=version, size=self._random.choice(UNTRUE_SIZES), at=now),
-                s3_notification(uri, etag=version, size=self._random.choice(UNTRUE_SIZES), at=now),
+                file_event(uri, etag=None, size=None, at=at),
+                file_event(uri, etag=version, size=None, at=at),
+                file_event(uri, etag=wrong_mark(version), at=at),
+                file_event(uri, etag=version, size=self._random.choice(UNTRUE_SIZES), at=at),
+                s3_notification(uri, etag=version, size=self._random.choice(UNTRUE_SIZES), at=at),
             ]
-        self._emit(self._random.choice(told))
+        if is_told:
+            self._emit(self._random.choice(told))
 
     def remove(self, uri: str) -> None:
         """An object is deleted, and the storage or the producer says so."""
-        self._tick()
         self.store.objects.pop(uri, None)
         self._says("remove", uri)
-        now = self.clock.now()
-        event = self._random.choice([file_event, s3_notification])(uri, removed=True, at=now)
+        event = self._random.choice([file_event, s3_notification])(uri, removed=True, at=self._told_at())
         self._emit(event)
+
+    def _told_at(self) -> datetime:
+        """The time in an event is that of its producer's clock."""
+        skew = self._random.choices([0, -7200, -1, 1, 1800, 7200], [8, 1, 1, 1, 1, 1])[0]
+        return self.clock.now() + timedelta(seconds=skew)
 
     def _emit(self, value: bytes | None, partition: Partition | None = None) -> None:
         if partition is None:
@@ -200,9 +210,9 @@ class World:
         return json.dumps({"Records": entries}).encode()
 
     def _new_version(self, uri: str) -> str:
-        past = self._past.get(uri)
+        past = self.puts.get(uri)
         if past and self._chances.same_content_again and self._random.random() < 0.3:
-            return self._random.choice(past)
+            return self._random.choice(past)[0]
         self._versions += 1
         kind = self._random.choices(["v", CORRUPT, KILLER, LETHAL, POISON], [20, 2, 1, 1, int(self._chances.harm)])[0]
         return f"{kind}-{self._versions}"
@@ -230,6 +240,7 @@ class World:
             (1, self._a_topic_has_trouble),
             (1, self._prefect_refuses),
             (1, self._a_request_takes_too_long),
+            (2, self._hide_something),
             (1, self.broker.rebalance),
             (1, self.desk.rebalance),
             (6, self._webhook),
@@ -248,7 +259,7 @@ class World:
     def _put_something(self) -> None:
         uri = self._random.choice(URIS)
         if not self._chances.landing_again:
-            uri = uri.replace(".csv", f"-{len(self._past)}.csv")
+            uri = uri.replace(".csv", f"-{len(self.puts)}.csv")
         self.put(uri)
 
     def _remove_something(self) -> None:
@@ -332,6 +343,7 @@ class World:
     def _pass_time(self, seconds: float) -> None:
         """Whose process lives says so meanwhile, also when it hangs. Not wanted any more it goes home, or is ended."""
         self.clock.pass_time(timedelta(seconds=seconds))
+        self.store.hidden = {uri for uri, until in self._hidden.items() if until > self.clock.now()}
         for flow in [*self._flows.values(), *self._zombies]:
             run_id = flow.get_name()
             if flow.done() or run_id in self._frozen:
@@ -343,6 +355,15 @@ class World:
             if rows and all(row.ended is not None for row in rows) and run_id in self._hung:
                 self._says("ends itself", run_id)
                 flow.cancel()
+
+    def _hide_something(self) -> None:
+        """The storage says for a while, once of each object, that it is not there: a replica lags."""
+        uris = sorted(self.store.objects.keys() - self._hidden.keys())
+        if uris:
+            uri = self._random.choice(uris)
+            self._says("is hidden", uri)
+            self._hidden[uri] = self.clock.now() + timedelta(seconds=self._random.choice([1, 20, 300]))
+            self.store.hidden.add(uri)
 
     def _worker_takes_a_run(self) -> None:
         scheduled = self.runs.in_phase("scheduled")
@@ -497,6 +518,7 @@ class World:
         """
         for part in self._outside:
             part.away = False
+        self.store.hidden.clear()
         self._give_up_on_the_frozen()
         self.gate.is_open = True
         for turn in self.gate.waiting():
@@ -603,6 +625,19 @@ class World:
 
     # Actors
 
+    def reconfigure(self, changed: Config) -> None:
+        """All routers start anew with another configuration."""
+        self._configure(changed)
+        for router in list(self.routers):
+            self._replace(router)
+
+    def _configure(self, now: Config) -> None:
+        self.config = now
+        self.matcher = Matcher(now)
+        self.sizing = Sizing(now)
+        self.permissions = Permissions(now, self.matcher)
+        self.belonging = Belonging(now, self.matcher)
+
     def _new_router(self, name: str) -> Router:
         lease, clock = FakeLease(self.database, name), self._clocks[name.partition("/")[0]]
         source = FakeSource(self.broker, records_a_poll=4)
@@ -624,7 +659,7 @@ class World:
                 around(source), arrivals, self.matcher, self.sizing, self.config.arrival_topics, portion=PORTION
             ),
             RequestsStage(around(asked), requests, self.permissions, portion=PORTION),
-            DiscoveryStage(store, arrivals, self.sizing),
+            DiscoveryStage(store, arrivals, self.belonging, self.sizing),
             ListingStage(store, requests, self.permissions, self.sizing),
             SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, clock, self.sizing),
             settlement,
@@ -692,10 +727,6 @@ class World:
                 self.runs.becomes(run_id, "crashed", "the process ended with status 1", "crash")
             case bug:
                 raise bug
-
-    def _tick(self) -> None:
-        """No two things happen at the same instant."""
-        self.clock.pass_time(timedelta(milliseconds=1))
 
     def _says(self, *words: object) -> None:
         self.trace.append(f"{self.clock.now():%H:%M:%S.%f} " + " ".join(map(str, words)))

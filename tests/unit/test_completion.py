@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from router.errors import Rejected
 from router.notifications.record import Position, Record
 from router.rules.completion import EndedBatch, dead_letter, settle
@@ -73,7 +75,17 @@ def test_the_event_of_a_batch_is_the_same_whenever_it_is_made() -> None:
 def test_a_batch_with_a_bad_file_is_partly_loaded() -> None:
     end = settle(ended(report("loaded", "quarantined", "missing")), now=LANDED, run_url=None)
 
-    assert (end.outcome, end.reason) == ("partly-loaded", "1 of 3 files quarantined, 1 of 3 files missing")
+    assert end.outcome == "partly-loaded"
+    assert end.reason is not None
+    assert end.reason.startswith("1 of 3 files quarantined, 1 of 3 files missing: ")
+
+
+@pytest.mark.parametrize("outcome", ["quarantined", "missing", "superseded"])
+def test_no_file_ends_without_a_reason_when_it_is_not_loaded(outcome: str) -> None:
+    """Whatever its run says, also one of an older release."""
+    file = settle(ended(report(outcome)), now=LANDED, run_url=None).files[0]
+
+    assert (file.outcome, bool(file.reason)) == (outcome, True)
 
 
 def test_a_batch_whose_files_were_all_unusable_loaded_nothing() -> None:

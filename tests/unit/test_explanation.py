@@ -79,6 +79,30 @@ def test_what_ended_badly_needs_a_person_and_says_what_to_do(outcome: str) -> No
     assert explanation.you_can
 
 
+@pytest.mark.parametrize(
+    ("misses", "following"),
+    [(1, "asked again in 60 s, then 2 times more"), (3, "asked again in 60 s, for the last time")],
+)
+def test_what_is_not_there_yet_says_how_often_it_was_looked_for_and_when_next(misses: int, following: str) -> None:
+    late = replace(FILE, version="", size=None, misses=misses, due=NOW + timedelta(minutes=1))
+
+    explanation = explain(late, IDLE, now=NOW)
+
+    assert explanation.standing == "waiting"
+    assert explanation.why == f"it was announced, but is not there: looked for {misses} times"
+    assert explanation.next == following
+
+
+@pytest.mark.parametrize("outcome", ["missing", "removed", "superseded"])
+def test_what_is_looked_at_once_more_says_when(outcome: str) -> None:
+    ended = replace(FILE, outcome=outcome, reason="because", due=NOW + timedelta(minutes=1))
+
+    explanation = explain(ended, IDLE, now=NOW)
+
+    assert (explanation.standing, explanation.why) == ("waiting", "because")
+    assert explanation.next == "its object is looked at in 60 s, and what is there then is loaded"
+
+
 def test_the_history_is_in_order_of_time() -> None:
     attempt = replace(
         ATTEMPT, submitted=LANDED + timedelta(seconds=2), run_id="r", claimed=LANDED + timedelta(seconds=3)

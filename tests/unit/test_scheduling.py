@@ -30,7 +30,9 @@ MIB = 1024**2
 
 
 def waiting(*sizes: int) -> list[WaitingFile]:
-    return [WaitingFile(Identity("s", bytes([n]), "v"), size, START, size) for n, size in enumerate(sizes)]
+    return [
+        WaitingFile(Identity("s", bytes([n]), "v"), f"s3://b/{n}", size, START, size) for n, size in enumerate(sizes)
+    ]
 
 
 def served(
@@ -204,9 +206,9 @@ def test_a_cut_is_the_longest_first_part_that_fits(sizes: list[int], max_files: 
 
 def test_of_two_versions_of_an_object_the_last_to_land_goes() -> None:
     old, new, other = (
-        WaitingFile(Identity("s", b"one", "v1"), 1, START, 1),
-        WaitingFile(Identity("s", b"one", "v2"), 1, START + timedelta(seconds=1), 1),
-        WaitingFile(Identity("s", b"two", "v1"), 1, START, 1),
+        WaitingFile(Identity("s", b"one", "v1"), "s3://b/one", 1, START, 1),
+        WaitingFile(Identity("s", b"one", "v2"), "s3://b/one", 1, START + timedelta(seconds=1), 1),
+        WaitingFile(Identity("s", b"two", "v1"), "s3://b/two", 1, START, 1),
     )
 
     assert list(cut([old, new, other], max_files=10, max_bytes=10)) == [new, other]

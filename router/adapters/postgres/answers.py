@@ -71,7 +71,8 @@ async def _finished(connection: Connection, row: asyncpg.Record) -> FinishedRequ
         return None
     files = await connection.fetch(
         f"""
-        SELECT q.uri, q.version, k.rows, k.reason, k.batch_id AS batch, coalesce(q.outcome, k.outcome,
+        SELECT q.uri, q.version, k.rows, coalesce(q.reason, k.reason) AS reason, k.batch_id AS batch,
+               coalesce(q.outcome, k.outcome,
                    CASE WHEN k.batch_id IS NOT NULL THEN 'in-flight'
                         WHEN k.request_id = q.request_id AND {HEIR} IS NULL THEN 'failed' ELSE 'waiting' END) AS outcome
         FROM request_file q LEFT JOIN file k USING (source_id, object, version) WHERE q.request_id = $1

@@ -58,7 +58,7 @@ async def _oldest_open(connection: Connection, source_id: str, batch: str) -> da
                 SELECT landed FROM file WHERE source_id = $1 AND lane = l.lane AND rank = r.rank
                   AND batch_id IS NULL AND outcome IS NULL ORDER BY landed, object LIMIT 1) f),
             (SELECT min(landed) FROM batch WHERE source_id = $1 AND ended IS NULL AND kind = 'load' AND id <> $2),
-            (SELECT min(landed) FROM arrival WHERE source_id = $1))
+            (SELECT min(landed) FROM arrival WHERE source_id = $1 AND NOT quiet))
         """,
         source_id,
         batch,

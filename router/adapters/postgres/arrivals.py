@@ -1,23 +1,20 @@
-"""`file` and `arrival`: what intake records and discovery measures."""
+"""`file` and `arrival`: what intake records, and discovery looks at."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import asyncpg
 
-from router.adapters.postgres.database import LOCKED, Connection, Database
+from router.adapters.postgres import files, looks
+from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.looks import Told
 from router.adapters.postgres.outbox import put
-from router.notifications.record import Position
-from router.ports import Announced, Intake, Measurement, Recorded
+from router.ports import Announced, Intake, Looked, Measurement, Recorded
 from router.rules.identity import Identity
-from router.rules.sizing import Place
+from router.rules.looking import NOT_LOADED, Look
 
-_COLUMNS = 'source_id, object, version, uri, landed, topic, "partition", "offset"'
-_ROWS = "unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::int[], $8::bigint[]"
-_FILE_COLUMNS = [*_COLUMNS.replace('"', "").split(", "), "size", "estimate", "lane"]
-_LONGEST_PAUSE = timedelta(minutes=10)
+_FILE_COLUMNS = [*files.COLUMNS.replace('"', "").split(", "), "size", "estimate", "lane"]
 
 WriteFiles: TypeAlias = Callable[[Connection, Sequence[Announced]], Awaitable[int]]
 
@@ -34,110 +31,37 @@ class PostgresArrivals:
         if self._copies:
             with suppress(asyncpg.UniqueViolationError):
                 return await self._record(intake, _copy_files)
-        recorded = await self._record(intake, _insert_files)
+        recorded = await self._record(intake, files.insert)
         self._copies = recorded.files == len(intake.files)
         return recorded
 
     async def _record(self, intake: Intake, write_files: WriteFiles) -> Recorded:
         async with self._database.transaction() as connection:
-            files = await write_files(connection, intake.files)
-            unmeasured = await _insert_arrivals(connection, intake.unmeasured)
-            removed = await _remove(connection, intake.removed)
+            new = await write_files(connection, intake.files) if intake.files else 0
+            ended: list[Told] = []
+            if new < len(intake.files):
+                await files.land_again(connection, intake.files)
+                ended = await _ended(connection, intake.files)
+            doubted = await _doubted(connection, intake)
+            unmeasured = [Told(row.identity, row.uri, row.landed, row.position) for row in intake.unmeasured]
+            to_measure = await looks.tell(connection, [*unmeasured, *ended, *doubted])
             await put(connection, intake.letters)
-        return Recorded(files, unmeasured, removed)
+        return Recorded(new, to_measure, len({one.identity[:2] for one in doubted}))
 
-    async def to_measure(self, limit: int) -> Sequence[Announced]:
-        """Due arrivals; until they are measured or a minute has passed nobody else gets them."""
+    async def to_measure(self, limit: int) -> Sequence[Look]:
+        """See `looks.give`."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                f"""
-                UPDATE arrival a SET due = now() + interval '1 minute', tries = a.tries + 1
-                FROM (SELECT source_id, object, version FROM arrival WHERE due <= now()
-                      ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED) d
-                WHERE (a.source_id, a.object, a.version) = (d.source_id, d.object, d.version)
-                RETURNING {", ".join(f"a.{column}" for column in _COLUMNS.split(", "))}
-                """,  # noqa: S608 - the columns are a constant of this module
-                limit,
-            )
-        return [_announced(row) for row in rows]
+            return await looks.give(connection, limit)
 
-    async def measured(self, measurements: Sequence[Measurement]) -> int:
-        """Files for what is there, outcomes for what is not, another try for what did not answer."""
-        found = [measurement for measurement in measurements if measurement.found is not None]
-        gone = [measurement for measurement in measurements if measurement.letter is not None]
+    async def measured(self, measurements: Sequence[Measurement]) -> Looked:
+        """See `looks.answer`."""
         async with self._database.transaction() as connection:
-            new = await _insert_files(connection, _as_measured(found))
-            await _insert_ended(connection, [one.arrival for one in found if _is_overwritten(one)], "superseded")
-            await _insert_ended(connection, [one.arrival for one in gone], "missing")
-            await put(connection, [one.letter for one in gone if one.letter is not None])
-            await _delete_arrivals(connection, [one.arrival for one in (*found, *gone)])
-            await _put_off(connection, [one for one in measurements if one.trouble is not None])
-        return new
-
-
-def _announced(row: asyncpg.Record) -> Announced:
-    return Announced(
-        Identity(row["source_id"], row["object"], row["version"]),
-        row["uri"],
-        None,
-        row["landed"],
-        Position(row["topic"], row["partition"], row["offset"]),
-    )
-
-
-def _as_measured(found: Sequence[Measurement]) -> list[Announced]:
-    """The arrivals under the version that was found, in key order."""
-    files: dict[Identity, Announced] = {}
-    for one in found:
-        if one.found is not None:
-            old = one.arrival
-            identity = Identity(old.identity.source_id, old.identity.object, one.found.version)
-            file = Announced(identity, old.uri, one.found.size, old.landed, old.position, one.place)
-            files.setdefault(identity, file)
-    return [files[identity] for identity in sorted(files)]
-
-
-def _is_overwritten(one: Measurement) -> bool:
-    told = one.arrival.identity.version
-    return one.found is not None and told not in {"", one.found.version}
-
-
-def _landings(rows: Sequence[Announced]) -> tuple[list[str], list[bytes], list[str], list[datetime]]:
-    return (
-        [row.identity.source_id for row in rows],
-        [row.identity.object for row in rows],
-        [row.identity.version for row in rows],
-        [row.landed for row in rows],
-    )
-
-
-def _arrays(rows: Sequence[Announced]) -> list[list[str] | list[bytes] | list[datetime] | list[int]]:
-    source_ids, objects, versions, landed = _landings(rows)
-    return [
-        source_ids,
-        objects,
-        versions,
-        [row.uri for row in rows],
-        landed,
-        [row.position.topic for row in rows],
-        [row.position.partition for row in rows],
-        [row.position.offset for row in rows],
-    ]
-
-
-def _sizes(rows: Sequence[Announced]) -> tuple[list[int], list[int], list[str]]:
-    places = [row.place or _default_place(row.size) for row in rows]
-    return [row.size or 0 for row in rows], [place.estimate for place in places], [place.lane for place in places]
-
-
-def _default_place(size: int | None) -> Place:
-    return Place("default", 1, size or 0)
+            return await looks.answer(connection, measurements)
 
 
 async def _copy_files(connection: Connection, rows: Sequence[Announced]) -> int:
     """New files; raises UniqueViolationError when one of them is known."""
-    if rows:
-        await connection.copy_records_to_table("file", records=_file_rows(rows), columns=_FILE_COLUMNS)
+    await connection.copy_records_to_table("file", records=_file_rows(rows), columns=_FILE_COLUMNS)
     return len(rows)
 
 
@@ -145,153 +69,47 @@ def _file_rows(rows: Sequence[Announced]) -> list[tuple[object, ...]]:
     return [
         (source_id, object_, version, uri, landed, topic, partition, offset, size, estimated, lane)
         for (source_id, object_, version), uri, size, landed, (topic, partition, offset), place in rows
-        for lane, _, estimated in (place or _default_place(size),)
+        for lane, _, estimated in (place or files.default_place(size),)
     ]
 
 
-async def _insert_files(connection: Connection, rows: Sequence[Announced]) -> int:
-    """New files, and those that were not there when they were looked for and have landed again: a new round."""
-    if not rows:
-        return 0
-    inserted = _count(
-        await connection.execute(
-            f"""
-            INSERT INTO file ({_COLUMNS}, size, estimate, lane)
-            SELECT * FROM {_ROWS}, $9::bigint[], $10::bigint[], $11::text[]) ON CONFLICT DO NOTHING
-            """,  # noqa: S608
-            *_arrays(rows),
-            *_sizes(rows),
-        )
-    )
-    return inserted if inserted == len(rows) else inserted + await _land_again(connection, rows)
-
-
-async def _land_again(connection: Connection, rows: Sequence[Announced]) -> int:
-    """Remember later landings of known files; says for how many of them a new round begins.
-
-    While a file waits, a removal from before its last landing must not cancel it. While it is in flight its load may
-    have looked before it landed again: `again` says so to settlement.
-    """
-    changed = await connection.fetch(
+async def _ended(connection: Connection, rows: Sequence[Announced]) -> list[Told]:
+    """The objects of which a version is told once more that had ended without a load: it may lie there again."""
+    found = await connection.fetch(
         """
-        UPDATE file f SET landed = n.landed, size = n.size,
-            again = f.batch_id IS NOT NULL AND f.outcome IS NULL,
-            round = f.round + (f.outcome IS NOT NULL)::int,
-            accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
-            batch_id = CASE WHEN f.outcome IS NULL THEN f.batch_id END,
-            estimate = CASE WHEN f.outcome IS NULL THEN f.estimate ELSE n.estimate END,
-            lane = CASE WHEN f.outcome IS NULL THEN f.lane ELSE n.lane END,
-            rank = CASE WHEN f.outcome IS NULL THEN f.rank ELSE 1 END,
-            request_id = NULL, outcome = NULL, reason = NULL
-        FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[])
-                 AS n (source_id, object, version, landed, size, estimate, lane),
-             file old
-        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-          AND (old.source_id, old.object, old.version) = (n.source_id, n.object, n.version)
-          AND f.landed < n.landed AND (f.outcome IS NULL OR f.outcome IN ('removed', 'missing', 'superseded'))
-        RETURNING old.outcome IS NOT NULL AS new_round
+        SELECT f.source_id, f.object, f.version
+        FROM unnest($1::text[], $2::bytea[], $3::text[]) AS n (source_id, object, version)
+        JOIN file f USING (source_id, object, version) WHERE f.outcome = ANY($4)
         """,
-        *_landings(rows),
-        *_sizes(rows),
+        *files.keys(rows),
+        list(NOT_LOADED),
     )
-    await _keep(connection, rows)
-    return sum(row["new_round"] for row in changed)
+    ended = {Identity(*row) for row in found}
+    return [_quiet(row) for row in rows if row.identity in ended]
 
 
-async def _keep(connection: Connection, rows: Sequence[Announced]) -> None:
-    """What a request has found before an event told of it does not end with that request."""
-    await connection.execute(
-        f"""
-        UPDATE file f SET request_id = NULL
-        FROM (SELECT k.source_id, k.object, k.version
-              FROM unnest($1::text[], $2::bytea[], $3::text[]) AS n (source_id, object, version)
-              JOIN file k USING (source_id, object, version)
-              WHERE k.request_id IS NOT NULL AND k.outcome IS NULL {LOCKED}) k
-        WHERE (f.source_id, f.object, f.version) = (k.source_id, k.object, k.version) AND f.outcome IS NULL
-        """,  # noqa: S608 - a constant of ours
-        *_landings(rows)[:3],
-    )
-
-
-async def _insert_arrivals(connection: Connection, rows: Sequence[Announced]) -> int:
-    """A later landing is measured anew, also when an earlier one is being measured just now."""
-    if not rows:
-        return 0
-    return _count(
-        await connection.execute(
-            f"""
-            INSERT INTO arrival AS a ({_COLUMNS}) SELECT * FROM {_ROWS})
-            ON CONFLICT (source_id, object, version) DO UPDATE
-            SET landed = excluded.landed, due = now(), topic = excluded.topic,
-                "partition" = excluded."partition", "offset" = excluded."offset"
-            WHERE a.landed < excluded.landed
-            """,  # noqa: S608
-            *_arrays(rows),
-        )
-    )
-
-
-async def _insert_ended(connection: Connection, rows: Sequence[Announced], outcome: str) -> None:
-    if rows:
-        await connection.execute(
-            f"""
-            INSERT INTO file ({_COLUMNS}, size, outcome, reason)
-            SELECT *, 0, $9, $10 FROM {_ROWS}) ON CONFLICT DO NOTHING
-            """,  # noqa: S608
-            *_arrays(rows),
-            outcome,
-            f"{outcome} before it was measured",
-        )
-
-
-async def _remove(connection: Connection, rows: Sequence[Announced]) -> int:
-    """A removal cancels a load that has not begun, and what is not measured yet."""
-    if not rows:
-        return 0
-    source_ids, objects, _, landed = _landings(rows)
-    arrays = (source_ids, objects, landed)
-    removals = "unnest($1::text[], $2::bytea[], $3::timestamptz[]) AS r (source_id, object, landed)"
-    same = "(f.source_id, f.object) = (r.source_id, r.object) AND f.landed <= r.landed"
-    unmeasured = await connection.fetch(
-        f"DELETE FROM arrival f USING {removals} WHERE {same} RETURNING f.*",  # noqa: S608
-        *arrays,
-    )
-    await _insert_ended(connection, [_announced(row) for row in unmeasured], "removed")
-    return len(unmeasured) + _count(
-        await connection.execute(
-            f"UPDATE file f SET outcome = 'removed', reason = 'removed before its load began' FROM {removals} "  # noqa: S608
-            f"WHERE {same} AND f.batch_id IS NULL AND f.outcome IS NULL",
-            *arrays,
-        )
-    )
-
-
-async def _delete_arrivals(connection: Connection, rows: Sequence[Announced]) -> None:
-    """Not those that have landed again since they were given out to be measured."""
-    await connection.execute(
+async def _doubted(connection: Connection, intake: Intake) -> list[Told]:
+    """The removed objects of which something is not loaded: what waits, and what is to be looked at."""
+    if not intake.removed:
+        return []
+    by_object = {row.identity[:2]: row for row in intake.removed}
+    found = await connection.fetch(
         """
-        DELETE FROM arrival a
-        USING unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[]) AS m (source_id, object, version, landed)
-        WHERE (a.source_id, a.object, a.version, a.landed) = (m.source_id, m.object, m.version, m.landed)
+        SELECT DISTINCT r.source_id, r.object, o.version
+        FROM unnest($1::text[], $2::bytea[]) AS r (source_id, object) CROSS JOIN LATERAL (
+            SELECT '' AS version FROM file f
+            WHERE (f.source_id, f.object) = (r.source_id, r.object) AND f.batch_id IS NULL AND f.outcome IS NULL
+            UNION SELECT version FROM arrival a WHERE (a.source_id, a.object) = (r.source_id, r.object)) o
         """,
-        *_landings(rows),
+        [source_id for source_id, _ in by_object],
+        [object_ for _, object_ in by_object],
     )
+    keys = {Identity(*row) for row in found} | {
+        row.identity for row in intake.unmeasured if row.identity[:2] in by_object
+    }
+    return [_quiet(by_object[key[:2]]._replace(identity=key), removed=True) for key in keys]
 
 
-async def _put_off(connection: Connection, troubled: Sequence[Measurement]) -> None:
-    if troubled:
-        await connection.execute(
-            """
-            UPDATE arrival a
-            SET reason = t.reason, due = now() + least(interval '1 second' * 2 ^ least(a.tries, 16), $5)
-            FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[]) AS t (source_id, object, version, reason)
-            WHERE (a.source_id, a.object, a.version) = (t.source_id, t.object, t.version)
-            """,
-            *_arrays([one.arrival for one in troubled])[:3],
-            [one.trouble for one in troubled],
-            _LONGEST_PAUSE,
-        )
-
-
-def _count(tag: str) -> int:
-    return int(tag.rpartition(" ")[2])
+def _quiet(row: Announced, *, removed: bool = False) -> Told:
+    key = row.identity if removed else row.identity._replace(version="")
+    return Told(key, row.uri, row.landed, row.position, removed=removed, quiet=True)

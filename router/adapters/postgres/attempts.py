@@ -11,6 +11,7 @@ from router.adapters.postgres.around import around
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.halves import halve
+from router.adapters.postgres.looks import follow
 from router.adapters.postgres.outbox import put
 from router.ports import EndedPreview
 from router.rules.breaker import Breaker
@@ -68,10 +69,7 @@ class PostgresAttempts:
             return _ended_batch(row, files, await around(connection, row["source_id"], batch))
 
     async def settle(self, settlement: Settlement) -> bool:
-        """Batch, attempts, files and event in one transaction.
-
-        A file that was not there for this load, but has landed again meanwhile, waits anew.
-        """
+        """Batch, attempts, files, looks that follow from them, and event in one transaction."""
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, settlement.batch):
                 return False
@@ -88,12 +86,8 @@ class PostgresAttempts:
             )
             await connection.execute(
                 f"""
-                UPDATE file f SET again = false, rows = e.rows, reason = e.reason,
-                    outcome = CASE WHEN NOT e.anew THEN e.outcome END,
-                    batch_id = CASE WHEN NOT e.anew THEN f.batch_id END,
-                    round = f.round + e.anew::int
-                FROM (SELECT k.source_id, k.object, k.version, u.outcome, u.rows, u.reason,
-                             k.again AND u.outcome IN ('missing', 'superseded') AS anew
+                UPDATE file f SET rows = e.rows, reason = e.reason, outcome = e.outcome
+                FROM (SELECT k.source_id, k.object, k.version, u.outcome, u.rows, u.reason
                       FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
                            AS u (uri, version, outcome, rows, reason)
                       JOIN file k ON k.batch_id = $1 AND k.uri = u.uri AND k.version = u.version {LOCKED}) e
@@ -106,6 +100,7 @@ class PostgresAttempts:
                 [file.rows for file in settlement.files],
                 [file.reason for file in settlement.files],
             )
+            await follow(connection, settlement.batch)
             await connection.execute(
                 """
                 INSERT INTO source_state AS s (source_id, bytes_per_second, newest_landed) VALUES ($1, $2, $3)

@@ -8,6 +8,7 @@ import asyncpg
 
 from router.adapters.postgres import breakers
 from router.adapters.postgres.database import LOCKED, Connection, Database
+from router.adapters.postgres.files import fail_waiting
 from router.adapters.postgres.halves import unbegun
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.lines import LINES
@@ -116,7 +117,7 @@ class PostgresBatches:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 f"""
-                SELECT object, version, size, landed, estimate FROM file
+                SELECT object, version, uri, size, landed, estimate FROM file
                 WHERE source_id = $1 AND lane = $2 AND {_WAITS} ORDER BY rank, landed, object LIMIT $3
                 """,  # noqa: S608
                 source_id,
@@ -124,9 +125,21 @@ class PostgresBatches:
                 limit,
             )
         return [
-            WaitingFile(Identity(source_id, row["object"], row["version"]), row["size"], row["landed"], row["estimate"])
+            WaitingFile(
+                Identity(source_id, row["object"], row["version"]),
+                row["uri"],
+                row["size"],
+                row["landed"],
+                row["estimate"],
+            )
             for row in rows
         ]
+
+    async def refuse(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
+        """Those that still wait."""
+        async with self._database.transaction() as connection:
+            await self._lease.check(connection, ROLE, epoch)
+            return await fail_waiting(connection, refusals)
 
     async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         """Requests whose file is there and that no batch stands for."""

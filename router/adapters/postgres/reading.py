@@ -1,13 +1,14 @@
 """What people ask of the ledger: `status` and `explain`. Reads only, through indexes, with bounded counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import asyncpg
 
 from router.adapters.postgres import breakers
 from router.adapters.postgres.database import COMMAND_SECONDS, Connection, Database
+from router.adapters.postgres.files import NEWEST
 from router.adapters.postgres.lines import LINES, total
 from router.adapters.postgres.slots import taken
 from router.rules.breaker import OPENS_AT, Breaker
@@ -138,10 +139,10 @@ class PostgresReading:
         return [Failure(**dict(row)) for row in rows]
 
     async def files(self, uri: str) -> Sequence[KnownFile]:
-        """Every version of an object in every source, the newest first."""
+        """Every version of an object in every source, the newest first; `NEWEST` says what that is."""
         key = object_key(uri)
         async with self._database.transaction() as connection:
-            files = await connection.fetch("SELECT * FROM file WHERE object = $1 ORDER BY landed DESC", key)
+            files = await connection.fetch(f"SELECT * FROM file WHERE object = $1 ORDER BY {NEWEST}", key)  # noqa: S608
             arrivals = await connection.fetch("SELECT * FROM arrival WHERE object = $1", key)
             batches = {row["batch_id"]: await _batch(connection, row["batch_id"]) for row in files if row["batch_id"]}
             requests = await connection.fetch(
@@ -152,8 +153,12 @@ class PostgresReading:
                 key,
             )
         asked = [row["id"] for row in requests]
+        looks = {row["source_id"]: row["due"] for row in arrivals if row["quiet"]}
         known = [_known(row, batches.get(row["batch_id"]), asked) for row in files]
-        return [*(_known(row) for row in arrivals), *known]
+        return [
+            *(_known(row) for row in arrivals if not row["quiet"]),
+            *(replace(file, due=looks.get(file.source_id)) for file in known),
+        ]
 
     async def batch(self, batch_id: str) -> KnownBatch | None:
         """A batch with its attempts."""
@@ -276,6 +281,7 @@ def _known(row: asyncpg.Record, batch: KnownBatch | None = None, requests: Seque
         batch=batch,
         lane=row.get("lane") or "default",
         requests=requests,
+        misses=row.get("misses") or 0,
     )
 
 

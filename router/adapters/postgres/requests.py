@@ -11,11 +11,13 @@ from router.adapters.postgres.answers import finished_request, take_finished
 from router.adapters.postgres.database import LOCKED, Connection, Database
 from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.halves import FAMILY
+from router.adapters.postgres.looks import cancel
 from router.adapters.postgres.outbox import put
 from router.errors import Transient
 from router.ports import AskedRequest, Found, FoundFile, Unlisted
 from router.rules.completion import OutgoingEvent
 from router.rules.identity import object_key
+from router.rules.looking import SECOND_LOOK, TWICE
 from router.rules.requests import FinishedRequest, RequestEnd
 from schemas.config import COMPLETIONS_TOPIC
 from schemas.events import LoadAsked, PreviewAsked
@@ -84,16 +86,19 @@ class PostgresRequests:
             opened = 0
             if kind == "load" and new:
                 opened = await _open(connection, found.request_id, new, reload=reload)
-            await _mark_missing(connection, found)
+            once_more = await _miss(connection, found)
             await connection.execute(
                 """
-                UPDATE request SET cursor = $2, due = now(), tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END,
-                    trouble = $4, listed = CASE WHEN $3 THEN now() END WHERE id = $1
+                UPDATE request SET cursor = $2, tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END, trouble = $4,
+                    due = now() + CASE WHEN $5 AND $2::text IS NULL THEN $6::interval ELSE interval '0' END,
+                    listed = CASE WHEN $3 AND NOT $5 THEN now() END WHERE id = $1
                 """,
                 found.request_id,
                 found.cursor,
                 found.is_all,
                 None if found.trouble is None else readable(found.trouble),
+                once_more,
+                SECOND_LOOK,
             )
         return opened
 
@@ -154,8 +159,9 @@ class PostgresRequests:
                 "UPDATE request SET given_up = $2 WHERE id = $1 AND ended IS NULL", request, reason
             )
             given_up = await _give_up_waiting(connection, rows, reason)
-            await _are_all(connection, unlisted.id, rows)
-        return given_up
+            looks = await cancel(connection, objects, list(unlisted.source_ids), reason)
+            await _are_all(connection, unlisted.id, [*rows, *looks])
+        return given_up + len(looks)
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         """Longer each time."""
@@ -301,10 +307,12 @@ async def _source_ids(connection: Connection, kind: str, asked: Mapping[str, Any
         SELECT DISTINCT source_id FROM ({_TO_RETRY if kind == "retry" else _TO_CANCEL}) t
         UNION SELECT source_id FROM batch WHERE id = $1
         UNION SELECT source_id FROM request WHERE id = $2 AND source_id IS NOT NULL
+        UNION SELECT source_id FROM arrival WHERE object = ANY($3) AND $4
         """,  # noqa: S608
         batch,
         request,
         objects,
+        kind == "cancel",
     )
     return frozenset(row["source_id"] for row in rows)
 
@@ -389,16 +397,21 @@ def _columns(files: Sequence[FoundFile]) -> tuple[list[str], list[bytes], list[s
     )
 
 
-async def _mark_missing(connection: Connection, found: Found) -> None:
-    if found.missing:
-        await connection.execute(
-            """
-            UPDATE request_file SET outcome = 'missing'
-            WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL
-            """,
-            found.request_id,
-            [object_key(uri) for uri in found.missing],
-        )
+async def _miss(connection: Connection, found: Found) -> bool:
+    """What is not there is missing when it was not there before either; whether something is to be looked for again."""
+    if not found.missing:
+        return False
+    missed = await connection.fetch(
+        """
+        UPDATE request_file SET misses = misses + 1, outcome = CASE WHEN misses > 0 THEN 'missing' END,
+            reason = CASE WHEN misses > 0 THEN $3 END
+        WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL RETURNING outcome
+        """,
+        found.request_id,
+        [object_key(uri) for uri in found.missing],
+        TWICE,
+    )
+    return any(row["outcome"] is None for row in missed)
 
 
 async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record], reason: str) -> int:

@@ -14,6 +14,23 @@ CREATE INDEX outbox_set_aside ON outbox (set_aside) WHERE set_aside IS NOT NULL;
 """
 
 DISCOVERY = """
+-- an object to be looked at, for whatever was told of it: the storage decides
+CREATE SEQUENCE look;
+ALTER TABLE arrival
+    ADD COLUMN serial bigint NOT NULL DEFAULT nextval('look'), -- other each time it is told of or given out
+    ADD COLUMN misses smallint NOT NULL DEFAULT 0,     -- how often it was not there
+    ADD COLUMN removed boolean NOT NULL DEFAULT false, -- a removal was told
+    ADD COLUMN quiet boolean NOT NULL DEFAULT false,   -- all of it is in `file`: no outcome is owed
+    ALTER COLUMN topic DROP NOT NULL,                  -- NULL: a request found it
+    ALTER COLUMN "partition" DROP NOT NULL,
+    ALTER COLUMN "offset" DROP NOT NULL;
+DROP INDEX arrival_landed;
+CREATE INDEX arrival_landed ON arrival (source_id, landed) WHERE NOT quiet;
+ALTER TABLE file DROP COLUMN again;                    -- what was not there is looked at again
+-- what a request names is looked for twice
+ALTER TABLE request_file
+    ADD COLUMN misses smallint NOT NULL DEFAULT 0,     -- how often it was not there
+    ADD COLUMN reason text;                            -- of its outcome
 """
 
 REQUESTS = """
