@@ -6,7 +6,7 @@
 | closed    | any                              | Closed                                                    |
 | none      | any, the batch is closing        | Close: a person gave it up while it was in flight         |
 | other     | any, claimed too long ago        | Again, counted as a crash: it does not come to an end     |
-| other     | none yet                         | Wait                                                      |
+| other     | none yet                         | Wait, after the deadline Void                             |
 | other     | cancelling for a minute, cancelled | Close                                                   |
 | other     | scheduled, pending, running      | unclaimed: Wait, after the deadline of its phase Void     |
 |           |                                  | claimed: Wait as long as it is heard of, then Again       |
@@ -99,9 +99,10 @@ class OpenAttempt:
     """An attempt that has not ended, as the ledger tells it; `failures` counts the batch's earlier ones by cause.
 
     `run_id` is the run that claimed it, else the one that was submitted: a person may have copied that in Prefect.
-    `closing` says why its batch is being closed. `files` counts those of the batch, `split_from` names the batch whose
-    half it is. By the ledger's clock: `age` since its run was created, `claimed_for` since its claim, `silent` since
-    its run was last heard of; None before the claim. `target` is what its run found away.
+    `closing` says why its batch is being closed, `trouble` why its run could not be created. `files` counts those of
+    the batch, `split_from` names the batch whose half it is. By the ledger's clock: `age` since its run was created,
+    `claimed_for` since its claim, `silent` since its run was last heard of; None before the claim. `target` is what
+    its run found away.
     """
 
     batch: str
@@ -122,6 +123,7 @@ class OpenAttempt:
     files: int
     split_from: str | None
     target: Target | None = None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,8 @@ def _not_reported(
         return Close("cancelled", attempt.closing)
     if attempt.claimed_for is not None and attempt.claimed_for >= patience.longest_run:
         return _failed(attempt, "crash", f"it took longer than the longest run: {patience.longest_run}", last_class)
+    if attempt.run_id is None and attempt.age >= patience.scheduled:
+        return Void(f"its run could not be created within {patience.scheduled}: {attempt.trouble or 'nobody tried'}")
     if run is None:
         return Wait()
     if run.phase == "cancelled" or (run.phase == "cancelling" and run.age >= CANCELLED_AFTER):

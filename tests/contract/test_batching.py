@@ -293,3 +293,12 @@ async def test_what_waits_is_refused_for_its_reason_and_what_is_in_flight_goes_o
         (None, None),
         ("failed", "not-configured-any-more: moved"),
     ]
+
+
+async def test_why_a_run_could_not_be_created_is_told_with_its_attempt(ledger: Ledger) -> None:
+    stuck = await is_cut(ledger)
+    batches, _ = await schedules(ledger)
+
+    await batches.put_off(stuck, "no deployment")
+
+    assert [attempt.trouble for attempt in await ledger.attempts.open_attempts()] == ["no deployment"]

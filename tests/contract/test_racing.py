@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Iterable
 
+import psycopg
 import pytest
 
+from router.errors import Transient
 from router.ports import Announced, LeaseLost, Measurement
 from router.rules.looking import not_there
 from router.rules.recovery import Again, Void
@@ -228,3 +230,13 @@ async def test_no_event_is_lost_when_many_are_put_and_taken_at_once(real_ledger:
 
 def _sorted(arrivals: Iterable[Announced]) -> list[Announced]:
     return sorted(arrivals, key=lambda arrival: arrival.identity)
+
+
+async def test_a_report_of_a_newer_run_waits_for_a_newer_router(real_ledger: RealLedger, database_url: str) -> None:
+    await is_claimed(real_ledger)
+    await real_ledger.publish("b-1", 1, report())
+    with psycopg.connect(database_url) as connection:
+        connection.execute('UPDATE result SET report = report || \'{"files": "of a kind"}\'')
+
+    with pytest.raises(Transient, match=r"the report of b-1 is not understood.*files"):
+        await real_ledger.attempts.ended("b-1", 1)

@@ -220,6 +220,7 @@ class FakeAttempts:
             result=None if result is None else result.state,
             cause=row.cause,
             reason=row.reason,
+            trouble=row.trouble,
             failures=Counter(other.cause for other in earlier if other.ended is not None and other.cause is not None),
             files=len(self._database.files_of(batch)),
             split_from=self._database.batches[batch].split_from,

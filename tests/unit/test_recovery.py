@@ -347,3 +347,10 @@ def test_pauses_grow_up_to_a_cap(batch: str, n: int, tries: int) -> None:
     assert pause(batch, n, 1) >= timedelta(seconds=5)
     assert pause(batch, n, tries) <= LONGEST_PAUSE * 1.25
     assert pause(batch, n, tries) <= pause(batch, n, tries + 1)
+
+
+def test_a_run_that_cannot_be_created_in_time_is_void_and_says_why() -> None:
+    late = open_attempt(run_id=None, age=PATIENCE.scheduled, trouble="no deployment")
+
+    assert after(replace(late, age=PATIENCE.scheduled - SECOND), None) == Wait()
+    assert after(late, None) == Void("its run could not be created within 0:15:00: no deployment")

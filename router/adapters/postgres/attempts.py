@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Collection, Sequence
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import asyncpg
+from pydantic import BaseModel, ValidationError
 
 from router.adapters.postgres import breakers
 from router.adapters.postgres.around import around
@@ -13,6 +14,7 @@ from router.adapters.postgres.ends import end_request
 from router.adapters.postgres.halves import halve
 from router.adapters.postgres.looks import follow
 from router.adapters.postgres.outbox import put
+from router.errors import Transient
 from router.ports import EndedPreview
 from router.rules.breaker import Breaker
 from router.rules.completion import Around, EndedBatch, Settlement
@@ -21,6 +23,8 @@ from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.splitting import Split
 from schemas.manifest import Manifest, ManifestFile
 from schemas.report import Closed, Preview, Report
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class PostgresAttempts:
@@ -149,7 +153,7 @@ class PostgresAttempts:
         if row is None:
             return None
         request = FinishedRequest(row["id"], row["kind"], row["producer"], row["source_id"], row["accepted"])
-        return EndedPreview(batch, n, request, Preview.model_validate_json(row["report"] or "{}"))
+        return EndedPreview(batch, n, request, _read(Preview, row, "report"))
 
     async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
         """Batch, attempts, request and event in one transaction. A request that has ended is not answered again."""
@@ -248,16 +252,28 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
         files=row["files"],
         split_from=row["split_from"],
         target=row["target"],
+        trouble=row["trouble"],
     )
 
 
+def _read(model: type[M], row: asyncpg.Record, column: str) -> M:
+    """What a run or a router wrote: one of a newer version may say what this one does not understand."""
+    try:
+        return model.model_validate_json(row[column] or "{}")
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:3])
+        raise Transient(
+            f"the {column} of {row['id']} is not understood, by a newer router it may be: {what}"
+        ) from error
+
+
 def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundings: Around) -> EndedBatch:
-    report = (Report if row["state"] == "published" else Closed).model_validate_json(row["report"])
+    report = _read(Report, row, "report") if row["state"] == "published" else _read(Closed, row, "report")
     return EndedBatch(
         id=row["id"],
         n=row["n"],
         lane=row["lane"],
-        manifest=Manifest.model_validate_json(row["manifest"]),
+        manifest=_read(Manifest, row, "manifest"),
         files=[ManifestFile(uri=file["uri"], version=file["version"], size=file["size"]) for file in files],
         landed=row["landed"],
         last_landed=max((file["landed"] for file in files), default=row["landed"]),
