@@ -70,7 +70,7 @@ async def _explanations(
         needs = Targets(config).of(file.source_id, file.lane)
         away = [f"{one.target}: {one.reason}" for one in await ledger.breakers() if one.target in needs]
         around = replace(around, away=away[0] if away else None)
-        checked = await _checked(file, environ)
+        checked = await _checked(file, config, environ)
         found.append(replace(explained(file, around, now=now), checked=checked))
     return found
 
@@ -87,14 +87,14 @@ def configured(around: Surroundings, file: KnownFile, config: Config) -> Surroun
     )
 
 
-async def _checked(file: KnownFile, environ: Mapping[str, str]) -> Sequence[str]:
+async def _checked(file: KnownFile, config: Config, environ: Mapping[str, str]) -> Sequence[str]:
     """What storage and Prefect say just now, of a file that is not loaded."""
-    return [] if file.outcome == "loaded" else [await _in_storage(file), *await _in_prefect(file, environ)]
+    return [] if file.outcome == "loaded" else [await _in_storage(file, config), *await _in_prefect(file, environ)]
 
 
-async def _in_storage(file: KnownFile) -> str:
+async def _in_storage(file: KnownFile, config: Config) -> str:
     try:
-        found = await ObjectStore().measure(file.uri)
+        found = await ObjectStore(config.allow).measure(file.uri)
     except Transient as trouble:
         return f"the storage does not answer: {trouble}"
     if found is None:
@@ -125,7 +125,7 @@ def _unknown(config: Config, uri: str) -> Explanation:
         source_ids = Matcher(config).sources_of(uri)
     except Rejected as rejected:
         return explain_unknown(uri, rejected, exists=None)
-    exists = asyncio.run(ObjectStore().measure(uri)) is not None
+    exists = asyncio.run(ObjectStore(config.allow).measure(uri)) is not None
     return explain_unknown(uri, None, exists, _only_requested(config, source_ids))
 
 

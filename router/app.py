@@ -160,11 +160,21 @@ async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, 
         if step.facts or step.trouble is None:
             pause = IDLE_SECONDS
         if step.trouble is not None:
-            await asyncio.sleep(pause)
+            await rest(wake, pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         elif not step.more:
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
+
+
+async def rest(wake: asyncio.Event, seconds: float) -> None:
+    """Pause a stage in trouble: a second, and what is left of the pause until another stage does something.
+
+    The trouble may be one item's, and what others did may be for the next.
+    """
+    await asyncio.sleep(IDLE_SECONDS)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), seconds - IDLE_SECONDS)
 
 
 def collect_seldom() -> None:
@@ -183,7 +193,7 @@ async def run(settings: Settings, config: Config) -> None:
     asked = KafkaSource(settings.kafka_bootstrap_servers, REQUESTS_GROUP, [REQUESTS_TOPIC])
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
 
-    arrivals, requests, store = PostgresArrivals(database), PostgresRequests(database), ObjectStore()
+    arrivals, requests, store = PostgresArrivals(database), PostgresRequests(database), ObjectStore(config.allow)
     sizing, matcher = Sizing(config), Matcher(config)
     permissions, belonging = Permissions(config, matcher), Belonging(config, matcher)
     settlement = SettlementStage(

@@ -6,6 +6,7 @@ S3 is configured by the usual `AWS_*` variables; `AWS_ENDPOINT_URL` names other 
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -35,14 +36,19 @@ def is_no_key(told: str) -> bool:
     return "<Code>NoSuchKey</Code>" in told
 
 
-def local_file(uri: str) -> tuple[str, int] | None:
+def local_file(uri: str, allow: Sequence[str]) -> tuple[str, int] | None:
     """The version mark and size in bytes of a `file://` URI; None when no regular file can be there.
+
+    What a symbolic link finds outside of the prefixes `allow` is not there either.
 
     Raises:
         OSError: the file system does not answer.
     """
+    path = Path(uri.removeprefix("file://"))
     try:
-        found = Path(uri.removeprefix("file://")).stat()
+        found = path.stat()
+        if not _is_within(path, uri, allow):
+            return None
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -53,3 +59,8 @@ def local_file(uri: str) -> tuple[str, int] | None:
         return None
     mark = version_mark(etag=None, size=found.st_size, modified_seconds=found.st_mtime_ns // 1000 / 1e6)
     return mark, found.st_size
+
+
+def _is_within(path: Path, uri: str, allow: Sequence[str]) -> bool:
+    prefixes = [Path(prefix.removeprefix("file://")) for prefix in allow if uri.startswith(prefix)]
+    return any(path.resolve().is_relative_to(prefix.resolve()) for prefix in prefixes)

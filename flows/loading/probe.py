@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from schemas.storage import bucket, local_file
 from schemas.uris import version_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from obstore import ObjectMeta
     from obstore.store import S3Store
@@ -40,33 +41,27 @@ class Unreachable(Exception):
     """A file that is there and cannot be read, with the reason."""
 
 
-def seen(files: Iterable[ManifestFile]) -> dict[str, Seen | None]:
-    """By URI: what stands there now; None when there is no such object.
+def seen(files: Iterable[ManifestFile], allow: Sequence[str]) -> dict[str, Seen | None]:
+    """By URI: what stands there now; None when there is no such object, or none within the prefixes `allow`.
 
     Raises:
         Infrastructure: the storage does not answer, or refuses.
     """
     wanted = [file.uri for file in files]
     with named_errors(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return dict(zip(wanted, pool.map(look_up, wanted), strict=True))
+        return dict(zip(wanted, pool.map(partial(look_up, allow=allow), wanted), strict=True))
 
 
-def look_up(uri: str) -> Seen | None:
+def look_up(uri: str, allow: Sequence[str]) -> Seen | None:
     """The same of one object."""
     if uri.startswith("file://"):
-        found = local_file(uri)
+        found = local_file(uri, allow)
         return None if found is None else Seen(*found)
     meta = _meta(*_at(uri))
     if meta is None:
         return None
     mark = version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=meta["last_modified"].timestamp())
     return Seen(mark, meta["size"])
-
-
-def mark(uri: str) -> str | None:
-    """The object's version mark; None when there is no such object."""
-    found = look_up(uri)
-    return None if found is None else found.version
 
 
 def pieces(uri: str, size: int) -> Iterator[bytes]:

@@ -120,7 +120,7 @@ class Reading:
     def _ask(self, uris: Iterable[str]) -> bool:
         """End those of these files that have changed in the storage; the others have the size they have there."""
         wanted = [self.files.left[uri] for uri in uris]
-        now = probe.seen(wanted)
+        now = probe.seen(wanted, self.manifest.allow)
         ended = [file for file in wanted if self.files.found(file.uri, now[file.uri])]
         return bool(ended)
 

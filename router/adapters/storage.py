@@ -27,12 +27,15 @@ _BUCKET = re.compile(r"[\w.-]+", re.ASCII)
 
 
 class ObjectStore:
-    """See `ports.Store`."""
+    """See `ports.Store`. No local file outside of the prefixes `allow` is looked at, whatever links lead there."""
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._allow = allow
 
     async def measure(self, uri: str) -> Measured | None:
         """One HEAD request, or one stat."""
         try:
-            return await (_in_bucket(uri) if uri.startswith("s3://") else _on_disk(uri))
+            return await (_in_bucket(uri) if uri.startswith("s3://") else _on_disk(uri, self._allow))
         except AWAY as error:
             raise Transient(f"storage: {uri}: {str(error)[:300]}") from error
 
@@ -41,7 +44,7 @@ class ObjectStore:
         try:
             if prefix.startswith("s3://"):
                 return await _page(prefix, cursor, limit)
-            return await asyncio.to_thread(_walked, prefix, cursor or "", limit)
+            return await asyncio.to_thread(_walked, prefix, cursor or "", limit, self._allow)
         except AWAY as error:
             raise Transient(f"storage: {prefix}: {str(error)[:300]}") from error
 
@@ -89,12 +92,12 @@ def _measured(meta: "ObjectMeta") -> Measured:
     return Measured(version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=modified), meta["size"])
 
 
-def _walked(prefix: str, cursor: str, limit: int) -> Sequence[Listed]:
+def _walked(prefix: str, cursor: str, limit: int, allow: Sequence[str]) -> Sequence[Listed]:
     """A full page, as long as there are more: what is no regular file must not make it look like the last."""
     found: list[Listed] = []
     while wanted := limit - len(found):
         uris = nsmallest(wanted, (uri for uri in _below(prefix) if uri > cursor))
-        files = [(uri, local_file(uri)) for uri in uris]
+        files = [(uri, local_file(uri, allow)) for uri in uris]
         found += [Listed(uri, Measured(*file)) for uri, file in files if file is not None]
         if len(uris) < wanted:
             break
@@ -117,6 +120,6 @@ def _unless_gone(error: OSError) -> None:
         raise error
 
 
-async def _on_disk(uri: str) -> Measured | None:
-    found = await asyncio.to_thread(local_file, uri)
+async def _on_disk(uri: str, allow: Sequence[str]) -> Measured | None:
+    found = await asyncio.to_thread(local_file, uri, allow)
     return None if found is None else Measured(*found)

@@ -236,6 +236,7 @@ class SchedulingStage:
             format=source.format,
             columns=source.columns,
             partition=source.into.partition,
+            allow=self._config.allow,
             glance=glance,
             touch_seconds=touch_seconds(self._config),
         )

@@ -182,6 +182,31 @@ async def test_a_page_is_full_although_some_of_it_are_no_files(tmp_path: Path) -
     assert len(first) == 2
 
 
+async def test_what_a_link_finds_outside_of_the_allowed_prefixes_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.csv").write_bytes(b"a,b")
+    place = _in_folder(tmp_path / "landing")
+    [uri] = place.has("inside.csv")
+    (tmp_path / "landing" / "again.csv").symlink_to(tmp_path / "landing" / "inside.csv")
+    (tmp_path / "landing" / "file.csv").symlink_to(tmp_path / "outside" / "secret.csv")
+    (tmp_path / "landing" / "folder").symlink_to(tmp_path / "outside")
+
+    listed = await place.store.listed(place.prefix, None, 100)
+
+    assert [one.uri for one in listed] == [f"{place.prefix}again.csv", uri]
+    assert await place.store.measure(f"{place.prefix}file.csv") is None
+    assert await place.store.measure(f"{place.prefix}folder/secret.csv") is None
+
+
+async def test_a_prefix_that_is_a_link_itself_is_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "landing").symlink_to(tmp_path / "disk")
+    place = _in_folder(tmp_path / "landing")
+    [uri] = place.has("a.csv")
+
+    assert await place.store.measure(uri) is not None
+
+
 @IS_LINUX
 async def test_a_name_that_no_uri_of_ours_can_hold_is_left_out(tmp_path: Path) -> None:
     place = _in_folder(tmp_path)
@@ -230,7 +255,8 @@ async def test_a_bucket_that_is_not_there_is_trouble_and_nothing_of_it_is_missin
 
 @pytest.mark.integration
 async def test_a_server_that_is_no_storage_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def not_found(_: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+    async def not_found(asked: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        await asked.readuntil(b"\r\n\r\n")
         answer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         await answer.drain()
         answer.close()
@@ -290,7 +316,7 @@ def _in_folder(folder: Path) -> Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"a,b")
 
-    return Place(ObjectStore(), f"file://{folder}/", put)
+    return Place(ObjectStore([f"file://{folder}/"]), f"file://{folder}/", put)
 
 
 def _in_bucket(prefix: str) -> Place:

@@ -242,7 +242,8 @@ class FakeDatabase:
             look = Look(key._replace(version=""), file.uri, file.landed, file.position, misses=misses, quiet=True)
             row = self.arrivals.setdefault(look.identity, ArrivalRow(look, now + pause))
             if row.look is not look:
-                row.due, row.look = min(row.due, now + pause), replace(row.look, serial=self.next_serial())
+                row.due = min(row.due, now + pause)
+                row.look = replace(row.look, misses=min(row.look.misses, misses), serial=self.next_serial())
 
     def _superseded(self, key: Identity, since: datetime) -> list[FileRow]:
         return [

@@ -71,7 +71,7 @@ class Lake:
                 connection.execute(
                     "INSERT INTO file (source_id, object, version, uri, size, landed, batch_id)"
                     " VALUES (%s, %s, %s, %s, %s, now(), %s)",
-                    (batch, _key(file), probe.mark(uri(file)), uri(file), _size(file), batch),
+                    (batch, _key(file), _version(file), uri(file), _size(file), batch),
                 )
         self.attempt(batch, 1, lane=lane)
         return batch
@@ -86,7 +86,7 @@ class Lake:
         table: str = "lake.flows.nowhere",
     ) -> str:
         """A preview of this file as it is now, with a first attempt."""
-        asked = {"uri": uri(file), "version": probe.mark(uri(file)), "size": file.stat().st_size}
+        asked = {"uri": uri(file), "version": _version(file), "size": file.stat().st_size}
         more = {"columns": {"hints": hints or {}}, "glance": {"file": asked, "rows": rows}}
         batch = self._batch(table, format_, more, kind="preview")
         self.attempt(batch, 1, "preview", lane="priority")
@@ -217,6 +217,11 @@ class PausedLoad:
 def uri(file: Path | str) -> str:
     """Of a local file, or as it is."""
     return file if isinstance(file, str) else f"file://{file}"
+
+
+def _version(file: Path | str) -> str | None:
+    found = probe.look_up(uri(file), ["file:///"])
+    return None if found is None else found.version
 
 
 def _size(file: Path | str) -> int:

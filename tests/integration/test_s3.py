@@ -162,9 +162,9 @@ def test_spark_loads_a_file_of_a_region(
 
 
 def test_a_bucket_that_is_not_there_is_no_missing_file(bucket: S3Store) -> None:
-    assert probe.mark("s3://landing/nothing.csv") is None
+    assert probe.look_up("s3://landing/nothing.csv", []) is None
     with pytest.raises(Denied, match="bucket does not exist"):
-        probe.mark("s3://nowhere/nothing.csv")
+        probe.look_up("s3://nowhere/nothing.csv", [])
 
 
 def test_a_batch_waits_while_the_storage_refuses_us(

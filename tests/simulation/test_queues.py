@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from router.ports import Measured
+from router.rules.looking import SECOND_LOOK
 from router.step import Stage
 from schemas.config import Config
 from schemas.events import PreviewAsked
@@ -26,6 +27,8 @@ async def test_requests_are_answered_while_prefect_is_away() -> None:
     world.ask(load_asked("s3://landing/other/nowhere.csv", source="audit"), "r-1")
     for stage in ("requests", "listing"):
         await world.step(stage)
+    world.clock.pass_time(SECOND_LOOK)
+    await world.step("listing")
 
     step = await _stage(world, "settlement").step(world.clock.now())
     await world.step("publication")
@@ -194,9 +197,10 @@ async def test_a_request_that_cannot_be_looked_at_keeps_no_other_waiting() -> No
     world = World(seed=1)
     for number in range(3):
         world.ask(load_asked("s3://landing/other/nowhere.csv", source="audit"), f"r-{number}")
-    for _ in range(4):
-        for stage in ("requests", "listing"):
+    for _ in range(2):
+        for stage in ("requests", "listing") * 3:
             await world.step(stage)
+        world.clock.pass_time(SECOND_LOOK)
     world.database.poison = {"r-0"}
 
     step = await _stage(world, "settlement").step(world.clock.now())

@@ -65,6 +65,8 @@ UNSET_CLOCKS = [datetime.min.replace(tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UT
 PORTION = Portion(2000, 2000)  # of one or two records, or of one with many entries
 # The moments at which harm to a run is worst: what is staged may be published at any later time.
 UNHEARD = "no heartbeat: its process is gone"  # Prefect supposes so
+ZOMBIES = ("crashed", "gone", "begins again")  # after which the process may go on
+HARMS = (*ZOMBIES, "crashed", "cancelled", "copied", "hangs", "unheard", "cancelling")
 WORST = ("before Results.stage", "before Table.publish", "before Results.publish")
 STEPS = {
     "intake": 6,
@@ -307,7 +309,10 @@ class World:
         fortune = self._random.random()
         is_worst = self._chances.harm and turn.actor in self._flows and str(turn).endswith(WORST)
         if is_worst and self._random.random() < 0.4:
-            self._harm(turn.actor)
+            if self._random.random() < 0.8:
+                self._harm(turn.actor, self._random.choice(ZOMBIES), dies=False)
+            else:
+                self._run_comes_to_harm(turn.actor)
             return
         if turn.actor in self._flows and not self._chances.harm:
             turn.goes_on.set_result(None)
@@ -376,16 +381,13 @@ class World:
         else:
             self._start(run_id)
 
-    def _run_comes_to_harm(self) -> None:
+    def _run_comes_to_harm(self, run_id: str | None = None) -> None:
         living = self.runs.in_phase("running")
         if not living or not self._chances.harm:
             return
-        self._harm(self._random.choice(living))
+        self._harm(run_id or self._random.choice(living), self._random.choice(HARMS), dies=self._random.random() < 0.3)
 
-    def _harm(self, run_id: str) -> None:
-        harm = self._random.choice(
-            ["crashed", "crashed", "cancelled", "gone", "copied", "hangs", "unheard", "cancelling", "begins again"]
-        )
+    def _harm(self, run_id: str, harm: str, *, dies: bool) -> None:
         if harm in {"copied", "hangs", "unheard"}:
             self._says(harm, run_id)
             if harm == "copied":
@@ -395,7 +397,6 @@ class World:
             else:  # Prefect was away, or slow: its heartbeats were lost, and it works on
                 self.runs.becomes(run_id, "crashed", UNHEARD)
             return
-        dies = self._random.random() < 0.3
         self._says(harm, run_id, "" if dies else "but goes on as a zombie")
         if flow := self._flows.get(run_id):
             if dies:

@@ -11,7 +11,7 @@ import pytest
 from router.adapters.clock import SystemClock
 from router.adapters.metrics import Metrics
 from router.adapters.postgres.reading import LineStatus
-from router.app import Exposition, Progress, drive
+from router.app import Exposition, Progress, drive, rest
 from router.errors import Transient
 from router.stages.settlement import SettlementStage
 from router.step import Fact, Step
@@ -92,10 +92,10 @@ async def test_what_a_step_in_trouble_did_is_told_with_its_trouble() -> None:
 async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
-    async def paused(seconds: float) -> None:
+    async def rests(_: asyncio.Event, seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("router.app.asyncio.sleep", paused)
+    monkeypatch.setattr("router.app.rest", rests)
     away, did = Step(trouble="away"), Step((Fact("files_removed"),), trouble="away")
     loop, _, _ = driven(Scripted(*[lambda: does(away)] * 3, lambda: does(did), lambda: does(away)))
 
@@ -103,6 +103,16 @@ async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.Mo
         await loop
 
     assert pauses == [1, 2, 4, 1, 2]
+
+
+async def test_a_stage_in_trouble_goes_on_when_another_did_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.app.IDLE_SECONDS", 0.001)
+    wake = asyncio.Event()
+    resting = asyncio.create_task(rest(wake, 3600))
+
+    wake.set()
+
+    await resting
 
 
 async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> None:

@@ -1,6 +1,7 @@
 """The flow reads an object's bytes itself: all of them in pieces, or the last ones, or none because it is gone."""
 
 import io
+from pathlib import Path
 
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
@@ -25,7 +26,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 def landed(bucket: MemoryStore, name: str, content: bytes) -> ManifestFile:
     bucket.put(name, content)
-    seen = probe.look_up(f"s3://b/{name}")
+    seen = probe.look_up(f"s3://b/{name}", [])
     assert seen is not None
     return ManifestFile(uri=f"s3://b/{name}", version=seen.version, size=seen.size)
 
@@ -43,7 +44,7 @@ def test_an_object_that_is_gone_is_not_taken_for_an_empty_one(bucket: MemoryStor
     file = landed(bucket, "a.csv", b"a\n1\n")
     bucket.delete("a.csv")
 
-    assert probe.look_up(file.uri) is None
+    assert probe.look_up(file.uri, []) is None
     with pytest.raises(FileNotFoundError):
         look_at([file], CSV)
 
@@ -71,3 +72,13 @@ def test_an_empty_file_of_text_holds_nothing_and_an_empty_compressed_one_is_none
 
     assert isinstance(found[plain.uri], Look)
     assert isinstance(found[packed.uri], Unfit)
+
+
+def test_a_run_does_not_follow_a_link_out_of_the_allowed_prefixes(tmp_path: Path) -> None:
+    (tmp_path / "secret.csv").write_bytes(b"a,b")
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing" / "file.csv").symlink_to(tmp_path / "secret.csv")
+    file = ManifestFile(uri=f"file://{tmp_path}/landing/file.csv", version="1-3", size=3)
+
+    assert probe.seen([file], [f"file://{tmp_path}/landing/"]) == {file.uri: None}
+    assert probe.seen([file], [f"file://{tmp_path}/"])[file.uri] is not None

@@ -39,7 +39,7 @@ def a_reading(file: Path, spark: Spark) -> Reading:
         source_id="orders-v1", source_name="orders", table="lake.sales.orders", format=Format(csv=Csv())
     )
     uri = f"file://{file}"
-    seen = probe.look_up(uri)
+    seen = probe.look_up(uri, ["file:///"])
     assert seen is not None
     files = Files([ManifestFile(uri=uri, version=seen.version, size=0)])
     return Reading(cast("SparkSession", spark), manifest, files, Steps())

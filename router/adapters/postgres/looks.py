@@ -105,7 +105,7 @@ async def follow(connection: Connection, batch: str) -> None:
         WHERE f.batch_id = $1 AND f.outcome IN ('missing', 'superseded')
         ORDER BY f.source_id COLLATE "C", f.object
         ON CONFLICT (source_id, object, version) DO UPDATE
-        SET due = least(a.due, excluded.due), serial = nextval('look')
+        SET due = least(a.due, excluded.due), misses = least(a.misses, excluded.misses), serial = nextval('look')
         """,  # noqa: S608 - constants of ours
         batch,
         PAUSES[0],
