@@ -13,8 +13,8 @@ from schemas.config import LANES
 from tests.simulation.promises import broken_promises, neighbours_are_loaded, watched
 from tests.simulation.world import Chances, World
 
-MOVES = 1600
-SEEDS = range(90)
+MOVES = 2400
+SEEDS = range(60)
 ONCE = Chances(landing_again=False, asking=False)
 TOLD = Chances(same_content_again=False, untold_versions=False)
 WHATEVER = Chances()

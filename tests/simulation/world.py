@@ -153,6 +153,7 @@ class World:
         self._zombies: list[asyncio.Task[None] | asyncio.Task[Step]] = []
         self._left: list[FakeSource] = []
         self._frozen: set[str] = set()
+        self._asleep: set[str] = set()  # frozen until all is well
         self._hung: set[str] = set()
         self._versions = 0
         self._entries: list[object] = []
@@ -305,11 +306,12 @@ class World:
             return
         # Runs are few among many router turns: without favour a load would hardly come to its end in the chaos.
         flows = [turn for turn in turns if turn.actor in self._flows]
-        turn = self._random.choice(flows if flows and self._random.random() < 0.4 else turns)
+        turn = self._random.choice(flows if flows and self._random.random() < 0.5 else turns)
         fortune = self._random.random()
         is_worst = self._chances.harm and turn.actor in self._flows and str(turn).endswith(WORST)
-        if is_worst and self._random.random() < 0.4:
+        if is_worst and self._random.random() < 0.8:
             if self._random.random() < 0.8:
+                self._asleep.add(turn.actor)
                 self._harm(turn.actor, self._random.choice(ZOMBIES), dies=False)
             else:
                 self._run_comes_to_harm(turn.actor)
@@ -455,8 +457,8 @@ class World:
                 self.runs.becomes(run_id, "crashed", UNHEARD)
 
     def _thaw(self) -> None:
-        if self._frozen:
-            self._frozen.discard(self._random.choice(sorted(self._frozen)))
+        if may_thaw := sorted(self._frozen - self._asleep):
+            self._frozen.discard(self._random.choice(may_thaw))
 
     def _someone_is_away(self) -> None:
         part = self._random.choice(self._outside)
