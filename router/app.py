@@ -208,7 +208,7 @@ async def run(settings: Settings, config: Config) -> None:
         IntakeStage(source, arrivals, Matcher(config, for_events=True), sizing, config.arrival_topics),
         RequestsStage(asked, requests, permissions),
         DiscoveryStage(store, arrivals, belonging, sizing),
-        ListingStage(store, requests, permissions, sizing),
+        ListingStage(store, requests, permissions, belonging, sizing),
         SchedulingStage(config, PostgresBatches(database, lease), runs, clock, sizing),
         settlement,
         PublicationStage(PostgresOutbox(database, lease), publisher),

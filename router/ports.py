@@ -4,7 +4,7 @@ Every method may raise `Transient`. Ledger methods are one transaction each.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -165,12 +165,14 @@ class FoundFile:
 class Found:
     """What listing a part of a request gave; with `is_all` nothing of it is left to be listed.
 
-    `trouble` is why it gave nothing: what follows may be better.
+    `refused`: files that the source does not take any more, and why. `trouble` is why it gave nothing: what follows may
+    be better.
     """
 
     request_id: str
     files: Sequence[FoundFile] = ()
     missing: Sequence[str] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
     cursor: str | None = None
     is_all: bool = False
     trouble: str | None = None

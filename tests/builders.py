@@ -275,11 +275,12 @@ def found(
     *files: FoundFile,
     request_id: str = "r-1",
     missing: Sequence[str] = (),
+    refused: Mapping[str, str] | None = None,
     cursor: str | None = None,
     more: bool = False,
 ) -> Found:
     """By default all there is to find."""
-    return Found(request_id, files, missing, cursor, is_all=not more)
+    return Found(request_id, files, missing, refused or {}, cursor, is_all=not more)
 
 
 def finished_request(files: Sequence[RequestedFile] = (), **changes: Any) -> FinishedRequest:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from router.errors import Rejected, Transient
 from router.ports import Found, FoundFile, Listed, Measured, RequestLedger, Store, Unlisted
+from router.rules.belonging import Belonging
 from router.rules.identity import Identity, object_key
 from router.rules.requests import FinishedRequest, Permissions, refused
 from router.rules.sizing import Sizing
@@ -21,10 +22,13 @@ class ListingStage:
 
     name = "listing"
 
-    def __init__(self, store: Store, ledger: RequestLedger, permissions: Permissions, sizing: Sizing) -> None:
+    def __init__(
+        self, store: Store, ledger: RequestLedger, permissions: Permissions, belonging: Belonging, sizing: Sizing
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._permissions = permissions
+        self._belonging = belonging
         self._sizing = sizing
         self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
@@ -74,7 +78,7 @@ class ListingStage:
         Raises:
             Transient: of all that is left it told nothing.
         """
-        answers = await self._answers(unlisted.files)
+        answers = await self._answers(unlisted)
         troubles = [answer for answer in answers.values() if isinstance(answer, Transient)]
         is_last = len(answers) == len(unlisted.files) < FILES_A_STEP
         is_stuck = len(troubles) == len(answers)
@@ -84,6 +88,7 @@ class ListingStage:
             unlisted.id,
             [self._found(unlisted, uri, found) for uri, found in answers.items() if isinstance(found, Measured)],
             [uri for uri, found in answers.items() if found is None],
+            {uri: found for uri, found in answers.items() if isinstance(found, str)},
             cursor=None if is_last else max(answers),
             is_all=is_last and not troubles and unlisted.cursor is None,
             trouble=str(troubles[0]) if is_stuck and troubles else None,
@@ -101,11 +106,14 @@ class ListingStage:
     def _taken(self, unlisted: Unlisted, page: Sequence[Listed]) -> Sequence[Listed]:
         return [one for one in page if self._permissions.takes(one.uri, unlisted.source_id or "")]
 
-    async def _answers(self, uris: Sequence[str]) -> Mapping[str, Measured | Transient | None]:
-        """Of the first of them, as far as there is time."""
-        work, answers = Pass(), dict[str, Measured | Transient | None]()
+    async def _answers(self, unlisted: Unlisted) -> Mapping[str, Measured | Transient | str | None]:
+        """Of the first it names, as far as there is time. Of what its source takes no more it says why."""
+        work, answers = Pass(), dict[str, Measured | Transient | str | None]()
 
         async def measure(uri: str) -> None:
+            if refusal := self._belonging.refusal(unlisted.source_id or "", uri):
+                answers[uri] = refusal
+                return
             async with self._places:
                 if answers and not work.has_time():
                     return
@@ -114,7 +122,7 @@ class ListingStage:
                 except Transient as trouble:
                     answers[uri] = trouble
 
-        await asyncio.gather(*(measure(uri) for uri in uris))
+        await asyncio.gather(*(measure(uri) for uri in unlisted.files))
         return answers
 
     def _found(self, unlisted: Unlisted, uri: str, measured: Measured) -> FoundFile:

@@ -308,6 +308,19 @@ async def test_what_a_person_asks_for_is_looked_for_once_more_after_five_seconds
     assert (list(unlisted.files), opened) == ([A_CSV], 1)
 
 
+async def test_a_named_file_that_its_source_takes_no_more_has_failed_for_its_reason(ledger: Ledger) -> None:
+    await is_asked(ledger, load_asked(A_CSV, B_CSV))
+
+    await ledger.requests.found(found(refused={A_CSV: "moved", B_CSV: "renamed"}), reload=False)
+
+    [request] = await at_their_end(ledger)
+    assert [(file.uri, file.outcome, file.reason) for file in request.files] == [
+        (A_CSV, "failed", "moved"),
+        (B_CSV, "failed", "renamed"),
+    ]
+    assert request.counts.files_not_loaded == 2
+
+
 async def test_who_looks_too_late_changes_nothing(ledger: Ledger) -> None:
     """Two may look for the same files when one of them took longer than a minute."""
     await is_asked(ledger, load_asked(A_CSV, B_CSV))

@@ -160,7 +160,7 @@ class RequestFileRow:
     uri: str
     version: str | None = None
     size: int | None = None
-    outcome: Literal["already-loaded", "missing"] | None = None
+    outcome: Literal["already-loaded", "missing", "failed"] | None = None
     misses: int = 0
     reason: str | None = None
 

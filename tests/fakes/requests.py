@@ -55,6 +55,10 @@ class FakeRequests:
         if row.request.kind == "load":
             opened = sum(self._open(found.request_id, file, now, reload=reload) for file in new)
         once_more = [uri for uri in found.missing if self._miss(found.request_id, row.source_id or "", uri)]
+        for uri, reason in found.refused.items():
+            asked = self._database.request_files[found.request_id, row.source_id or "", object_key(uri)]
+            if asked.version is None and asked.outcome is None:
+                asked.outcome, asked.reason = "failed", reason
         row.cursor, row.due, row.trouble = found.cursor, now, found.trouble
         row.tries = row.tries if found.trouble else 0
         row.listed = now if found.is_all and not once_more else None

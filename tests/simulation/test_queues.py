@@ -11,7 +11,7 @@ from router.rules.looking import SECOND_LOOK
 from router.step import Stage
 from schemas.config import Config
 from schemas.events import PreviewAsked
-from tests.builders import config, load_asked
+from tests.builders import CONFIG_TEXT, config, load_asked
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World
 
@@ -212,6 +212,22 @@ async def test_a_request_that_cannot_be_looked_at_keeps_no_other_waiting() -> No
     assert step.trouble == "PostgreSQL: r-0 takes too long"
     assert told == {"r-1", "r-2"}
     assert len(_told(world)) == 3
+
+
+async def test_a_named_file_that_its_source_takes_no_more_is_not_asked_for() -> None:
+    world = World(seed=1)
+    world.ask(load_asked(AUDIT, source="audit"), "r-1")
+    await world.step("requests")
+    world.store.denied.add(AUDIT)
+    world.reconfigure(
+        config(CONFIG_TEXT.replace('path: "s3://landing/", match', 'path: "s3://landing/orders/", match'))
+    )
+
+    await world.heal()
+
+    [(outcome, reason)] = _told(world).values()
+    assert outcome == "nothing-loaded"
+    assert "not-configured-any-more" in (reason or "")
 
 
 async def _submitted(world: World, uri: str) -> None:

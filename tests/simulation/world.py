@@ -663,7 +663,7 @@ class World:
             ),
             RequestsStage(around(asked), requests, self.permissions, portion=PORTION),
             DiscoveryStage(store, arrivals, self.belonging, self.sizing),
-            ListingStage(store, requests, self.permissions, self.sizing),
+            ListingStage(store, requests, self.permissions, self.belonging, self.sizing),
             SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, clock, self.sizing),
             settlement,
             PublicationStage(around(FakeOutbox(self.database, lease)), around(self.publisher)),

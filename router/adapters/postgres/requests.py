@@ -87,6 +87,7 @@ class PostgresRequests:
             if kind == "load" and new:
                 opened = await _open(connection, found.request_id, new, reload=reload)
             once_more = await _miss(connection, found)
+            await _refuse(connection, found)
             await connection.execute(
                 """
                 UPDATE request SET cursor = $2, tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END, trouble = $4,
@@ -412,6 +413,20 @@ async def _miss(connection: Connection, found: Found) -> bool:
         TWICE,
     )
     return any(row["outcome"] is None for row in missed)
+
+
+async def _refuse(connection: Connection, found: Found) -> None:
+    if found.refused:
+        await connection.execute(
+            """
+            UPDATE request_file q SET outcome = 'failed', reason = r.reason
+            FROM unnest($2::bytea[], $3::text[]) AS r (object, reason)
+            WHERE q.request_id = $1 AND q.object = r.object AND q.version IS NULL AND q.outcome IS NULL
+            """,
+            found.request_id,
+            [object_key(uri) for uri in found.refused],
+            list(found.refused.values()),
+        )
 
 
 async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record], reason: str) -> int:
