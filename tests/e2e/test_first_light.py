@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from schemas.uris import version_mark
-from tests.e2e.site import Site, csv, eventually
+from tests.e2e.site import Site, autoloader, csv, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -105,6 +105,19 @@ def test_a_file_that_comes_after_its_event_is_loaded(site: Site) -> None:
     site.write("orders", "late.csv", csv(1, order_id=7, amount=1))
 
     assert site.completion(uri)["counts"]["rows"] == 1
+
+
+def test_a_file_that_grows_after_its_event_is_loaded_whole(site: Site) -> None:
+    """Nobody tells of the rest: the load finds another version, and what is there is looked at."""
+    autoloader(site, "pause", "orders")
+    uri = site.write("orders", "growing.csv", csv(50, order_id=9, amount=1))
+    site.announce(uri)
+    eventually(lambda: site.ledger("SELECT 1 FROM file WHERE uri = %s", uri), "the first half, recorded")
+    site.write("orders", "growing.csv", csv(100, order_id=9, amount=1))
+    autoloader(site, "resume", "orders")
+
+    assert [row["rows"] for row in eventually(lambda: _loaded(site, uri), "the file, loaded")] == [100]
+    assert site.rows(ORDERS, uri) == 100
 
 
 def test_a_file_whose_event_told_another_etag_is_loaded(site: Site) -> None:
