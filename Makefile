@@ -26,7 +26,7 @@ check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/simulation
+	$(BIN)/pytest -q tests/unit tests/walls tests/simulation
 
 clean:  ## Stop the local stack and delete everything that is not in git
 	@if [ -x $(BIN)/autoloader ]; then $(BIN)/autoloader down; fi
