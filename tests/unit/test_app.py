@@ -112,7 +112,8 @@ async def test_a_stage_in_trouble_goes_on_when_another_did_something(monkeypatch
 
     wake.set()
 
-    await resting
+    async with asyncio.timeout(10):
+        await resting
 
 
 async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> None:

@@ -69,5 +69,4 @@ CREATE TABLE breaker (
 
 def upgrade() -> None:
     for section in (PUBLICATION, DISCOVERY, REQUESTS, LIVENESS, RECOVERY):
-        if section.strip():
-            op.execute(section)
+        op.execute(section)
