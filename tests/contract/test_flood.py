@@ -1,9 +1,13 @@
 """A flood on the real ledger: 100,000 files wait in one source, and there is one slot."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
+import psycopg
 import pytest
 
+from router.ports import Measurement
+from router.rules.looking import not_there
 from router.rules.sizing import Sizing
 from router.stages.scheduling import SchedulingStage
 from tests.builders import NOON, announced, config, intake, settlement
@@ -46,13 +50,26 @@ class Slot:
     async def submitted(self) -> dict[str, str]:
         """The batches that a step submits, by source."""
         self._now += timedelta(seconds=5)
-        facts = (await self._stage.step(self._now)).facts
-        return {str(one.keys["source"]): str(one.keys["batch"]) for one in facts if one.name == "attempt_submitted"}
+        step = await self._stage.step(self._now)
+        assert step.trouble is None
+        return {
+            str(one.keys["source"]): str(one.keys["batch"]) for one in step.facts if one.name == "attempt_submitted"
+        }
 
     async def ends(self, batch: str) -> None:
         await self._ledger.attempts.settle(settlement([], batch))
 
 
+@pytest.fixture
+def blind(database_url: str) -> Iterator[None]:
+    """PostgreSQL has its statistics from before the flood: of a table in which nothing waits."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE file SET (autovacuum_enabled = off)")
+        yield
+        connection.execute("ALTER TABLE file RESET (autovacuum_enabled)")
+
+
+@pytest.mark.usefixtures("blind")
 async def test_a_flood_of_100_000_files_delays_a_lonely_file_by_the_run_in_flight(real_ledger: RealLedger) -> None:
     for first in range(0, FLOOD, A_POLL):
         await lands(real_ledger, "flood", first, A_POLL)
@@ -67,3 +84,16 @@ async def test_a_flood_of_100_000_files_delays_a_lonely_file_by_the_run_in_fligh
     assert (set(in_flight), meanwhile) == ({"flood"}, {})
     assert set(await slot.submitted()) == {"lonely"}
     assert sum(file.batch_id is None for file in await real_ledger.files()) == FLOOD - 2 * A_BATCH
+
+
+@pytest.mark.usefixtures("blind")
+async def test_in_a_flood_of_100_000_files_what_is_removed_is_found_by_its_key(real_ledger: RealLedger) -> None:
+    for first in range(0, FLOOD, A_POLL):
+        await lands(real_ledger, "flood", first, A_POLL)
+    removals = [announced(f"s3://landing/flood/{number:06}.csv", "", source_id="flood") for number in range(A_POLL)]
+
+    recorded = await real_ledger.arrivals.record(intake(removed=sorted(removals, key=lambda removal: removal.identity)))
+    missed = [Measurement(look, not_there(look)) for look in await real_ledger.arrivals.to_measure(A_POLL)]
+    looked = await real_ledger.arrivals.measured(missed)
+
+    assert (recorded.doubted, looked.removed) == (A_POLL, A_POLL)

@@ -87,8 +87,10 @@ def test_an_announced_object_that_is_not_there_is_missing(site: Site) -> None:
         eventually(partial(_was_missed, site, gone, misses), f"miss {misses} in the ledger")
 
     assert eventually(lambda: site.file(gone), "the missing file in the ledger")["outcome"] == "missing"
-    letters = [letter for letter in site.dead_letters() if gone in letter["detail"]]
-    assert [letter["reason"] for letter in letters] == ["missing-object"]
+    letters = eventually(
+        lambda: [letter for letter in site.dead_letters() if gone in letter["detail"]], "a dead letter of it"
+    )
+    assert [one["reason"] for one in letters] == ["missing-object"]
 
 
 def _was_missed(site: Site, uri: str, misses: int) -> bool:

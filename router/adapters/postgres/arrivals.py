@@ -94,13 +94,15 @@ async def _doubted(connection: Connection, intake: Intake) -> list[Told]:
         return []
     by_object = {row.identity[:2]: row for row in intake.removed}
     found = await connection.fetch(
-        """
+        f"""
         SELECT DISTINCT r.source_id, r.object, o.version
         FROM unnest($1::text[], $2::bytea[]) AS r (source_id, object) CROSS JOIN LATERAL (
-            SELECT '' AS version FROM file f
-            WHERE (f.source_id, f.object) = (r.source_id, r.object) AND f.batch_id IS NULL AND f.outcome IS NULL
+            SELECT '' AS version FROM (
+                SELECT batch_id, outcome FROM file f WHERE (f.source_id, f.object) = (r.source_id, r.object)
+                OFFSET 0) k  -- see `files.locked`: through its key, not through all that waits
+            WHERE {files.WAITS}
             UNION SELECT version FROM arrival a WHERE (a.source_id, a.object) = (r.source_id, r.object)) o
-        """,
+        """,  # noqa: S608 - a constant of ours
         [source_id for source_id, _ in by_object],
         [object_ for _, object_ in by_object],
     )

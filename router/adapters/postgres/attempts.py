@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from router.adapters.postgres import breakers
 from router.adapters.postgres.around import around
-from router.adapters.postgres.database import LOCKED, Connection, Database
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.ends import end_request
+from router.adapters.postgres.files import locked
 from router.adapters.postgres.halves import halve
 from router.adapters.postgres.looks import follow
 from router.adapters.postgres.outbox import put
@@ -18,6 +19,7 @@ from router.errors import Transient
 from router.ports import EndedPreview
 from router.rules.breaker import Breaker
 from router.rules.completion import Around, EndedBatch, Settlement
+from router.rules.identity import object_key
 from router.rules.recovery import Again, Close, OpenAttempt, Void
 from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.splitting import Split
@@ -25,6 +27,10 @@ from schemas.manifest import Manifest, ManifestFile
 from schemas.report import Closed, Preview, Report
 
 M = TypeVar("M", bound=BaseModel)
+_OUTCOMES = """
+    (SELECT b.source_id, t.* FROM batch b, unnest($2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+         AS t (object, version, outcome, rows, reason) WHERE b.id = $1) t
+"""
 
 
 class PostgresAttempts:
@@ -90,15 +96,12 @@ class PostgresAttempts:
             )
             await connection.execute(
                 f"""
-                UPDATE file f SET rows = e.rows, reason = e.reason, outcome = e.outcome
-                FROM (SELECT k.source_id, k.object, k.version, u.outcome, u.rows, u.reason
-                      FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[])
-                           AS u (uri, version, outcome, rows, reason)
-                      JOIN file k ON k.batch_id = $1 AND k.uri = u.uri AND k.version = u.version {LOCKED}) e
-                WHERE (f.source_id, f.object, f.version) = (e.source_id, e.object, e.version)
+                UPDATE file f SET rows = n.rows, reason = n.reason, outcome = n.outcome
+                FROM ({locked(_OUTCOMES, "k.batch_id = $1")}) n
+                WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
                 """,  # noqa: S608 - a constant of ours
                 settlement.batch,
-                [file.uri for file in settlement.files],
+                [object_key(file.uri) for file in settlement.files],
                 [file.version for file in settlement.files],
                 [file.outcome for file in settlement.files],
                 [file.rows for file in settlement.files],

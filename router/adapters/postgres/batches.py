@@ -7,8 +7,8 @@ from datetime import timedelta
 import asyncpg
 
 from router.adapters.postgres import breakers
-from router.adapters.postgres.database import LOCKED, Connection, Database
-from router.adapters.postgres.files import fail_waiting
+from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.files import WAITS, fail_waiting, locked
 from router.adapters.postgres.halves import unbegun
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.lines import LINES
@@ -23,7 +23,7 @@ from schemas.report import readable
 
 ROLE = "scheduling"
 _LONGEST_PAUSE = timedelta(seconds=30)
-_WAITS = "batch_id IS NULL AND outcome IS NULL"
+_NAMED = "unnest($2::text[], $3::bytea[], $4::text[]) AS t (source_id, object, version)"
 
 
 class PostgresBatches:
@@ -104,7 +104,7 @@ class PostgresBatches:
                 f"""
                 SELECT l.source_id, l.lane, f.landed, f.accepted, s.bytes_per_second
                 FROM ({LINES}) l CROSS JOIN LATERAL (
-                    SELECT landed, accepted FROM file WHERE source_id = l.source_id AND lane = l.lane AND {_WAITS}
+                    SELECT landed, accepted FROM file k WHERE source_id = l.source_id AND lane = l.lane AND {WAITS}
                     ORDER BY rank, landed, object LIMIT 1) f
                 LEFT JOIN source_state s ON s.source_id = l.source_id
                 WHERE s.paused IS NULL
@@ -117,8 +117,8 @@ class PostgresBatches:
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 f"""
-                SELECT object, version, uri, size, landed, estimate FROM file
-                WHERE source_id = $1 AND lane = $2 AND {_WAITS} ORDER BY rank, landed, object LIMIT $3
+                SELECT object, version, uri, size, landed, estimate FROM file k
+                WHERE source_id = $1 AND lane = $2 AND {WAITS} ORDER BY rank, landed, object LIMIT $3
                 """,  # noqa: S608
                 source_id,
                 lane,
@@ -230,17 +230,12 @@ class PostgresBatches:
 async def _take(connection: Connection, batch: NewBatch) -> Sequence[asyncpg.Record]:
     return await connection.fetch(
         f"""
-        UPDATE file f SET batch_id = $1
-        FROM (SELECT k.source_id, k.object, k.version
-              FROM unnest($3::bytea[], $4::text[]) AS w (object, version)
-              JOIN file k ON (k.source_id, k.object, k.version) = ($2, w.object, w.version)
-              WHERE k.batch_id IS NULL AND k.outcome IS NULL {LOCKED}) w
-        WHERE (f.source_id, f.object, f.version) = (w.source_id, w.object, w.version)
-          AND f.batch_id IS NULL AND f.outcome IS NULL
+        UPDATE file f SET batch_id = $1 FROM ({locked(_NAMED, WAITS)}) n
+        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
         RETURNING f.size, f.landed, f.estimate
         """,  # noqa: S608 - a constant of ours
         batch.id,
-        batch.manifest.source_id,
+        [file.identity.source_id for file in batch.files],
         [file.identity.object for file in batch.files],
         [file.identity.version for file in batch.files],
     )

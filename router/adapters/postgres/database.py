@@ -15,8 +15,6 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 COMMAND_SECONDS = 30
-# How rows `k` of `file` are locked: by whomever in the order in which intake writes them, so that nobody deadlocks.
-LOCKED = 'ORDER BY k.source_id COLLATE "C", k.object, k.version COLLATE "C" FOR UPDATE OF k'
 # Besides what `schemas.ledger.passing` knows.
 PASSING = (
     asyncpg.InterfaceError,  # the connection was closed under a statement

@@ -1,6 +1,7 @@
 """How a request ends, in the transaction of whoever ends it."""
 
-from router.adapters.postgres.database import LOCKED, Connection
+from router.adapters.postgres.database import Connection
+from router.adapters.postgres.files import WAITS, locked
 from router.adapters.postgres.outbox import put
 from router.rules.requests import RequestEnd
 
@@ -9,6 +10,7 @@ HEIR = """(
     SELECT min(o.id) FROM request_file a JOIN request o ON o.id = a.request_id
     WHERE (a.source_id, a.object, a.version) = (k.source_id, k.object, k.version)
       AND o.id <> $1 AND o.ended IS NULL AND o.kind IN ('load', 'retry'))"""
+_OPENED = "(SELECT source_id, object, version FROM file WHERE request_id = $1 AND outcome IS NULL) t"
 
 
 async def end_request(connection: Connection, end: RequestEnd) -> bool:
@@ -27,12 +29,10 @@ async def end_request(connection: Connection, end: RequestEnd) -> bool:
         return False
     await connection.execute(
         f"""
-        UPDATE file f SET request_id = coalesce(w.heir, f.request_id),
-            outcome = CASE WHEN w.heir IS NULL THEN 'failed' END, reason = CASE WHEN w.heir IS NULL THEN $2 END
-        FROM (SELECT k.source_id, k.object, k.version, {HEIR} AS heir FROM file k
-              WHERE k.request_id = $1 AND k.outcome IS NULL AND k.batch_id IS NULL {LOCKED}) w
-        WHERE (f.source_id, f.object, f.version) = (w.source_id, w.object, w.version)
-          AND f.request_id = $1 AND f.outcome IS NULL AND f.batch_id IS NULL
+        UPDATE file f SET request_id = coalesce(n.heir, f.request_id),
+            outcome = CASE WHEN n.heir IS NULL THEN 'failed' END, reason = CASE WHEN n.heir IS NULL THEN $2 END
+        FROM ({locked(_OPENED, f"k.request_id = $1 AND {WAITS}", more=f", {HEIR} AS heir")}) n
+        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
         """,  # noqa: S608 - a constant of this module
         end.id,
         end.reason or "its request has ended",

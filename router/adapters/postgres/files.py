@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from router.adapters.postgres.database import LOCKED, Connection
+from router.adapters.postgres.database import Connection
 from router.notifications.record import Position
 from router.rules.identity import Identity
 from router.rules.looking import NOT_LOADED
@@ -14,6 +14,42 @@ COLUMNS = 'source_id, object, version, uri, landed, topic, "partition", "offset"
 ROWS = "unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::int[], $8::bigint[]"
 # Which version of an object is the newest: not one of which the storage had another, and of event times the latest.
 NEWEST = "version = '', outcome IS NOT DISTINCT FROM 'superseded', landed DESC, accepted DESC"
+# That of a file `k`: it waits.
+WAITS = "k.batch_id IS NULL AND k.outcome IS NULL"
+
+
+def locked(named: str, condition: str, *, more: str = "") -> str:
+    """The rows `n` that `named` has, as far as `condition` holds of their files `k`, which are locked.
+
+    By whomever in the order in which intake writes them, so that nobody deadlocks. And each looked up by its key, which
+    the LIMIT has PostgreSQL do: from statistics made before a flood it takes it that nothing waits, and would go
+    through all that waits for each of them.
+    """
+    return f"""
+        SELECT n.*{more} FROM (
+            SELECT * FROM {named} ORDER BY source_id COLLATE "C", object, version COLLATE "C") n
+        CROSS JOIN LATERAL (
+            SELECT * FROM file WHERE (source_id, object, version) = (n.source_id, n.object, n.version)
+            LIMIT 1 FOR UPDATE) k
+        WHERE {condition}
+    """  # noqa: S608 - what is put in are constants of ours
+
+
+# What the commands below name, with what they say of it.
+_LANDED = """
+    unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[]) AS t (source_id, object, version, landed)
+"""
+_SIZED = """
+    unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[])
+        AS t (source_id, object, version, landed, size, estimate, lane)
+"""
+_REMOVED = """
+    unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, reason) CROSS JOIN LATERAL (
+        SELECT version FROM file WHERE (source_id, object) = (t.source_id, t.object) OFFSET 0) v
+"""
+_REFUSED = """
+    unnest($1::text[], $2::bytea[], $3::text[], $4::text[]) AS t (source_id, object, version, reason)
+"""
 
 
 class Told(Protocol):
@@ -90,12 +126,8 @@ async def land_again(connection: Connection, rows: Sequence[Told]) -> None:
     await connection.execute(
         f"""
         UPDATE file f SET landed = greatest(f.landed, n.landed), request_id = NULL
-        FROM (SELECT k.source_id, k.object, k.version, n.landed AS landed
-              FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[])
-                       AS n (source_id, object, version, landed)
-              JOIN file k USING (source_id, object, version)
-              WHERE k.outcome IS NULL AND (k.landed < n.landed OR k.request_id IS NOT NULL) {LOCKED}) n
-        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version) AND f.outcome IS NULL
+        FROM ({locked(_LANDED, "k.outcome IS NULL AND (k.landed < n.landed OR k.request_id IS NOT NULL)")}) n
+        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
         """,  # noqa: S608 - a constant of ours
         *keys(rows),
         [row.landed for row in rows],
@@ -110,12 +142,8 @@ async def begin_anew(connection: Connection, rows: Sequence[Sized]) -> int:
             UPDATE file f SET landed = greatest(f.landed, n.landed), size = n.size, estimate = n.estimate,
                 lane = n.lane, rank = 1, round = f.round + 1, accepted = now(), batch_id = NULL, request_id = NULL,
                 outcome = NULL, rows = NULL, reason = NULL
-            FROM (SELECT k.source_id, k.object, k.version, n.landed AS landed, n.size AS size, n.estimate AS estimate,
-                         n.lane AS lane
-                  FROM unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[],
-                              $7::text[]) AS n (source_id, object, version, landed, size, estimate, lane)
-                  JOIN file k USING (source_id, object, version) WHERE k.outcome = ANY($8) {LOCKED}) n
-            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version) AND f.outcome = ANY($8)
+            FROM ({locked(_SIZED, "k.outcome = ANY($8)")}) n
+            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
             """,  # noqa: S608 - a constant of ours
             *keys(rows),
             [row.landed for row in rows],
@@ -134,13 +162,8 @@ async def remove_waiting(connection: Connection, removals: Sequence[tuple[Told, 
     return count(
         await connection.execute(
             f"""
-            UPDATE file f SET outcome = 'removed', reason = r.reason
-            FROM (SELECT k.source_id, k.object, k.version, r.reason AS reason
-                  FROM unnest($1::text[], $2::bytea[], $3::text[]) AS r (source_id, object, reason)
-                  JOIN file k USING (source_id, object)
-                  WHERE k.batch_id IS NULL AND k.outcome IS NULL {LOCKED}) r
-            WHERE (f.source_id, f.object, f.version) = (r.source_id, r.object, r.version)
-              AND f.batch_id IS NULL AND f.outcome IS NULL
+            UPDATE file f SET outcome = 'removed', reason = n.reason FROM ({locked(_REMOVED, WAITS)}) n
+            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
             """,  # noqa: S608 - a constant of ours
             source_ids,
             objects,
@@ -154,13 +177,8 @@ async def fail_waiting(connection: Connection, failures: Sequence[tuple[Identity
     return count(
         await connection.execute(
             f"""
-            UPDATE file f SET outcome = 'failed', reason = r.reason
-            FROM (SELECT k.source_id, k.object, k.version, r.reason AS reason
-                  FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[]) AS r (source_id, object, version, reason)
-                  JOIN file k USING (source_id, object, version)
-                  WHERE k.batch_id IS NULL AND k.outcome IS NULL {LOCKED}) r
-            WHERE (f.source_id, f.object, f.version) = (r.source_id, r.object, r.version)
-              AND f.batch_id IS NULL AND f.outcome IS NULL
+            UPDATE file f SET outcome = 'failed', reason = n.reason FROM ({locked(_REFUSED, WAITS)}) n
+            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
             """,  # noqa: S608 - a constant of ours
             [key.source_id for key, _ in failures],
             [key.object for key, _ in failures],

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from router.adapters.postgres.database import Connection
+from router.adapters.postgres.files import locked
 from router.ports import DueBatch
+from router.rules.identity import object_key
 from router.rules.splitting import Half, Split
 
 # A batch $1 with its halves, and theirs.
@@ -11,6 +13,9 @@ FAMILY = """
     WITH RECURSIVE family AS (
         SELECT $1::text AS id UNION ALL SELECT b.id FROM batch b JOIN family f ON b.split_from = f.id
     ) SELECT id FROM family
+"""
+_NAMED = """
+    (SELECT b.source_id, t.* FROM batch b, unnest($3::bytea[], $4::text[]) AS t (object, version) WHERE b.id = $1) t
 """
 
 
@@ -28,19 +33,19 @@ async def halve(connection: Connection, split: Split) -> None:
 
 async def _make(connection: Connection, batch: str, half: Half) -> None:
     await connection.execute(
-        """
+        f"""
         WITH moved AS (
-            UPDATE file f SET batch_id = $2 FROM unnest($3::text[], $4::text[]) AS h (uri, version)
-            WHERE f.batch_id = $1 AND f.uri = h.uri AND f.version = h.version
+            UPDATE file f SET batch_id = $2 FROM ({locked(_NAMED, "k.batch_id = $1")}) n
+            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
             RETURNING f.size, f.estimate, f.landed)
         INSERT INTO batch (id, split_from, source_id, lane, size_class, manifest, files, bytes, estimate, landed)
         SELECT $2, b.id, b.source_id, b.lane, b.size_class, b.manifest, m.* FROM batch b, (
             SELECT count(*), coalesce(sum(size), 0), coalesce(sum(estimate), 0), min(landed) FROM moved) m
         WHERE b.id = $1
-        """,
+        """,  # noqa: S608 - constants of ours
         batch,
         half.id,
-        [file.uri for file in half.files],
+        [object_key(file.uri) for file in half.files],
         [file.version for file in half.files],
     )
 

@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 
 from router.adapters.postgres.answers import finished_request, take_finished
-from router.adapters.postgres.database import LOCKED, Connection, Database
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.ends import end_request
+from router.adapters.postgres.files import WAITS, locked
 from router.adapters.postgres.halves import FAMILY
 from router.adapters.postgres.looks import cancel
 from router.adapters.postgres.outbox import put
@@ -29,12 +30,16 @@ _LONGEST_PAUSE = timedelta(minutes=10)
 # objects $3.
 _OF_BATCH = f"SELECT source_id, object, version FROM file WHERE batch_id IN ({FAMILY})"  # noqa: S608 - a constant
 _OF_REQUEST = "SELECT source_id, object, version FROM request_file WHERE request_id = $2"
+_NAMED = "unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, version)"
 _OPENED_BY_REQUEST = "SELECT source_id, object, version FROM file WHERE request_id = $2 AND outcome IS NULL"
 _NEWEST = """
     (SELECT DISTINCT ON (source_id, object) source_id, object, version FROM file WHERE object = ANY($3::bytea[])
      ORDER BY source_id, object, landed DESC)
 """
 _TO_RETRY = f"{_OF_BATCH} UNION {_OF_REQUEST} UNION {_NEWEST}"
+_MAY_BE_RETRIED = """
+    k.source_id = ANY($6::text[]) AND k.version <> '' AND k.outcome IN ('failed', 'quarantined', 'missing')
+"""
 _TO_CANCEL = f"{_OF_BATCH} UNION {_OPENED_BY_REQUEST} UNION {_NEWEST}"
 
 
@@ -115,11 +120,8 @@ class PostgresRequests:
                     accepted = now(), rank = 0, request_id = $4,
                     lane = CASE WHEN f.lane = 'default' AND f.source_id <> ALL($5::text[]) THEN 'priority'
                                 ELSE f.lane END
-                FROM (SELECT k.source_id, k.object, k.version
-                      FROM ({_TO_RETRY}) t JOIN file k USING (source_id, object, version)
-                      WHERE k.source_id = ANY($6::text[]) AND k.version <> '' AND k.outcome IS NOT NULL {LOCKED}) t
-                WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
-                  AND f.outcome IN ('failed', 'quarantined', 'missing')
+                FROM ({locked(f"({_TO_RETRY}) t", _MAY_BE_RETRIED)}) n
+                WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
                 RETURNING f.source_id, f.object, f.version, f.uri
                 """,  # noqa: S608 - a constant of this module
                 *_targets(asked),
@@ -419,9 +421,8 @@ async def _refuse(connection: Connection, found: Found) -> None:
     if found.refused:
         await connection.execute(
             """
-            UPDATE request_file q SET outcome = 'failed', reason = r.reason
-            FROM unnest($2::bytea[], $3::text[]) AS r (object, reason)
-            WHERE q.request_id = $1 AND q.object = r.object AND q.version IS NULL AND q.outcome IS NULL
+            UPDATE request_file SET outcome = 'failed', reason = ($3::text[])[array_position($2::bytea[], object)]
+            WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL
             """,
             found.request_id,
             [object_key(uri) for uri in found.refused],
@@ -432,13 +433,8 @@ async def _refuse(connection: Connection, found: Found) -> None:
 async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record], reason: str) -> int:
     given_up = await connection.fetch(
         f"""
-        UPDATE file f SET outcome = 'failed', reason = $4
-        FROM (SELECT k.source_id, k.object, k.version
-              FROM unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, version)
-              JOIN file k USING (source_id, object, version)
-              WHERE k.outcome IS NULL AND k.batch_id IS NULL {LOCKED}) t
-        WHERE (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
-          AND f.outcome IS NULL AND f.batch_id IS NULL RETURNING true
+        UPDATE file f SET outcome = 'failed', reason = $4 FROM ({locked(_NAMED, WAITS)}) n
+        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version) RETURNING true
         """,  # noqa: S608
         [row["source_id"] for row in rows],
         [row["object"] for row in rows],
