@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 from pyspark.sql.connect.session import SparkSession
 
-from cli.land import announce
+from cli.commands.land import announce
 from dev.stack import Stack
 
 ROWS = 100

@@ -29,8 +29,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from benchmarks.shares import Shares
 from dev.stack import Stack
 from router.adapters.kafka.source import KafkaSource
-from router.adapters.postgres.arrivals import PostgresArrivals
 from router.adapters.postgres.database import Database
+from router.adapters.postgres.intake import PostgresIntake
 from router.app import collect_seldom
 from router.rules.identity import object_key
 from router.rules.matching import Matcher
@@ -106,7 +106,7 @@ async def intake(settings: Mapping[str, str], config: Config, topic: str, record
     source = KafkaSource(settings["KAFKA_BOOTSTRAP_SERVERS"], str(uuid4()), [topic])
     stage = IntakeStage(
         shares.around(source),
-        shares.around(PostgresArrivals(database)),
+        shares.around(PostgresIntake(database)),
         Matcher(config, for_events=True),
         Sizing(config),
         config.arrival_topics,

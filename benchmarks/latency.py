@@ -28,8 +28,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli import environment
+from cli.commands.land import announce, put
 from cli.demo import completions, events_of
-from cli.land import announce, put
 
 
 async def one(environ: Mapping[str, str], number: int, folder: Path) -> dict[str, float]:

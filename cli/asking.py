@@ -9,14 +9,14 @@ from getpass import getuser
 
 from aiokafka import AIOKafkaConsumer
 
-from cli.sending import send
+from cli.kafka import send
 from router.adapters.kafka.patience import KAFKA_TROUBLE
 from router.errors import Transient
-from router.rules.completion import OutgoingEvent
+from router.rules.outgoing import OutgoingEvent
 from router.settings import read_settings
 from schemas.completions import RequestCompletion
-from schemas.config import COMPLETIONS_TOPIC, REQUESTS_TOPIC
-from schemas.events import Asked, RequestEvent, request_type
+from schemas.config.topics import COMPLETIONS_TOPIC, REQUESTS_TOPIC
+from schemas.events.requests import Asked, RequestEvent, request_type
 
 
 def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:

@@ -7,12 +7,12 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli import deploy, doctor, explain, land, pause, request, router, stack, status
+from cli.commands import deploy, doctor, explain, land, pause, request, router, stack, status
+from cli.commands.land import LandError
+from cli.commands.request import AskingError
 from cli.demo import command as demo
-from cli.land import LandError
-from cli.request import AskingError
 from dev.stack import StackError
-from router.adapters.http import PortTaken
+from router.adapters.http.server import PortTaken
 from router.errors import Transient
 from router.settings import SettingsError
 from schemas.config import ConfigError

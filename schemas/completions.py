@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.base import Wire
-from schemas.events import RequestKind
+from schemas.events.requests import RequestKind
 from schemas.report import FileOutcome, Preview, SchemaChange, Snapshot
 
 BatchOutcome = Literal["loaded", "partly-loaded", "nothing-loaded", "failed", "split"]

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from schemas.base import Wire
-from schemas.config import Columns, Format
+from schemas.config.sources import Columns
+from schemas.formats import Format
 
 AttemptKind = Literal["load", "close", "preview"]
 

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from schemas.completions import BatchCompletion, DeadLetter, RequestCompletion
-from schemas.events import CancelAsked, FileEvent, LoadAsked, PreviewAsked, RetryAsked
+from schemas.events.arrivals import FileEvent
+from schemas.events.requests import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

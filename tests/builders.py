@@ -7,26 +7,24 @@ from typing import Any
 
 from router.notifications.record import Position, Record
 from router.notifications.requests import Request
-from router.ports import Announced, AskedRequest, Found, FoundFile, Intake, NewBatch
-from router.rules.completion import OutgoingEvent, Settlement
+from router.ports.intake import Announced, Intake
+from router.ports.requests import AskedRequest, Found, FoundFile
+from router.ports.scheduling import NewBatch
+from router.rules.answers import FinishedRequest, RequestEnd
 from router.rules.identity import Identity, object_key
 from router.rules.looking import There
+from router.rules.outgoing import OutgoingEvent
 from router.rules.recovery import OpenAttempt
-from router.rules.requests import FinishedRequest, RequestEnd
 from router.rules.scheduling import WaitingFile
+from router.rules.settlement import Settlement
 from router.rules.sizing import Place
 from schemas.completions import CompletedFile, RequestCounts, RequestedFile, RequestOutcome
-from schemas.config import (
-    ARRIVALS_TOPIC,
-    COMPLETIONS_TOPIC,
-    DEAD_LETTERS_TOPIC,
-    REQUESTS_TOPIC,
-    Config,
-    Format,
-    Lane,
-    parse_config,
-)
-from schemas.events import Asked, FileData, FileEvent, LoadAsked, RequestEvent, RequestKind, request_type
+from schemas.config import Config, parse_config
+from schemas.config.lanes import Lane
+from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
+from schemas.events.arrivals import FileData, FileEvent
+from schemas.events.requests import Asked, LoadAsked, RequestEvent, RequestKind, request_type
+from schemas.formats import Format
 from schemas.manifest import Manifest
 from schemas.report import Closed, FileOutcome, FileReport, Report, Snapshot
 

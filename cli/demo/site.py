@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli.asking import asked_event
+from cli.commands.land import landed as event_of
+from cli.commands.land import put
 from cli.demo.account import Event, Found, Landed, Recorded
 from cli.demo.topics import Topics
-from cli.land import landed as event_of
-from cli.land import put
 from dev.samples import Sample
 from dev.stack import Stack, StackError
-from router.rules.completion import OutgoingEvent
-from schemas.config import ARRIVALS_TOPIC, REQUESTS_TOPIC, Config
-from schemas.events import LoadAsked
+from router.rules.outgoing import OutgoingEvent
+from schemas.config import Config
+from schemas.config.topics import ARRIVALS_TOPIC, REQUESTS_TOPIC
+from schemas.events.requests import LoadAsked
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -10,9 +10,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.demo.account import Event
-from cli.sending import send
-from router.rules.completion import OutgoingEvent
-from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from cli.kafka import send
+from router.rules.outgoing import OutgoingEvent
+from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 
 WAIT_SECONDS = 240
 

@@ -9,8 +9,8 @@ from cli.demo.account import Event, Landed
 from cli.demo.act import Act, Judged, Samples, pace, shown
 from cli.demo.screen import Screen
 from cli.demo.site import Site
-from router.rules.completion import OutgoingEvent
-from schemas.config import ARRIVALS_TOPIC
+from router.rules.outgoing import OutgoingEvent
+from schemas.config.topics import ARRIVALS_TOPIC
 
 POISON = "this is not JSON"
 

@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from schemas.config import SizeClass
+    from schemas.config.lanes import SizeClass
 
 DEADLINE_SECONDS = 6 * 3600  # without one, a pod that cannot be scheduled stays pending for ever
 FINISHED_TTL_SECONDS = 3600

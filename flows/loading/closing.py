@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-from flows.loading import history, publish, tables
 from flows.loading.errors import Denied, Rejected
 from flows.loading.files import Files
-from flows.loading.frames import empty
-from flows.loading.reading import Reading
+from flows.loading.reading.frames import empty
+from flows.loading.reading.reading import Reading
 from flows.loading.steps import Steps
-from flows.loading.tables import Table
 from flows.loading.translation import named_errors
+from flows.loading.writing import append, history, tables
+from flows.loading.writing.tables import Table
 from schemas.report import Cause, Closed, FileReport, Report, Snapshot
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-    from flows.loading.history import History, Snap
     from flows.loading.ledger import Claimed, Ledger
+    from flows.loading.writing.history import History, Snap
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class Ending:
         if (found := self.found_in(table, began)) is not None:
             return found
         nothing = empty(self.session, tables.columns(self.session, table))
-        staged = publish.stage(self.session, table, nothing, self.claimed.batch, closing=closed)
+        staged = append.stage(self.session, table, nothing, self.claimed.batch, closing=closed)
         self.ledger.check(self.claimed)
-        published = publish.publish(self.session, table, staged, self.claimed.batch, began.head)
+        published = append.publish(self.session, table, staged, self.claimed.batch, began.head)
         if published.by_another:
             return self.found(table, history.read(self.session, table), published.snap)
         return self._record_closed(closed)

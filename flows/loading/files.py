@@ -9,7 +9,7 @@ from schemas.report import FileReport
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flows.loading.probe import Seen
+    from flows.loading.reading.probe import Seen
     from schemas.manifest import ManifestFile
     from schemas.report import FileOutcome
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from flows.loading.errors import Denied, Rejected
 from flows.loading.files import Files
-from flows.loading.reading import Reading
+from flows.loading.reading.reading import Reading
+from flows.loading.reading.types import ddl, quoted
 from flows.loading.translation import named_errors
-from flows.loading.types import ddl, quoted
 from schemas.report import Preview, PreviewColumn
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from schemas.report import Cause, Closed, Preview, Report, Target, readable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from schemas.config import Lane
+    from schemas.config.lanes import Lane
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 30  # a machine that is gone acknowledges nothing

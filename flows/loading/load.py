@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading import history, publish, tables
 from flows.loading.errors import Rejected
 from flows.loading.files import Files
-from flows.loading.reading import Reading
-from flows.loading.staging import Staging
-from flows.loading.tables import Table
+from flows.loading.reading.reading import Reading
+from flows.loading.writing import append, history, tables
+from flows.loading.writing.staging import Staging
+from flows.loading.writing.tables import Table
 from schemas.report import Closed, Report
 
 if TYPE_CHECKING:
     from flows.loading.closing import Ending
-    from flows.loading.history import Snap
     from flows.loading.ledger import Claimed
     from flows.loading.steps import Steps
+    from flows.loading.writing.history import Snap
 
 
 def load(ending: Ending, steps: Steps) -> Report | Closed:
@@ -66,7 +66,7 @@ class _Load:
         self.steps.done("record")
         if staged is None:
             return self.ending.record(report, None)
-        published = publish.publish(opened, table, staged, batch, head)
+        published = append.publish(opened, table, staged, batch, head)
         self.steps.done("publish")
         if published.by_another:
             return self.ending.found(table, history.read(opened, table), published.snap)
@@ -81,11 +81,11 @@ class _Load:
         """
         while True:
             staged = staging.stage()
-            rows = publish.rows_per_file(self.ending.session, staging.table, staged) if staged else {}
+            rows = append.rows_per_file(self.ending.session, staging.table, staged) if staged else {}
             if strange := rows.keys() - staging.reading.files.left.keys():
                 raise RuntimeError(f"rows of {min(strange)} are staged, which is not of {self.claimed.batch}")
             self.steps.done("audit")
-            visible = staged is not None and publish.is_visible(self.ending.session, staging.table, staged)
+            visible = staged is not None and append.is_visible(self.ending.session, staging.table, staged)
             if visible or not staging.reading.check(rows):
                 return staged, rows  # what is visible is not staged a second time
 

@@ -7,7 +7,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32
 
 
 class SystemClock:
-    """See `ports.Clock`."""
+    """See `ports.clock.Clock`."""
 
     def now(self) -> datetime:
         """The time in UTC."""

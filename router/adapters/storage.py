@@ -13,7 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 
 from router.errors import Transient
-from router.ports import Listed, Measured
+from router.ports.discovery import Listed, Measured
 from schemas.storage import bucket, is_no_key, local_file
 from schemas.uris import UriError, checked_uri, version_mark
 
@@ -27,7 +27,10 @@ _BUCKET = re.compile(r"[\w.-]+", re.ASCII)
 
 
 class ObjectStore:
-    """See `ports.Store`. No local file outside of the prefixes `allow` is looked at, whatever links lead there."""
+    """See `ports.discovery.Store`.
+
+    No local file outside of the prefixes `allow` is looked at, whatever links lead there.
+    """
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
         self._allow = allow

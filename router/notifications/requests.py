@@ -11,7 +11,7 @@ from router.errors import Rejected
 from router.notifications import cloudevents, fields
 from router.notifications.decode import document_of
 from router.notifications.record import Position, Record
-from schemas.events import REQUESTS, TYPE, Asked, RequestKind
+from schemas.events.requests import REQUESTS, TYPE, Asked, RequestKind
 from schemas.report import MAX_REASON_LETTERS
 
 MAX_NAME_LETTERS = 200

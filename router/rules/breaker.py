@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from schemas.config import Config, Lane, SourceConfig
+from schemas.config import Config
+from schemas.config.lanes import Lane
+from schemas.config.sources import SourceConfig
 from schemas.report import Target
 
 OPENS_AT = 3  # one batch that fails by itself must not hold up others whose success stands between

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from router.notifications.record import Position
-from router.rules.completion import OutgoingEvent, missing_object
+from router.rules.dead_letters import missing_object
 from router.rules.identity import Identity
+from router.rules.outgoing import OutgoingEvent
 from router.rules.sizing import Place
 
 # One "not there" may be a replica that lags, a share that is not mounted, or an event that was faster than its file.

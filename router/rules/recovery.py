@@ -31,7 +31,8 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Literal, assert_never
 
-from schemas.config import LANES, Config, Lane
+from schemas.config import Config
+from schemas.config.lanes import LANES, Lane
 from schemas.manifest import AttemptKind
 from schemas.report import Cause, Target
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from router.rules.identity import Identity
-from schemas.config import Lane
+from schemas.config.lanes import Lane
 
 AGEING = timedelta(minutes=10)
 NEXT = -1.0

@@ -14,7 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from router.notifications.record import made
-from schemas.config import Config, Format, HighMemory, Lane, SizeClass, SourceConfig
+from schemas.config import Config
+from schemas.config.lanes import HighMemory, Lane, SizeClass
+from schemas.config.sources import SourceConfig
+from schemas.formats import Format
 
 # Bytes in memory for a byte in storage. Parquet packs by itself, whatever its name says.
 FORMATS: Mapping[str, int] = {"csv": 1, "json": 1, "parquet": 4}

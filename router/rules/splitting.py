@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from router.rules.completion import EndedBatch, OutgoingEvent, batch_event
+from router.rules.outgoing import OutgoingEvent
+from router.rules.settlement import EndedBatch, batch_event
 from schemas.manifest import ManifestFile
 from schemas.report import Closed
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from router.errors import Transient
-from router.ports import ArrivalLedger, Looked, Measurement, Store
+from router.ports.discovery import Looked, Measurement, Store
+from router.ports.intake import IntakeLedger
 from router.rules.belonging import Belonging
 from router.rules.looking import Look, NoAnswer, NotAsked, NotThere, StorageAnswer, There, not_there
 from router.rules.sizing import Sizing
@@ -23,7 +24,7 @@ class DiscoveryStage:
 
     name = "discovery"
 
-    def __init__(self, store: Store, ledger: ArrivalLedger, belonging: Belonging, sizing: Sizing) -> None:
+    def __init__(self, store: Store, ledger: IntakeLedger, belonging: Belonging, sizing: Sizing) -> None:
         self._store = store
         self._ledger = ledger
         self._belonging = belonging

@@ -9,14 +9,15 @@ from router.errors import Rejected, Transient
 from router.notifications.decode import decode
 from router.notifications.fields import EARLIEST
 from router.notifications.record import Arrival, Position, Record, made
-from router.ports import Announced, ArrivalLedger, Intake, Recorded, Source
-from router.rules.completion import OutgoingEvent, dead_letter
+from router.ports.intake import Announced, Intake, IntakeLedger, Recorded, Source
+from router.rules.dead_letters import dead_letter
 from router.rules.identity import Identity, object_key
 from router.rules.matching import Matcher
+from router.rules.outgoing import OutgoingEvent
 from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
 from router.rules.sizing import Sizing
 from router.step import Fact, Step
-from schemas.config import TopicConfig
+from schemas.config.topics import TopicConfig
 
 UNMATCHED = ("no-source", "not-allowed")
 MAX_LETTERS_A_RECORD = 100
@@ -35,7 +36,7 @@ class IntakeStage:
     def __init__(
         self,
         source: Source,
-        ledger: ArrivalLedger,
+        ledger: IntakeLedger,
         matcher: Matcher,
         sizing: Sizing,
         topics: Mapping[str, TopicConfig],

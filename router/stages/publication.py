@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from router.ports import OutboxLedger, Publisher
-from router.rules.completion import OutgoingEvent
+from router.ports.publication import PublicationLedger, Publisher
+from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Hold, Outcome, held, judged
 from router.step import Fact, Step, lease_taken
 
@@ -25,7 +25,7 @@ class PublicationStage:
 
     name = "publication"
 
-    def __init__(self, ledger: OutboxLedger, publisher: Publisher) -> None:
+    def __init__(self, ledger: PublicationLedger, publisher: Publisher) -> None:
         self._ledger = ledger
         self._publisher = publisher
         self._epoch: int | None = None

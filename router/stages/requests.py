@@ -7,10 +7,13 @@ from datetime import datetime
 from router.errors import Rejected, Transient
 from router.notifications.record import Record
 from router.notifications.requests import Request, request
-from router.ports import AskedRequest, RequestLedger, Source
-from router.rules.completion import OutgoingEvent, dead_letter
+from router.ports.intake import Source
+from router.ports.requests import AskedRequest, RequestLedger
+from router.rules.answers import FinishedRequest, refused
+from router.rules.dead_letters import dead_letter
+from router.rules.outgoing import OutgoingEvent
+from router.rules.permissions import Permissions
 from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
-from router.rules.requests import FinishedRequest, Permissions, refused
 from router.step import Fact, Step, request_ended
 
 FILES_A_REQUEST = 32  # what recording a request costs, as entries of a record

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.errors import Refused, Transient
-from router.ports import BatchLedger, Clock, DueBatch, NewBatch, Runs, Submission
+from router.ports.clock import Clock
+from router.ports.runs import Runs, Submission
+from router.ports.scheduling import DueBatch, NewBatch, SchedulingLedger
 from router.rules.belonging import Belonging
 from router.rules.breaker import Targets
 from router.rules.matching import Matcher
@@ -24,7 +26,9 @@ from router.rules.scheduling import (
 )
 from router.rules.sizing import Sizing, first_class
 from router.step import Fact, Keys, Pass, Step, lease_taken
-from schemas.config import LANES, Config, Lane, SourceConfig
+from schemas.config import Config
+from schemas.config.lanes import LANES, Lane
+from schemas.config.sources import SourceConfig
 from schemas.manifest import Glance, Manifest
 
 ROLE = "scheduling"
@@ -44,7 +48,7 @@ class SchedulingStage:
 
     name = "scheduling"
 
-    def __init__(self, config: Config, ledger: BatchLedger, runs: Runs, clock: Clock, sizing: Sizing) -> None:
+    def __init__(self, config: Config, ledger: SchedulingLedger, runs: Runs, clock: Clock, sizing: Sizing) -> None:
         self._config = config
         self._sources: Mapping[str, tuple[str, SourceConfig]] = {
             source.id: (name, source) for name, source in config.sources.items()

@@ -9,9 +9,12 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from router.errors import Transient
-from router.ports import AttemptLedger, RequestLedger, Runs
+from router.ports.requests import RequestLedger
+from router.ports.runs import Runs
+from router.ports.settlement import SettlementLedger
+from router.rules.answers import answered, previewed
 from router.rules.breaker import OPENS_AT, Targets
-from router.rules.completion import Settlement, settle
+from router.rules.permissions import Permissions
 from router.rules.recovery import (
     LIVING,
     Again,
@@ -28,12 +31,13 @@ from router.rules.recovery import (
     decide,
     patience_of,
 )
-from router.rules.requests import Permissions, answered, previewed
+from router.rules.settlement import Settlement, settle
 from router.rules.sizing import Sizing
 from router.rules.splitting import Split, split
 from router.step import Fact, Keys, Pass, Step, request_ended
 from schemas.completions import SourceName
-from schemas.config import LANES, Config
+from schemas.config import Config
+from schemas.config.lanes import LANES
 from schemas.report import Preview
 
 SWEEP_EVERY = timedelta(seconds=15)
@@ -51,7 +55,7 @@ class SettlementStage:
 
     def __init__(
         self,
-        ledger: AttemptLedger,
+        ledger: SettlementLedger,
         requests: RequestLedger,
         runs: Runs,
         *,

@@ -11,27 +11,31 @@ from typing import Protocol
 
 from flows.loading import errors as flow_errors
 from flows.loading import ledger as flow_ledger
-from router.adapters.postgres.arrivals import PostgresArrivals
-from router.adapters.postgres.attempts import PostgresAttempts
-from router.adapters.postgres.batches import PostgresBatches
 from router.adapters.postgres.database import Database
+from router.adapters.postgres.intake import PostgresIntake
 from router.adapters.postgres.lease import PostgresLease
-from router.adapters.postgres.outbox import PostgresOutbox
-from router.adapters.postgres.requests import PostgresRequests
+from router.adapters.postgres.publication import PostgresPublication
+from router.adapters.postgres.requests.ledger import PostgresRequests
+from router.adapters.postgres.scheduling import PostgresScheduling
+from router.adapters.postgres.settlement import PostgresSettlement
 from router.errors import Transient
-from router.ports import ArrivalLedger, AttemptLedger, BatchLedger, OutboxLedger, RequestLedger
-from schemas.config import Lane
+from router.ports.intake import IntakeLedger
+from router.ports.publication import PublicationLedger
+from router.ports.requests import RequestLedger
+from router.ports.scheduling import SchedulingLedger
+from router.ports.settlement import SettlementLedger
+from schemas.config.lanes import Lane
 from schemas.report import Cause, Closed, Preview, Report, Target
 from tests.builders import NOON, closed
-from tests.fakes.arrivals import FakeArrivals
-from tests.fakes.attempts import FakeAttempts
-from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase, SourceRow
+from tests.fakes.intake import FakeIntake
 from tests.fakes.lease import FakeLease
-from tests.fakes.outbox import FakeOutbox
+from tests.fakes.publication import FakePublication
 from tests.fakes.requests import FakeRequests
 from tests.fakes.results import Claimed, FakeResults, NotWanted
+from tests.fakes.scheduling import FakeScheduling
+from tests.fakes.settlement import FakeSettlement
 
 TABLES = "arrival, file, batch, attempt, result, outbox, lease, source_state, request, request_file, breaker"
 
@@ -92,8 +96,8 @@ class ReleasableLease(Protocol):
 class Router:
     """What one router asks of the ledger under its own lease."""
 
-    batches: BatchLedger
-    outbox: OutboxLedger
+    batches: SchedulingLedger
+    outbox: PublicationLedger
     lease: ReleasableLease
 
 
@@ -101,9 +105,9 @@ class Ledger(Protocol):
     """One of the two."""
 
     @property
-    def arrivals(self) -> ArrivalLedger: ...
+    def arrivals(self) -> IntakeLedger: ...
     @property
-    def attempts(self) -> AttemptLedger: ...
+    def attempts(self) -> SettlementLedger: ...
     @property
     def requests(self) -> RequestLedger: ...
 
@@ -133,13 +137,13 @@ class FakeLedger:
         self._database = FakeDatabase(self._clock)
         self._results = FakeResults(self._database)
         self._claims: dict[tuple[str, int], Claimed] = {}
-        self.arrivals = FakeArrivals(self._database)
-        self.attempts = FakeAttempts(self._database)
+        self.arrivals = FakeIntake(self._database)
+        self.attempts = FakeSettlement(self._database)
         self.requests = FakeRequests(self._database)
 
     def router(self, holder: str) -> Router:
         lease = FakeLease(self._database, holder)
-        return Router(FakeBatches(self._database, lease), FakeOutbox(self._database, lease), lease)
+        return Router(FakeScheduling(self._database, lease), FakePublication(self._database, lease), lease)
 
     async def pass_time(self, seconds: float) -> None:
         self._clock.pass_time(timedelta(seconds=seconds))
@@ -224,13 +228,13 @@ class RealLedger:
         self._database = database
         self._run = flow_ledger.Ledger(url)
         self._claims: dict[tuple[str, int], flow_ledger.Claimed] = {}
-        self.arrivals = PostgresArrivals(database)
-        self.attempts = PostgresAttempts(database)
+        self.arrivals = PostgresIntake(database)
+        self.attempts = PostgresSettlement(database)
         self.requests = PostgresRequests(database)
 
     def router(self, holder: str) -> Router:
         lease = PostgresLease(self._database, holder)
-        return Router(PostgresBatches(self._database, lease), PostgresOutbox(self._database, lease), lease)
+        return Router(PostgresScheduling(self._database, lease), PostgresPublication(self._database, lease), lease)
 
     async def pass_time(self, seconds: float) -> None:
         span = timedelta(seconds=seconds)

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
-from router.ports import Announced, BatchLedger, Looked, Measurement, Submission
+from router.ports.discovery import Looked, Measurement
+from router.ports.intake import Announced
+from router.ports.runs import Submission
+from router.ports.scheduling import SchedulingLedger
+from router.rules.answers import FinishedRequest
 from router.rules.looking import StorageAnswer, not_there
-from router.rules.requests import FinishedRequest
 from schemas.completions import CompletedFile
-from schemas.config import Lane
-from schemas.events import Asked, LoadAsked
+from schemas.config.lanes import Lane
+from schemas.events.requests import Asked, LoadAsked
 from tests.builders import (
     A_CSV,
     ORDERS,
@@ -28,7 +31,7 @@ RUN = "00000000-0000-0000-0000-000000000001"
 OTHER_RUN = "00000000-0000-0000-0000-000000000002"
 
 
-async def schedules(ledger: Ledger, holder: str = "one") -> tuple[BatchLedger, int]:
+async def schedules(ledger: Ledger, holder: str = "one") -> tuple[SchedulingLedger, int]:
     """A router that holds the lease for scheduling."""
     batches = ledger.router(holder).batches
     epoch = await batches.hold("scheduling")

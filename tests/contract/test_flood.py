@@ -6,7 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from router.ports import Measurement
+from router.ports.discovery import Measurement
 from router.rules.looking import not_there
 from router.rules.sizing import Sizing
 from router.stages.scheduling import SchedulingStage

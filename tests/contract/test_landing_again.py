@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.ports import Measurement
+from router.ports.discovery import Measurement
 from router.rules.looking import not_there
 from tests.builders import after, announced, completed_file, file_report, intake, report, settlement, there, unmeasured
 from tests.contract.ledgers import Ledger

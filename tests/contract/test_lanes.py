@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from router.ports import DueBatch
-from router.rules.completion import Around, Asking
+from router.ports.scheduling import DueBatch
 from router.rules.recovery import Again, Void
+from router.rules.settlement import BatchContext, RequestInBatch
 from router.rules.sizing import Place
 from schemas.completions import StillWaiting
-from schemas.config import LANES, Lane
-from schemas.events import LoadAsked
+from schemas.config.lanes import LANES, Lane
+from schemas.events.requests import LoadAsked
 from tests.builders import (
     A_CSV,
     AT_ONCE,
@@ -52,7 +52,7 @@ async def lands_in(ledger: Ledger, lane: Lane, uri: str = A_CSV, *, seconds: flo
     await ledger.arrivals.record(intake([file]))
 
 
-async def around(ledger: Ledger, batch: str = "b-1", run: str = RUN) -> Around:
+async def around(ledger: Ledger, batch: str = "b-1", run: str = RUN) -> BatchContext:
     """What stands around a batch whose run has just published."""
     if not any(
         attempt.batch == batch and attempt.claimed_for is not None for attempt in await ledger.attempts.open_attempts()
@@ -228,7 +228,7 @@ async def test_other_failures_keep_lane_and_size_class(ledger: Ledger) -> None:
 async def test_around_a_lonely_batch_there_is_nothing(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    assert await around(ledger) == Around()
+    assert await around(ledger) == BatchContext()
 
 
 async def test_what_waits_of_the_source_is_counted(ledger: Ledger) -> None:
@@ -300,7 +300,7 @@ async def test_a_request_tells_how_far_it_has_come_with_the_batch(ledger: Ledger
 
     requests = (await around(ledger)).requests
 
-    assert requests == (Asking("r-2", 2, 1, 3), Asking("r-3", 0, 2, None))
+    assert requests == (RequestInBatch("r-2", 2, 1, 3), RequestInBatch("r-3", 0, 2, None))
 
 
 async def test_the_files_of_a_big_request_are_counted_in_part(ledger: Ledger) -> None:
@@ -309,7 +309,7 @@ async def test_the_files_of_a_big_request_are_counted_in_part(ledger: Ledger) ->
     await ledger.requests.found(found(*files), reload=False)
     await takes(ledger, line="priority")
 
-    assert (await around(ledger)).requests == (Asking("r-1", 0, 1000, None),)
+    assert (await around(ledger)).requests == (RequestInBatch("r-1", 0, 1000, None),)
 
 
 async def test_an_ended_request_is_not_told_of(ledger: Ledger) -> None:

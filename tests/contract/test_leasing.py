@@ -2,7 +2,8 @@
 
 import pytest
 
-from router.ports import DueBatch, LeaseLost
+from router.ports.lease import LeaseLost
+from router.ports.scheduling import DueBatch
 from tests.builders import A_CSV, intake, letter, new_batch
 from tests.contract.ledgers import Ledger
 from tests.contract.scenes import is_cut, lands, schedules

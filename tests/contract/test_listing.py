@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.ports import Found
-from schemas.events import LoadAsked, PreviewAsked
+from router.ports.requests import Found
+from schemas.events.requests import LoadAsked, PreviewAsked
 from tests.builders import (
     A_CSV,
     after,

@@ -18,7 +18,7 @@ import pytest
 
 from router.adapters.storage import ObjectStore
 from router.errors import Transient
-from router.ports import Listed, Measured, Store
+from router.ports.discovery import Listed, Measured, Store
 from schemas import storage
 from tests.e2e.site import eventually, free_port
 from tests.fakes.store import FakeStore

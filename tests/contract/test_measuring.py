@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.ports import Looked, Measurement
+from router.ports.discovery import Looked, Measurement
 from router.rules.looking import NoAnswer, NotAsked, StorageAnswer, There, not_there
 from tests.builders import A_CSV, after, announced, intake, there, unmeasured
 from tests.contract.ledgers import Ledger, SeenFile

@@ -1,8 +1,8 @@
 """A look at the first rows of a file: one batch without files, whose end is the answer."""
 
-from router.ports import DuePreview, NewBatch
+from router.ports.scheduling import DuePreview, NewBatch
 from router.rules.recovery import Again
-from schemas.events import CancelAsked, PreviewAsked
+from schemas.events.requests import CancelAsked, PreviewAsked
 from schemas.manifest import Glance, ManifestFile
 from schemas.report import Preview, PreviewColumn
 from tests.builders import A_CSV, AT_ONCE, asked_request, found, found_file, manifest, request_end

@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.ports import LeaseLost
-from router.rules.completion import OutgoingEvent
+from router.ports.lease import LeaseLost
+from router.rules.outgoing import OutgoingEvent
 from tests.builders import intake, letter, settlement
 from tests.contract.ledgers import Ledger
 from tests.contract.scenes import is_claimed

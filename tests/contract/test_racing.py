@@ -7,7 +7,9 @@ import psycopg
 import pytest
 
 from router.errors import Transient
-from router.ports import Announced, LeaseLost, Measurement
+from router.ports.discovery import Measurement
+from router.ports.intake import Announced
+from router.ports.lease import LeaseLost
 from router.rules.looking import not_there
 from router.rules.recovery import Again, Void
 from tests.builders import AT_ONCE, after, announced, intake, letter, new_batch, report, settlement, there, unmeasured

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from router.adapters.kafka.source import KafkaSource
-from router.ports import Source
-from schemas.config import ARRIVALS_TOPIC
+from router.ports.intake import Source
+from schemas.config.topics import ARRIVALS_TOPIC
 from tests.builders import NOON
 from tests.fakes.source import FakeBroker, FakeSource
 

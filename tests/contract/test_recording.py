@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from router.ports import Announced
+from router.ports.intake import Announced
 from router.rules.identity import Identity
 from tests.builders import A_CSV, after, announced, intake, letter, there, unmeasured
 from tests.contract.ledgers import Ledger, SeenFile

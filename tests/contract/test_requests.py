@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from router.rules.looking import NoAnswer, NotThere
-from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import (
     A_CSV,
     after,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from router.ports import Unlisted
-from schemas.events import CancelAsked, LoadAsked, RetryAsked
+from router.ports.requests import Unlisted
+from schemas.events.requests import CancelAsked, LoadAsked, RetryAsked
 from tests.builders import (
     announced,
     asked_request,

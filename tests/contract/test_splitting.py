@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from router.ports import DueBatch, Unlisted
-from router.rules.completion import OutgoingEvent
+from router.ports.requests import Unlisted
+from router.ports.scheduling import DueBatch
+from router.rules.outgoing import OutgoingEvent
 from router.rules.recovery import Again, Close
 from router.rules.splitting import Half, Split
-from schemas.config import COMPLETIONS_TOPIC
-from schemas.events import CancelAsked, RetryAsked
+from schemas.config.topics import COMPLETIONS_TOPIC
+from schemas.events.requests import CancelAsked, RetryAsked
 from schemas.manifest import ManifestFile
 from tests.builders import A_CSV, ORDERS, closed, completed_file, settlement
 from tests.contract.ledgers import Ledger, SeenBatch, end_of_close

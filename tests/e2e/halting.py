@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from prefect import flow
 
-from flows.deploy import deploy
+from flows.deploying import deploy
 from flows.ingest import run
 from schemas.config import load_config
 

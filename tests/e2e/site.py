@@ -20,8 +20,9 @@ from psycopg.rows import dict_row
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 
-from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
-from schemas.events import FileData, FileEvent, RequestEvent
+from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
+from schemas.events.arrivals import FileData, FileEvent
+from schemas.events.requests import RequestEvent
 
 T = TypeVar("T")
 PATIENCE_SECONDS = 120

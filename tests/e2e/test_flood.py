@@ -9,8 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from dev.stack import Stack
-from schemas.config import ARRIVALS_TOPIC
-from schemas.events import FileData, FileEvent
+from schemas.config.topics import ARRIVALS_TOPIC
+from schemas.events.arrivals import FileData, FileEvent
 from tests.builders import NOON
 from tests.e2e.site import Site, autoloader, csv, eventually
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import COMPLETIONS_TOPIC
+from schemas.config.topics import COMPLETIONS_TOPIC
 from tests.e2e.site import Site, autoloader, csv, eventually
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from schemas.events import LoadAsked, RequestEvent
+from schemas.events.requests import LoadAsked, RequestEvent
 from tests.e2e.site import Site, autoloader, csv, eventually
 
 pytestmark = pytest.mark.integration

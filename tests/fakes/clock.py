@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 
 class FakeClock:
-    """See `ports.Clock`."""
+    """See `ports.clock.Clock`."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now

@@ -8,12 +8,12 @@ from typing import Literal
 from router.errors import Transient
 from router.notifications.record import Position
 from router.notifications.requests import Request
-from router.ports import Clock
-from router.rules.completion import OutgoingEvent
+from router.ports.clock import Clock
+from router.rules.answers import RequestEnd
 from router.rules.identity import Identity
 from router.rules.looking import PAUSES, Look, circle
-from router.rules.requests import RequestEnd
-from schemas.config import Lane
+from router.rules.outgoing import OutgoingEvent
+from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind, Manifest
 from schemas.report import Cause, Closed, Preview, Report, Target
 

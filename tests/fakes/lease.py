@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from router.ports import LeaseLost
+from router.ports.lease import LeaseLost
 from tests.fakes.database import FakeDatabase, LeaseRow
 
 TERM = timedelta(seconds=10)
 
 
 class FakeLease:
-    """See `ports.Lease`."""
+    """See `ports.lease.Lease`."""
 
     def __init__(self, database: FakeDatabase, holder: str) -> None:
         self._database = database

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from router.rules.completion import OutgoingEvent
+from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Acknowledged, Answer, Delayed, Refused
 
 
 class FakePublisher:
-    """See `ports.Publisher`. `written` is what consumers read, repetitions included.
+    """See `ports.publication.Publisher`. `written` is what consumers read, repetitions included.
 
     A topic that is `missing` takes nothing, one with a limit nothing larger. `delays` says by chance of a written event
     that this is not known. What is behind an event in trouble, under the same key, waits for it.

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from router.errors import Transient
-from router.ports import AskedRequest, Found, FoundFile, Unlisted
-from router.rules.completion import OutgoingEvent
+from router.ports.requests import AskedRequest, Found, FoundFile, Unlisted
+from router.rules.answers import FinishedRequest, RequestEnd
 from router.rules.identity import Identity, object_key
 from router.rules.looking import SECOND_LOOK, TWICE
-from router.rules.requests import FinishedRequest, RequestEnd
+from router.rules.outgoing import OutgoingEvent
 from schemas.completions import RequestCounts, RequestedFile
-from schemas.config import Lane
-from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from schemas.config.lanes import Lane
+from schemas.events.requests import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.fakes.database import FakeDatabase, FileRow, RequestFileRow, RequestRow
 
 _LONGEST_PAUSE = timedelta(minutes=10)
@@ -19,7 +19,7 @@ _TO_RETRY = {"failed", "quarantined", "missing"}
 
 
 class FakeRequests:
-    """See `ports.RequestLedger`."""
+    """See `ports.requests.RequestLedger`."""
 
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database

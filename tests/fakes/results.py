@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from router.errors import Transient
-from schemas.config import Lane
+from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, Target
 from tests.fakes.database import AttemptRow, FakeDatabase, ResultRow

@@ -6,7 +6,8 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from router.errors import Refused, Transient
-from router.ports import Clock, Submission
+from router.ports.clock import Clock
+from router.ports.runs import Submission
 from router.rules.recovery import LIVING, RunPhase, RunState
 from schemas.report import Cause
 
@@ -21,7 +22,7 @@ class FakeRun:
 
 
 class FakeRuns:
-    """See `ports.Runs`. `loses_answers`: the run is created, and the caller is told that it may not be.
+    """See `ports.runs.Runs`. `loses_answers`: the run is created, and the caller is told that it may not be.
 
     Of the lanes and batches that it `refuses` no run is created.
     """

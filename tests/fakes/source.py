@@ -62,7 +62,7 @@ class FakeBroker:
 
 
 class FakeSource:
-    """See `ports.Source`. What was polled and not committed is read again."""
+    """See `ports.intake.Source`. What was polled and not committed is read again."""
 
     def __init__(self, broker: FakeBroker, *, records_a_poll: int = 2000) -> None:
         self._broker = broker

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from router.errors import Transient
-from router.ports import Listed, Measured
+from router.ports.discovery import Listed, Measured
 
 
 class FakeStore:
-    """See `ports.Store`. `objects` has each URI's version and size in bytes; a test lands files by writing there.
+    """See `ports.discovery.Store`.
+
+    `objects` has each URI's version and size in bytes; a test lands files by writing there.
 
     Of what is `denied` it tells nothing, of what is `hidden` that it is not there.
     """

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from flows.loading import session
 from flows.loading.ledger import Claimed
-from schemas.config import Format
+from schemas.formats import Format
 from schemas.manifest import Manifest
 
 

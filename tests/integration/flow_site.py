@@ -17,12 +17,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 from pyspark.sql import SparkSession
 
-from flows.loading import probe
 from flows.loading.attempt import Ended, carry_out
 from flows.loading.ledger import Ledger
+from flows.loading.reading import probe
 from flows.loading.steps import Watch, unwatched
 from schemas import storage
-from schemas.config import Lane
+from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind, Manifest
 from schemas.report import FileReport, Preview, Report
 

@@ -13,8 +13,9 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import LongType, StructField
 
-from flows.loading import looks, tables
-from schemas.config import Format
+from flows.loading.reading import looks
+from flows.loading.writing import tables
+from schemas.formats import Format
 from schemas.manifest import ManifestFile
 from schemas.report import Report, SchemaChange
 from tests.integration.flow_site import CSV, JSON, PARQUET, PROJECT, Lake, a_table, outcomes, reason

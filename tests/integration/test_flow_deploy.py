@@ -8,7 +8,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dev.stack import Stack
-from flows.deploy import DeployError, deploy
+from flows.deploying import deploy
+from flows.deploying.pools import DeployError
 from schemas.config import Config, load_config
 
 pytestmark = pytest.mark.integration

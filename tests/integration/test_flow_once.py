@@ -6,12 +6,13 @@ from uuid import uuid4
 
 import pytest
 
-from flows.loading import history, publish, session, tables
+from flows.loading import session
 from flows.loading.errors import AlreadyPublished, Infrastructure, NotWanted
-from flows.loading.frames import empty
 from flows.loading.ledger import Claimed
-from flows.loading.tables import Table
+from flows.loading.reading.frames import empty
 from flows.loading.translation import named_errors
+from flows.loading.writing import append, history, tables
+from flows.loading.writing.tables import Table
 from schemas.report import Closed, Report
 from tests.e2e.site import eventually
 from tests.integration.flow_site import Lake, a_table, outcomes
@@ -219,12 +220,12 @@ def test_the_catalog_refuses_a_staged_load_once_its_batch_is_closed(lake: Lake, 
     with session.opened(claimed(lake, batch), lake.settings) as opened:
         columns = tables.columns(opened, table)
         began = history.read(opened, table)
-        load = publish.stage(opened, table, empty(opened, columns), batch)
-        closing = publish.stage(opened, table, empty(opened, columns), batch, closing=Closed(cause="crash", reason="x"))
+        load = append.stage(opened, table, empty(opened, columns), batch)
+        closing = append.stage(opened, table, empty(opened, columns), batch, closing=Closed(cause="crash", reason="x"))
         if overtaken:
             lake.published(a_batch(lake, table.name))
-        publish.publish(opened, table, closing, batch, began.head)
-        late = publish.publish(opened, table, load, batch, began.head)
+        append.publish(opened, table, closing, batch, began.head)
+        late = append.publish(opened, table, load, batch, began.head)
         now = history.read(opened, table)
 
     assert late.by_another
@@ -345,13 +346,13 @@ def test_the_catalog_refuses_a_staged_snapshot_of_a_batch_that_became_visible_un
 
     with session.opened(claimed(lake, batch), lake.settings) as opened:
         nothing = empty(opened, tables.columns(opened, table))
-        staged = publish.stage(opened, table, nothing, batch)
+        staged = append.stage(opened, table, nothing, batch)
         without_staging(lake, table.name)("read")
-        direct = publish.stage(opened, table, nothing, batch)
+        direct = append.stage(opened, table, nothing, batch)
 
         with pytest.raises(AlreadyPublished), named_errors():
             opened.sql(f"CALL lake.system.cherrypick_snapshot('{table.within}', {staged.id})").collect()
-        assert publish.publish(opened, table, staged, batch, None).snap.id == direct.id
+        assert append.publish(opened, table, staged, batch, None).snap.id == direct.id
 
 
 def test_a_batch_whose_snapshot_has_expired_is_found_by_its_rows(lake: Lake) -> None:

@@ -20,7 +20,7 @@ from router.adapters.kafka.publisher import KafkaPublisher
 from router.adapters.kafka.source import KafkaSource
 from router.errors import Transient
 from router.notifications.record import Record
-from router.rules.completion import OutgoingEvent
+from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Acknowledged, Delayed, Refused
 from tests.conftest import ENVIRON
 

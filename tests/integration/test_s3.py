@@ -20,14 +20,14 @@ import pytest
 from obstore.store import S3Store
 
 from dev.stack import Stack
-from flows.loading import probe
 from flows.loading.errors import Denied
+from flows.loading.reading import probe
 from router.adapters.kafka.source import KafkaSource
 from router.adapters.storage import ObjectStore
 from router.errors import Transient
 from router.notifications.decode import decode
 from router.notifications.record import Arrival
-from router.ports import Measured
+from router.ports.discovery import Measured
 from schemas import storage
 from tests.conftest import S3
 from tests.e2e.site import eventually, free_port

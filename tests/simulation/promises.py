@@ -9,9 +9,9 @@ from typing import Any
 from router.errors import Rejected
 from router.notifications.decode import decode
 from router.notifications.record import Arrival, Record
-from router.rules.completion import OutgoingEvent
 from router.rules.identity import Identity, object_key
-from schemas.config import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from router.rules.outgoing import OutgoingEvent
+from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from tests.builders import NOON
 from tests.fakes.flow import KILLER, LETHAL
 from tests.simulation.world import SIZE, UNHEARD, World, wrong_mark

@@ -7,21 +7,21 @@ from contextlib import suppress
 import pytest
 
 from router.errors import Transient
-from router.ports import Intake, Recorded
+from router.ports.intake import Intake, Recorded
 from router.rules.matching import Matcher
 from router.rules.sizing import Sizing
 from router.stages.intake import IntakeStage
-from schemas.config import ARRIVALS_TOPIC
+from schemas.config.topics import ARRIVALS_TOPIC
 from tests.builders import NOON, config, file_event
-from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
+from tests.fakes.intake import FakeIntake
 from tests.fakes.source import FakeBroker, FakeSource
 
 PARTITION = (ARRIVALS_TOPIC, 0)
 
 
-class SlowArrivals(FakeArrivals):
+class SlowArrivals(FakeIntake):
     """Records only when it may, unless it is told to fail."""
 
     def __init__(self, database: FakeDatabase) -> None:

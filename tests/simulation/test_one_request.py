@@ -4,20 +4,20 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from router.ports import Measured
+from router.ports.discovery import Measured
 from router.rules.identity import object_key
 from router.rules.looking import TWICE
 from router.rules.sizing import Place, Sizing
 from router.stages.scheduling import RUNS_A_STEP, SchedulingStage
 from schemas.config import Config
-from schemas.events import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from schemas.events.requests import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import NOON, announced, config, intake, load_asked, request
-from tests.fakes.arrivals import FakeArrivals
-from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase, RequestFileRow, RequestRow, SourceRow
+from tests.fakes.intake import FakeIntake
 from tests.fakes.lease import FakeLease
 from tests.fakes.runs import FakeRuns
+from tests.fakes.scheduling import FakeScheduling
 from tests.simulation.promises import answers, broken_promises, completions, one_effective_load
 from tests.simulation.world import World
 
@@ -476,10 +476,10 @@ class Wide:
     def __init__(self, config: Config) -> None:
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
-        ledger = FakeBatches(self.database, FakeLease(self.database, "one"))
+        ledger = FakeScheduling(self.database, FakeLease(self.database, "one"))
         self.runs = FakeRuns(self.clock)
         self._stage = SchedulingStage(config, ledger, self.runs, self.clock, Sizing(config))
-        self._arrivals = FakeArrivals(self.database)
+        self._arrivals = FakeIntake(self.database)
 
     async def lands(self, source_id: str, *, files: int) -> None:
         uris = [f"s3://b/{source_id}/{number}.csv" for number in range(files)]

@@ -8,20 +8,21 @@ import orjson
 import pytest
 
 from router.errors import Transient
-from router.ports import AskedRequest, Intake, Recorded
-from router.rules.completion import OutgoingEvent
+from router.ports.intake import Intake, Recorded
+from router.ports.requests import AskedRequest
 from router.rules.matching import Matcher
+from router.rules.outgoing import OutgoingEvent
+from router.rules.permissions import Permissions
 from router.rules.portion import ENTRY_BYTES, PORTION_BYTES, TURN_BYTES, Portion
-from router.rules.requests import Permissions
 from router.rules.sizing import Sizing
 from router.stages.intake import MAX_LETTERS_A_RECORD, IntakeStage
 from router.stages.requests import RequestsStage
 from router.step import Step
-from schemas.config import ARRIVALS_TOPIC, REQUESTS_TOPIC
+from schemas.config.topics import ARRIVALS_TOPIC, REQUESTS_TOPIC
 from tests.builders import NOON, config, file_event, load_asked, request_event
-from tests.fakes.arrivals import FakeArrivals
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
+from tests.fakes.intake import FakeIntake
 from tests.fakes.requests import FakeRequests
 from tests.fakes.source import FakeBroker, FakeSource
 
@@ -29,7 +30,7 @@ MANY_ENTRIES = b'{"Records":[' + b"0," * 9_999 + b"0]}"
 LONG_VALUE = orjson.dumps({"Records": [{"eventVersion": "3.0", "filling": "x" * 5000}] * 120})
 
 
-class CountingArrivals(FakeArrivals):
+class CountingArrivals(FakeIntake):
     """Tells how big each transaction was, and refuses one that is too big, as a time-out does."""
 
     def __init__(self, database: FakeDatabase, most: int = 10**9) -> None:

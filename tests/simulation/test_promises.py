@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from schemas.config import LANES
+from schemas.config.lanes import LANES
 from tests.simulation.promises import broken_promises, neighbours_are_loaded, watched
 from tests.simulation.world import Chances, World
 

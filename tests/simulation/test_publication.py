@@ -2,14 +2,14 @@
 
 import json
 
-from router.rules.completion import OutgoingEvent
+from router.rules.outgoing import OutgoingEvent
 from router.stages.publication import PublicationStage
 from router.step import Step
 from tests.builders import NOON, after
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.lease import FakeLease
-from tests.fakes.outbox import FakeOutbox
+from tests.fakes.publication import FakePublication
 from tests.fakes.publisher import FakePublisher
 
 
@@ -23,7 +23,7 @@ class Scene:
         self.stages = [self._stage("one"), self._stage("two")]
 
     def _stage(self, holder: str) -> PublicationStage:
-        return PublicationStage(FakeOutbox(self.database, FakeLease(self.database, holder)), self.publisher)
+        return PublicationStage(FakePublication(self.database, FakeLease(self.database, holder)), self.publisher)
 
     def told(self, topic: str, key: str, number: int, *, files: int = 0) -> None:
         value = {"id": f"{topic}/{number}", "data": {"files": ["a-file" * 10] * files}}

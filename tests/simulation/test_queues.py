@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from router.ports import Measured
+from router.ports.discovery import Measured
 from router.rules.looking import SECOND_LOOK
 from router.step import Stage
 from schemas.config import Config
-from schemas.events import PreviewAsked
+from schemas.events.requests import PreviewAsked
 from tests.builders import CONFIG_TEXT, config, load_asked
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World

@@ -12,35 +12,38 @@ from functools import partial
 from random import Random
 
 from router.errors import Transient
-from router.ports import Clock, Measured
+from router.ports.clock import Clock
+from router.ports.discovery import Measured
 from router.rules.belonging import Belonging
 from router.rules.matching import Matcher
+from router.rules.permissions import Permissions
 from router.rules.portion import Portion
-from router.rules.requests import Permissions
 from router.rules.sizing import Sizing
 from router.stages.discovery import DiscoveryStage
 from router.stages.intake import IntakeStage
-from router.stages.listing import ListingStage
 from router.stages.publication import PublicationStage
 from router.stages.requests import RequestsStage
+from router.stages.resolution import ResolutionStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
-from schemas.config import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, LANES, REQUESTS_TOPIC, Config, Lane
-from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from schemas.config import Config
+from schemas.config.lanes import LANES, Lane
+from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
+from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import CONFIG_TEXT, NOON, config, file_event, request_event, s3_notification
-from tests.fakes.arrivals import FakeArrivals
-from tests.fakes.attempts import FakeAttempts
-from tests.fakes.batches import FakeBatches
 from tests.fakes.clock import FakeClock, SkewedClock
 from tests.fakes.database import FakeDatabase
 from tests.fakes.flow import CORRUPT, KILLER, LETHAL, POISON, Died, Failure, Parts, run_flow, server_lost
+from tests.fakes.intake import FakeIntake
 from tests.fakes.lease import FakeLease
-from tests.fakes.outbox import FakeOutbox
+from tests.fakes.publication import FakePublication
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.requests import FakeRequests
 from tests.fakes.results import FakeResults
 from tests.fakes.runs import FakeRuns
+from tests.fakes.scheduling import FakeScheduling
+from tests.fakes.settlement import FakeSettlement
 from tests.fakes.source import FakeBroker, FakeSource, Partition
 from tests.fakes.store import FakeStore
 from tests.fakes.table import FakeTable
@@ -646,11 +649,11 @@ class World:
         source = FakeSource(self.broker, records_a_poll=4)
         asked = FakeSource(self.desk, records_a_poll=4)
         around = partial(gated, actor=name, gate=self.gate)
-        arrivals = around(FakeArrivals(self.database))
+        arrivals = around(FakeIntake(self.database))
         runs = around(self.runs)
         store, requests = around(self.store), around(FakeRequests(self.database))
         settlement = SettlementStage(
-            around(FakeAttempts(self.database)),
+            around(FakeSettlement(self.database)),
             requests,
             runs,
             permissions=self.permissions,
@@ -663,10 +666,10 @@ class World:
             ),
             RequestsStage(around(asked), requests, self.permissions, portion=PORTION),
             DiscoveryStage(store, arrivals, self.belonging, self.sizing),
-            ListingStage(store, requests, self.permissions, self.belonging, self.sizing),
-            SchedulingStage(self.config, around(FakeBatches(self.database, lease)), runs, clock, self.sizing),
+            ResolutionStage(store, requests, self.permissions, self.belonging, self.sizing),
+            SchedulingStage(self.config, around(FakeScheduling(self.database, lease)), runs, clock, self.sizing),
             settlement,
-            PublicationStage(around(FakeOutbox(self.database, lease)), around(self.publisher)),
+            PublicationStage(around(FakePublication(self.database, lease)), around(self.publisher)),
         ]
         return Router(name, clock, [source, asked], settlement, {stage.name: stage for stage in stages})
 

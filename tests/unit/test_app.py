@@ -11,8 +11,9 @@ import pytest
 from router.adapters.clock import SystemClock
 from router.adapters.metrics import Metrics
 from router.adapters.postgres.reading import LineStatus
-from router.app import Exposition, Progress, drive, rest
+from router.driver import Progress, drive, rest
 from router.errors import Transient
+from router.exposition import Exposition
 from router.stages.settlement import SettlementStage
 from router.step import Fact, Step
 
@@ -57,7 +58,7 @@ async def test_a_bug_ends_the_loop() -> None:
 
 
 async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.app.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr("router.driver.IDLE_SECONDS", 0.001)
     away, well = Transient("Kafka: away"), Step((Fact("arrivals_measured", count=3),), more=True)
     loop, progress, metrics = driven(Scripted(lambda: fails(away)))
     with suppress(EndOfScript):
@@ -95,7 +96,7 @@ async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.Mo
     async def rests(_: asyncio.Event, seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("router.app.rest", rests)
+    monkeypatch.setattr("router.driver.rest", rests)
     away, did = Step(trouble="away"), Step((Fact("files_removed"),), trouble="away")
     loop, _, _ = driven(Scripted(*[lambda: does(away)] * 3, lambda: does(did), lambda: does(away)))
 
@@ -106,7 +107,7 @@ async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.Mo
 
 
 async def test_a_stage_in_trouble_goes_on_when_another_did_something(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.app.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr("router.driver.IDLE_SECONDS", 0.001)
     wake = asyncio.Event()
     resting = asyncio.create_task(rest(wake, 3600))
 
@@ -159,8 +160,8 @@ async def test_however_many_ask_for_metrics_one_looks() -> None:
 
 
 async def test_metrics_are_told_without_an_answer_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.app.LOOK_EVERY_SECONDS", 0)
-    monkeypatch.setattr("router.app.RENDER_EVERY_SECONDS", 0)
+    monkeypatch.setattr("router.exposition.LOOK_EVERY_SECONDS", 0)
+    monkeypatch.setattr("router.exposition.RENDER_EVERY_SECONDS", 0)
     counting = Counting()
     counting.may_answer.set()
     exposition = exposed(counting, Metrics(["orders-v1"]))

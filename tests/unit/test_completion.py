@@ -7,8 +7,9 @@ import pytest
 
 from router.errors import Rejected
 from router.notifications.record import Position, Record
-from router.rules.completion import EndedBatch, dead_letter, settle
-from schemas.config import Format
+from router.rules.dead_letters import dead_letter
+from router.rules.settlement import EndedBatch, settle
+from schemas.formats import Format
 from schemas.manifest import Manifest, ManifestFile
 from schemas.report import Closed, FileReport, Report, Snapshot
 

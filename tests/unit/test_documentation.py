@@ -14,22 +14,10 @@ from router.notifications.decode import decode
 from router.notifications.record import Arrival, Position, Record
 from router.notifications.requests import MODELS, request
 from schemas.completions import BatchCompletion, BatchOutcome, RequestOutcome
-from schemas.config import (
-    ARRIVALS_TOPIC,
-    COMPLETIONS_TOPIC,
-    DEAD_LETTERS_TOPIC,
-    REQUESTS_TOPIC,
-    BatchLimits,
-    Config,
-    From,
-    HighMemory,
-    Into,
-    LanePin,
-    SizeClass,
-    SourceConfig,
-    TopicConfig,
-    parse_config,
-)
+from schemas.config import Config, parse_config
+from schemas.config.lanes import HighMemory, SizeClass
+from schemas.config.sources import BatchLimits, From, Into, LanePin, SourceConfig
+from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC, TopicConfig
 from schemas.published import MODELS as PUBLISHED
 from tests.unit.test_notifications import WRITTEN
 

@@ -6,17 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from router.errors import Rejected
-from router.rules.explanation import (
-    KnownAttempt,
-    KnownBatch,
-    KnownFile,
-    KnownRequest,
-    Surroundings,
-    explain,
-    explain_batch,
-    explain_request,
-    explain_unknown,
-)
+from router.rules.explanation.batch import explain_batch
+from router.rules.explanation.file import explain, explain_unknown
+from router.rules.explanation.known import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
+from router.rules.explanation.request import explain_request
 
 LANDED = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = LANDED + timedelta(minutes=5)

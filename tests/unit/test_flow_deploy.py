@@ -5,9 +5,11 @@ from uuid import uuid4
 from prefect.events import EventTrigger, Posture
 from prefect.events.actions import CallWebhook
 
-from flows.deploy import automations, deployed, pool_name
+from flows.deploying.automations import automations
+from flows.deploying.deployments import deployed
+from flows.deploying.pools import pool_name
 from flows.infrastructure.kubernetes import default_template, high_memory
-from schemas.config import HighMemory
+from schemas.config.lanes import HighMemory
 
 
 def test_the_automations_look_at_our_deployments_alone() -> None:

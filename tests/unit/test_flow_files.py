@@ -16,12 +16,12 @@ from pyspark.sql.types import (
 )
 
 from flows.loading.errors import Rejected, Unfit, spelled
-from flows.loading.heads import Head, delimiter, head
-from flows.loading.paths import escaped, unreadable
-from flows.loading.scan import scan_csv
-from flows.loading.tables import Table
-from flows.loading.types import ddl, quoted, roomy, widens, widest
-from schemas.config import Csv
+from flows.loading.reading.csv_scan import scan_csv
+from flows.loading.reading.heads import Head, delimiter, head
+from flows.loading.reading.paths import escaped, unreadable
+from flows.loading.reading.types import ddl, quoted, roomy, widens, widest
+from flows.loading.writing.tables import Table
+from schemas.formats import Csv
 
 
 def head_of(text: str, options: Csv | None = None) -> Head:

@@ -7,10 +7,10 @@ import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package o
 import pytest
 from obstore.store import MemoryStore
 
-from flows.loading import probe
 from flows.loading.errors import Unfit
-from flows.loading.looks import Look, look_at
-from schemas.config import Format
+from flows.loading.reading import probe
+from flows.loading.reading.looks import Look, look_at
+from schemas.formats import Format
 from schemas.manifest import ManifestFile
 
 CSV, JSON, PARQUET = (Format.model_validate(kind) for kind in ("csv", "json", "parquet"))

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.loading.compression import compression, unpacked
 from flows.loading.errors import Unfit
-from flows.loading.json_scan import scan_json_lines
-from flows.loading.scan import CsvScan, scan_csv
-from flows.loading.utf8 import checked_utf8
+from flows.loading.reading.compression import compression, unpacked
+from flows.loading.reading.csv_scan import CsvScan, scan_csv
+from flows.loading.reading.json_scan import scan_json_lines
+from flows.loading.reading.utf8 import checked_utf8
 
 PIECES = [1, 2, 3, 7, 1000]
 

@@ -6,12 +6,12 @@ from typing import Any, Self, cast
 import pytest
 from pyspark.sql import SparkSession
 
-from flows.loading import probe
 from flows.loading.errors import Unreadable
 from flows.loading.files import Files
-from flows.loading.reading import Reading
+from flows.loading.reading import probe
+from flows.loading.reading.reading import Reading
 from flows.loading.steps import Steps
-from schemas.config import Csv, Format
+from schemas.formats import Csv, Format
 from schemas.manifest import Manifest, ManifestFile
 
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from router.adapters.http import MAX_BODY_BYTES, PortTaken, Server, application
+from router.adapters.http.routes import MAX_BODY_BYTES, application
+from router.adapters.http.server import PortTaken, Server
 
 RUN = "6f2c0000-0000-4000-8000-000000000000"
 

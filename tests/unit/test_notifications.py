@@ -14,7 +14,7 @@ from router.errors import Rejected
 from router.notifications import s3
 from router.notifications.decode import MAX_RECORD_BYTES, decode
 from router.notifications.record import Arrival, Position, Record
-from schemas.events import FileData, FileEvent
+from schemas.events.arrivals import FileData, FileEvent
 
 WRITTEN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[1] / "samples"

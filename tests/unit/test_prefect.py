@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from router.adapters.prefect import PrefectRuns
+from router.adapters.prefect.runs import PrefectRuns
 from router.errors import Refused, Transient
-from router.ports import Submission
+from router.ports.runs import Submission
 from router.rules.recovery import RunState
 
 SUBMISSION = Submission("b-1", 1, "default", "orders-v1", "load", {})

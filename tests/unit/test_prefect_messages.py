@@ -3,7 +3,7 @@
 import pytest
 from prefect._internal.infrastructure_exit_codes import get_infrastructure_exit_info
 
-from router.adapters.prefect_messages import cause_told
+from router.adapters.prefect.messages import cause_told
 from schemas.report import Cause
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from router.errors import Rejected
-from router.rules.completion import dead_letter
+from router.rules.dead_letters import dead_letter
 from router.rules.publication import (
     LONGEST_HOLD,
     MAX_EVENT_BYTES,

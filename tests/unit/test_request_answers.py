@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from router.errors import Rejected
-from router.rules.requests import FinishedRequest, RequestEnd, answered, previewed, refused
+from router.rules.answers import FinishedRequest, RequestEnd, answered, previewed, refused
 from schemas.completions import SourceName
 from schemas.report import MAX_REASON_LETTERS, Preview, PreviewColumn
 from tests.builders import after, finished_request, requested_file

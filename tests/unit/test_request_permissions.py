@@ -6,8 +6,8 @@ import pytest
 
 from router.errors import Rejected
 from router.rules.matching import Matcher
-from router.rules.requests import Permissions
-from schemas.events import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from router.rules.permissions import Permissions
+from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import A_CSV, config, load_asked, request
 
 CONFIG = config("""

@@ -9,8 +9,8 @@ import pytest
 from router.errors import Rejected
 from router.notifications.record import Record
 from router.notifications.requests import MAX_NAME_LETTERS, Request, request
-from schemas.config import REQUESTS_TOPIC
-from schemas.events import MAX_FILES_ASKED, Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from schemas.config.topics import REQUESTS_TOPIC
+from schemas.events.requests import MAX_FILES_ASKED, Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import A_CSV, NOON, after, load_asked, position, record, request_event
 
 EVERY_KIND = [

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules.sizing import FILE_BYTES, LEARN_FROM_BYTES, Place, Sizing, estimate, learned
-from schemas.config import ConfigError, Format
+from schemas.config import ConfigError
+from schemas.formats import Format
 from tests.builders import config
 
 GIB = 1024**3

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.rules.completion import Around, Asking, EndedBatch
+from router.rules.settlement import BatchContext, EndedBatch, RequestInBatch
 from router.rules.splitting import Split, split
 from schemas.manifest import ManifestFile
 from schemas.report import Closed
@@ -59,7 +59,9 @@ def test_every_file_is_in_one_half_whatever_their_order_is(names: list[tuple[str
 
 def test_the_event_of_a_split_counts_no_file_and_names_the_halves() -> None:
     batch = ended(closed("the run crashed", split=True))
-    asked = Around(requests=[Asking("r-1", files_done=2, files_here=5, files_total=7)], oldest_open=after(60))
+    asked = BatchContext(
+        requests=[RequestInBatch("r-1", files_done=2, files_here=5, files_total=7)], oldest_open=after(60)
+    )
 
     found = halves(replace(batch, around=asked))
 

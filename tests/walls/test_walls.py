@@ -34,10 +34,10 @@ FORBIDDEN = {
     "the flows in the router": ("router/rules/sizing.py", "from flows.loading import types"),
     "the command in the router": ("router/app.py", "import cli.main"),
     "Kafka in the flows": ("flows/loading/load.py", "import aiokafka"),
-    "a new room of the flows that no layer names": ("flows/extra.py", "import flows.deploy"),
+    "a new room of the flows that no layer names": ("flows/extra.py", "import flows.deploying"),
     "a side in what both agree on": ("schemas/manifest.py", "from flows.loading import types"),
     "a vendor in what both agree on": ("schemas/manifest.py", "import asyncpg"),
-    "the ledger's driver in the command": ("cli/status.py", "import asyncpg"),
+    "the ledger's driver in the command": ("cli/commands/status.py", "import asyncpg"),
 }
 
 

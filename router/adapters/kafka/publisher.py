@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 
 from router.adapters.kafka.patience import KAFKA_TROUBLE, START_SECONDS, STOP_SECONDS, within
-from router.rules.completion import OutgoingEvent
+from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Acknowledged, Answer, Delayed, Refused
 
 # Less than the term of a lease: whoever publishes keeps it, however slow the broker is.
@@ -42,7 +42,10 @@ NOTHING_WRITTEN = (type(None), TimeoutError, KafkaTimeoutError, MessageSizeTooLa
 
 
 class KafkaPublisher:
-    """See `ports.Publisher`. acks=all, idempotent; a producer for each topic, so that one's trouble stays with it."""
+    """See `ports.publication.Publisher`.
+
+    acks=all, idempotent; a producer for each topic, so that one's trouble stays with it.
+    """
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers

@@ -37,7 +37,7 @@ CLOCK_LIMIT_MS = 253_402_300_799_000  # the year 9999
 
 
 class KafkaSource:
-    """See `ports.Source`. Connects at the first poll; after trouble it begins anew at the last commit."""
+    """See `ports.intake.Source`. Connects at the first poll; after trouble it begins anew at the last commit."""
 
     def __init__(self, bootstrap_servers: str, group: str, topics: Sequence[str]) -> None:
         self._servers = bootstrap_servers

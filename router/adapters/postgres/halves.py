@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.files import locked
-from router.ports import DueBatch
+from router.ports.scheduling import DueBatch
 from router.rules.identity import object_key
 from router.rules.splitting import Half, Split
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from router.adapters.postgres.database import Connection, Database
-from router.ports import LeaseLost
+from router.ports.lease import LeaseLost
 
 TERM = timedelta(seconds=10)
 

@@ -9,9 +9,9 @@ import asyncpg
 
 from router.adapters.postgres import files
 from router.adapters.postgres.database import Connection
-from router.adapters.postgres.outbox import put
+from router.adapters.postgres.publication import put
 from router.notifications.record import Position
-from router.ports import Looked, Measurement
+from router.ports.discovery import Looked, Measurement
 from router.rules.identity import Identity
 from router.rules.looking import (
     LONGEST_PAUSE,

@@ -12,9 +12,9 @@ from router.adapters.postgres.files import NEWEST
 from router.adapters.postgres.lines import LINES, total
 from router.adapters.postgres.slots import taken
 from router.rules.breaker import OPENS_AT, Breaker
-from router.rules.explanation import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
+from router.rules.explanation.known import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
-from schemas.config import Lane
+from schemas.config.lanes import Lane
 from schemas.manifest import Manifest
 
 COUNTED_AT_MOST = 100_000

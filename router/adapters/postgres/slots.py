@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from router.adapters.postgres.database import Connection
-from schemas.config import Lane
+from schemas.config.lanes import Lane
 
 
 async def taken(connection: Connection) -> Mapping[Lane, int]:

@@ -1,0 +1,72 @@
+"""The two automations: a hint to the router for each run that ended, an end for each that is gone without a word."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from prefect.client.schemas.objects import StateType
+from prefect.events import AutomationCore, EventTrigger, Posture
+from prefect.events.actions import CallWebhook, ChangeFlowRunState
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.client.orchestration import PrefectClient
+
+from flows.deploying.deployments import HEARTBEAT_SECONDS
+
+ENDINGS = ("Completed", "Failed", "Crashed", "Cancelled")
+MISSED_HEARTBEATS = 3
+
+# Rendered by Prefect without escaping, hence `tojson`; the event alone, since a look at the run costs a request.
+_PAYLOAD = (
+    '{"flow_run_id": {{ event.resource.id | replace("prefect.flow-run.", "") | tojson }}, '
+    '"state": {{ event.resource["prefect.state-name"] | tojson }}}'
+)
+
+
+def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCore, AutomationCore]:
+    """A hint to the router for each run that ended, and an end for each run whose process is gone without a word."""
+    ours = {
+        "prefect.resource.role": "deployment",
+        "prefect.resource.id": [f"prefect.deployment.{deployment}" for deployment in deployments],
+    }
+    runs = {"prefect.resource.id": "prefect.flow-run.*"}
+    endings = {f"prefect.flow-run.{ending}" for ending in ENDINGS}
+    heartbeat = "prefect.flow-run.heartbeat"
+    hint = AutomationCore(
+        name="autoloader: a run has ended",
+        description="Tells the router at once; it would find out by itself within seconds.",
+        trigger=EventTrigger(match=runs, match_related=ours, expect=endings, posture=Posture.Reactive, threshold=1),
+        actions=[CallWebhook(block_document_id=webhook_id, payload=_PAYLOAD)],
+    )
+    gone = AutomationCore(
+        name="autoloader: a run is gone",
+        description="Its process was killed: no heartbeat, and no end either.",
+        trigger=EventTrigger(
+            match=runs,
+            match_related=ours,
+            after={"prefect.flow-run.Running", heartbeat},  # killed before its first heartbeat it is gone as well
+            expect={heartbeat, *endings},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: its process is gone")],
+    )
+    return hint, gone
+
+
+async def put_automation(client: PrefectClient, wanted: AutomationCore) -> str:
+    found = await client.read_automations_by_name(wanted.name)
+    if not found:
+        await client.create_automation(wanted)
+        return f"automation {wanted.name!r}: created"
+    for surplus in found[1:]:
+        await client.delete_automation(surplus.id)
+    if AutomationCore.model_validate(found[0].model_dump()) == wanted:
+        return f"automation {wanted.name!r}: unchanged"
+    await client.update_automation(found[0].id, wanted)
+    return f"automation {wanted.name!r}: changed"

@@ -1,0 +1,1 @@
+"""From a frame to rows of the table, at most once."""

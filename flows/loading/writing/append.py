@@ -1,0 +1,135 @@
+"""Write, audit, publish: a batch's rows are in the table at most once (ARCHITECTURE.md, States).
+
+A snapshot staged under `spark.wap.id` is invisible until it is cherry-picked, and the catalog refuses to pick a second
+one with the same id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun
+from flows.loading.translation import named_errors
+from flows.loading.writing import history
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from flows.loading.writing.history import Snap
+    from flows.loading.writing.tables import Table
+    from schemas.report import Closed
+
+PICKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The snapshot under which the batch is in the table; `by_another` when it is not the one staged here."""
+
+    snap: Snap
+    by_another: bool
+
+
+def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Snap:
+    """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`)."""
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - everybody's name for it
+
+    token = uuid4().hex
+    writer = (
+        frame.withColumns({"_batch_id": F.lit(batch), "_loaded_at": F.current_timestamp()})
+        .writeTo(table.name)
+        .option(f"snapshot-property.{history.BATCH}", batch)
+        .option(f"snapshot-property.{history.TOKEN}", token)
+        # Spark sets it too, but only while the table stages writes. Should it not, the append is visible at once, and
+        # by this the catalog still refuses every other snapshot of the batch.
+        .option("snapshot-property.wap.id", batch)
+    )
+    if closing is not None:
+        writer = writer.option(f"snapshot-property.{history.CLOSED_CAUSE}", closing.cause)
+        writer = writer.option(f"snapshot-property.{history.CLOSED_REASON}", closing.reason)
+        if closing.split:
+            writer = writer.option(f"snapshot-property.{history.CLOSED_SPLIT}", "true")
+    with named_errors():
+        session.conf.set("spark.wap.id", batch)
+        writer.append()
+        session.conf.unset("spark.wap.id")
+    found = history.staged_as(session, table, token)
+    if found is None or batch not in found.batches:
+        raise RuntimeError(f"{table.name}: the snapshot staged for {batch} has another wap id, or is not there")
+    return found
+
+
+def is_visible(session: SparkSession, table: Table, staged: Snap) -> bool:
+    """Whether a snapshot that should only be staged is in the table: somebody took `write.wap.enabled` away."""
+    return any(snap.id == staged.id for snap in history.read(session, table).ancestors())
+
+
+def rows_per_file(session: SparkSession, table: Table, staged: Snap) -> dict[str, int]:
+    """The rows a staged snapshot adds, by `_file_uri`.
+
+    Raises:
+        RuntimeError: the snapshot says of itself that it holds more or fewer.
+    """
+    with named_errors():
+        if staged.parent is None:
+            frame = session.sql(f"SELECT _file_uri FROM {table.name} VERSION AS OF {staged.id}")  # noqa: S608 - a number
+        else:
+            frame = (
+                session.read.format("iceberg")
+                .option("start-snapshot-id", str(staged.parent))
+                .option("end-snapshot-id", str(staged.id))
+                .load(table.name)
+            )
+        rows = {row[0]: row[1] for row in frame.groupBy("_file_uri").count().collect()}
+    if sum(rows.values()) != staged.rows:
+        raise RuntimeError(f"{table.name}: {sum(rows.values())} rows are staged, its snapshot says {staged.rows}")
+    return rows
+
+
+def publish(session: SparkSession, table: Table, staged: Snap, batch: str, began_at: int | None) -> Published:
+    """Make the staged snapshot part of the table, or find the one that was quicker.
+
+    `began_at` is the head of main when the load began.
+
+    Raises:
+        Infrastructure: the history was cut off since then, so nobody can tell whether the batch is in it; or the table
+            changes faster than this can publish.
+    """
+    for _ in range(PICKS):
+        now = history.read(session, table)
+        if winner := now.published(batch):
+            return _is_in(winner, staged)
+        if not now.reaches(began_at):
+            raise Infrastructure(
+                f"{table.name}: its history was cut off while {batch} was loaded; it is loaded again", target=None
+            )
+        try:
+            return _is_in(_picked(session, table, staged, batch), staged)
+        except AlreadyPublished:
+            return _is_in(_winner(session, table, batch), staged)
+        except Outrun:
+            continue
+    raise Infrastructure(f"{table.name}: {PICKS} commits of others came first while {batch} was published", target=None)
+
+
+def _is_in(snap: Snap, staged: Snap) -> Published:
+    return Published(snap, by_another=snap.source != staged.id)
+
+
+def _picked(session: SparkSession, table: Table, staged: Snap, batch: str) -> Snap:
+    with named_errors():
+        row = session.sql(f"CALL {table.catalog}.system.cherrypick_snapshot('{table.within}', {staged.id})").collect()[
+            0
+        ]
+    return staged if row["current_snapshot_id"] == staged.id else _winner(session, table, batch)
+
+
+def _winner(session: SparkSession, table: Table, batch: str) -> Snap:
+    found = history.read(session, table).published(batch)
+    if found is None:
+        raise Infrastructure(
+            f"{table.name}: {batch} was published, but its history does not show it any more", target=None
+        )
+    return found

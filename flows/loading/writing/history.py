@@ -1,0 +1,115 @@
+"""The table's history, as its metadata tells it: which batches are in, and which snapshot is which.
+
+`t.history` lies after rollbacks and expiry, so the parents are followed. `refs` is read before `snapshots`: what is
+head by then is among the snapshots. A batch is known by the wap ids, and by the id we put beside them: the table may
+have stopped staging (`write.wap.enabled` was taken away) when we appended. Our own properties are not on a snapshot
+that was published over another: there the staged one, named by `source-snapshot-id`, still has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flows.loading.translation import named_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyspark.sql import Row, SparkSession
+
+    from flows.loading.writing.tables import Table
+
+BATCH, TOKEN = "autoloader.batch-id", "autoloader.attempt"
+CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT = "autoloader.closed", "autoloader.reason", "autoloader.split"
+_IDS = ("wap.id", "published-wap-id", BATCH)
+_PROPERTIES = (*_IDS, "source-snapshot-id", "added-records", TOKEN, CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Snap:
+    """One snapshot; `source` is the staged one it was picked from (itself when published as it was)."""
+
+    id: int
+    parent: int | None
+    committed_at: datetime
+    operation: str
+    batches: frozenset[str]
+    source: int
+    rows: int
+    token: str | None
+    closed: tuple[str, str, bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The snapshots there are, and the head of main."""
+
+    head: int | None
+    snapshots: dict[int, Snap]
+
+    def ancestors(self) -> Iterator[Snap]:
+        """From the head back to the first, or to where it was cut off."""
+        at = self.head
+        while at is not None and at in self.snapshots:
+            yield self.snapshots[at]
+            at = self.snapshots[at].parent
+
+    def published(self, batch: str) -> Snap | None:
+        """The snapshot under which the batch is in the table: the first, should one have come after it unstaged."""
+        found = [snap for snap in self.ancestors() if batch in snap.batches | self._source(snap).batches]
+        return found[-1] if found else None
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether snapshots are missing that once were main's."""
+        known = list(self.ancestors())
+        return bool(known) and known[-1].parent is not None
+
+    def reaches(self, snapshot_id: int | None) -> bool:
+        """Whether nothing was cut off since that snapshot was head."""
+        return snapshot_id is None or any(snap.id == snapshot_id for snap in self.ancestors())
+
+    def closed_by(self, snap: Snap) -> tuple[str, str, bool] | None:
+        """Cause, reason and whether it is split, if the snapshot is known to close its batch."""
+        return snap.closed or self._source(snap).closed
+
+    def _source(self, snap: Snap) -> Snap:
+        return self.snapshots.get(snap.source, snap)
+
+
+def read(session: SparkSession, table: Table) -> History:
+    """The history now. The table exists."""
+    with named_errors():
+        heads = session.sql(f"SELECT snapshot_id FROM {table.name}.refs WHERE name = 'main'").collect()  # noqa: S608
+        rows = session.sql(_snapshots(table)).collect()
+    return History(heads[0][0] if heads else None, {snap.id: snap for snap in map(_snap, rows)})
+
+
+def staged_as(session: SparkSession, table: Table, token: str) -> Snap | None:
+    """The snapshot that was staged with this token (hexadecimal digits)."""
+    with named_errors():
+        rows = session.sql(f"{_snapshots(table)} WHERE summary['{TOKEN}'] = '{token}'").collect()
+    return _snap(rows[0]) if rows else None
+
+
+def _snapshots(table: Table) -> str:
+    properties = ", ".join(f"summary['{name}']" for name in _PROPERTIES)
+    columns = f"snapshot_id, parent_id, unix_micros(committed_at), operation, {properties}"
+    return f"SELECT {columns} FROM {table.name}.snapshots"  # noqa: S608 - of checked words
+
+
+def _snap(row: Row) -> Snap:
+    snapshot_id, parent, micros, operation, wap, published, ours, source, rows, token, cause, reason, split = row
+    return Snap(
+        id=snapshot_id,
+        parent=parent,
+        committed_at=datetime.fromtimestamp(micros / 1_000_000, UTC),
+        operation=operation,
+        batches=frozenset(batch for batch in (wap, published, ours) if batch),
+        source=int(source or snapshot_id),
+        rows=int(rows or 0),
+        token=token,
+        closed=(cause, reason or "", split is not None) if cause else None,
+    )

@@ -1,0 +1,1 @@
+"""HTTP: Prefect's webhook comes in, health and metrics go out."""

@@ -1,0 +1,37 @@
+"""uvicorn inside the router's loop."""
+
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+
+class PortTaken(Exception):
+    """The HTTP port cannot be used: which one, and what to do."""
+
+
+class Server:
+    """uvicorn inside the router's loop. The port is taken before anything else begins."""
+
+    def __init__(self, app: Starlette, host: str, port: int) -> None:
+        self._socket = _bound(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+
+    async def run(self) -> None:
+        """Until cancelled. `serve` would take the process's signals, which are the app's."""
+        await self._server._serve([self._socket])
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._socket.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise PortTaken(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what uses it or set AUTOLOADER_HTTP_PORT"
+        ) from error

@@ -1,0 +1,36 @@
+"""`source_state`, as people set it: a paused source has no batch cut, in whichever lane, until it is resumed."""
+
+from router.adapters.postgres.database import Database
+
+
+class PostgresPausing:
+    """Written by commands, read by scheduling."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def pause(self, source_id: str, by: str) -> bool:
+        """False when it was paused before."""
+        async with self._database.transaction() as connection:
+            paused = await connection.fetchval(
+                """
+                INSERT INTO source_state AS s (source_id, paused, paused_by) VALUES ($1, now(), $2)
+                ON CONFLICT (source_id) DO UPDATE SET paused = now(), paused_by = $2 WHERE s.paused IS NULL
+                RETURNING true
+                """,
+                source_id,
+                by,
+            )
+        return bool(paused)
+
+    async def resume(self, source_id: str) -> bool:
+        """False when it was not paused."""
+        async with self._database.transaction() as connection:
+            resumed = await connection.fetchval(
+                """
+                UPDATE source_state SET paused = NULL, paused_by = NULL
+                WHERE source_id = $1 AND paused IS NOT NULL RETURNING true
+                """,
+                source_id,
+            )
+        return bool(resumed)

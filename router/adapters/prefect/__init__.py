@@ -1,0 +1,1 @@
+"""Prefect: runs are created, looked at and cancelled."""

@@ -1,0 +1,194 @@
+"""Prefect's REST API: runs are created with their attempt's key, and asked for their state.
+
+Only what the router computed itself goes into a run: Prefect resolves templates in job variables and evaluates
+`__prefect_kind` in parameters, so nothing of an event may stand there.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import httpx
+
+from router.adapters.prefect.messages import cause_told
+from router.errors import Refused, Transient
+from router.ports.runs import Submission
+from router.rules.recovery import RunPhase, RunState
+from schemas.config.lanes import LANES
+from schemas.report import readable
+
+FILTER_LIMIT = 200
+REQUEST_SECONDS = 10
+ANSWER_SECONDS = 15  # a server may also send its answer byte by byte
+DEPLOYMENTS = (*(f"ingest/{lane}" for lane in LANES), "preview/priority")
+# What it has against one item. Who may not come in, or too often, has trouble with Prefect as a whole.
+OF_THE_ITEM = {400, 405, 409, 410, 413, 422}
+PHASES: Mapping[str, RunPhase] = {
+    "SCHEDULED": "scheduled",
+    "PENDING": "pending",
+    "RUNNING": "running",
+    "PAUSED": "running",
+    "CANCELLING": "cancelling",
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "CRASHED": "crashed",
+    "CANCELLED": "cancelled",
+}
+
+
+class _Unknown(Refused):
+    """Prefect has no such thing."""
+
+
+class PrefectRuns:
+    """See `ports.runs.Runs`. `api_url` as in `PREFECT_API_URL`; `ui_url` is where people look at runs."""
+
+    def __init__(
+        self,
+        api_url: str,
+        ui_url: str,
+        headers: Mapping[str, str],
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=api_url.rstrip("/"), headers=dict(headers), timeout=REQUEST_SECONDS, transport=transport
+        )
+        self._ui_url = ui_url.rstrip("/")
+        self._deployments: dict[str, str] = {}
+
+    async def submit(self, submission: Submission) -> str:
+        """A repetition answers with the run that was created first."""
+        flow = "preview" if submission.kind == "preview" else "ingest"
+        name = f"{flow}/{submission.lane}"
+        path = f"/deployments/{await self._deployment(name)}/create_flow_run"
+        try:
+            return await self._id_told("POST", path, _flow_run(submission))
+        except _Unknown:  # it may have been made anew, under another id
+            self._deployments.pop(name, None)
+            raise
+
+    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+        """Asked for 200 at a time, Prefect's limit."""
+        states = dict.fromkeys(run_ids, RunState("gone"))
+        for start in range(0, len(run_ids), FILTER_LIMIT):
+            part = list(run_ids[start : start + FILTER_LIMIT])
+            wanted = {"flow_runs": {"id": {"any_": part}}, "limit": FILTER_LIMIT}
+            response = await self._respond("POST", "/flow_runs/filter", wanted)
+            for run_id, state in _runs_told(response):
+                states.pop(run_id, None)
+                if state is not None:
+                    states[run_id] = state
+        return states
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """By force: a run that never started would stay in Cancelling for ever. One that is gone needs no end."""
+        state = {"type": "CANCELLED", "name": "Cancelled", "message": readable(reason)}
+        with suppress(_Unknown):
+            await self._respond("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    async def check(self) -> None:
+        """Every lane's deployment is there; Transient says which one is not."""
+        for name in DEPLOYMENTS:
+            await self._deployment(name)
+
+    def url(self, run_id: str) -> str:
+        """The run's page."""
+        return f"{self._ui_url}/runs/flow-run/{run_id}"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def _deployment(self, name: str) -> str:
+        if name not in self._deployments:
+            self._deployments[name] = await self._id_told("GET", f"/deployments/name/{name}")
+        return self._deployments[name]
+
+    async def _id_told(self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None) -> str:
+        response = await self._respond(method, path, body)
+        match _json(response):
+            case {"id": str() as found}:
+                return found
+            case _:
+                raise _odd(response)
+
+    async def _respond(
+        self, method: Literal["GET", "POST"], path: str, body: Mapping[str, Any] | None = None
+    ) -> httpx.Response:
+        """An answer with a body, as far as its status says."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                response = await self._http.request(method, path, json=body)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise Transient(f"Prefect: {type(error).__name__} at {path}: {readable(str(error))}") from error
+        if response.is_success:
+            return response
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise _Unknown(f"Prefect knows nothing at {path}; run `autoloader deploy`")
+        said = f"Prefect: {response.status_code} at {path}: {readable(response.text[:300])}"
+        if response.has_redirect_location:
+            said += f" (it leads to {response.headers['location']}: see PREFECT_API_URL)"
+        raise (Refused if response.status_code in OF_THE_ITEM else Transient)(said)
+
+
+def _flow_run(submission: Submission) -> Mapping[str, Any]:
+    return {
+        "name": f"{submission.source_id}-{submission.batch}-{submission.n}",
+        "parameters": {"batch": submission.batch, "attempt": submission.n},
+        "idempotency_key": submission.key,
+        "job_variables": dict(submission.job_variables),
+        "tags": [
+            "autoloader",
+            f"source:{submission.source_id}",
+            f"batch:{submission.batch}",
+            f"lane:{submission.lane}",
+            f"attempt:{submission.n}",
+        ],
+        "state": {"type": "SCHEDULED"},
+    }
+
+
+def _runs_told(response: httpx.Response) -> Iterator[tuple[str, RunState | None]]:
+    """A run and its state; None for one that a newer Prefect may have, which says neither that it lives nor not."""
+    runs = _json(response)
+    if not isinstance(runs, list):
+        raise _odd(response)
+    for run in runs:
+        match run:
+            case {"id": str() as run_id, "state": {"type": str() as kind, **told}}:
+                phase = PHASES.get(kind)
+                yield run_id, None if phase is None else _state(phase, told, response.headers.get("date"))
+            case {"id": str() as run_id}:
+                yield run_id, RunState("scheduled") if run.get("state") is None else None
+            case _:
+                raise _odd(response)
+
+
+def _state(phase: RunPhase, told: Mapping[Any, Any], asked_at: str | None) -> RunState:
+    message = readable(str(told.get("message") or ""))
+    cause = cause_told(message) if phase in {"failed", "crashed"} else None
+    return RunState(phase, message, cause, _age(told.get("timestamp"), asked_at))
+
+
+def _age(since: Any, asked_at: str | None) -> timedelta:
+    """How long it has been so is told by Prefect's clock alone: by the time of its answer."""
+    try:
+        age = parsedate_to_datetime(asked_at or "") - datetime.fromisoformat(since)
+    except (TypeError, ValueError):  # not told, or not as a time
+        return timedelta(0)
+    return max(timedelta(0), age)
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as error:
+        raise _odd(response) from error
+
+
+def _odd(response: httpx.Response) -> Transient:
+    """Something between us and Prefect has answered: a proxy's page, a sign-in."""
+    return Transient(f"no answer of Prefect's at {response.url.path}: {readable(response.text[:100])!r}")

@@ -1,0 +1,63 @@
+"""The text of `/metrics`, with what stands just now."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import TypeAlias
+
+from router.adapters.metrics import Backlog, Metrics
+from router.adapters.postgres.reading import LineStatus
+from router.errors import Transient
+from router.ports.clock import Clock
+
+LOOK_EVERY_SECONDS = 5.0
+LOOK_PATIENCE = timedelta(seconds=5)  # a scrape waits no longer for it, by default ten seconds in all
+PAUSE_AFTER_LOOK = 9  # times what it took
+RENDER_EVERY_SECONDS = 1.0
+CountLines: TypeAlias = Callable[[timedelta], Awaitable[Sequence[LineStatus]]]
+CountLag: TypeAlias = Callable[[], Mapping[str, int]]
+
+
+class Exposition:
+    """The metrics with what stands just now. However many ask at once, one looks and renders, the others get the same.
+
+    What waits is counted at most every five seconds, and a tenth of the time at most: counting may take long.
+    """
+
+    def __init__(self, metrics: Metrics, lines: CountLines, lags: Sequence[CountLag], clock: Clock) -> None:
+        self._metrics = metrics
+        self._lines = lines
+        self._lags = lags
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._next_look = 0.0
+        self._next_text = 0.0
+        self._text = b""
+
+    async def text(self) -> bytes:
+        """Rendered outside the loop: of many sources that takes longer than a stage may wait."""
+        async with self._turn:
+            if time.monotonic() >= self._next_text:
+                await self._look()
+                self._text = await asyncio.to_thread(self._metrics.exposition)
+                self._next_text = time.monotonic() + RENDER_EVERY_SECONDS
+            return self._text
+
+    async def _look(self) -> None:
+        """Without an answer of the ledger what waits is told as before, with the time at which it was counted."""
+        begun = time.monotonic()
+        if begun < self._next_look:
+            return
+        for lag in self._lags:
+            self._metrics.lags(lag())
+        with suppress(Transient):
+            lines = await self._lines(LOOK_PATIENCE)
+            await asyncio.to_thread(self._waits, lines)
+        now = time.monotonic()
+        self._next_look = now + max(LOOK_EVERY_SECONDS, (now - begun) * PAUSE_AFTER_LOOK)
+
+    def _waits(self, lines: Sequence[LineStatus]) -> None:
+        backlogs = [Backlog(line.source_id, line.lane, line.files, line.bytes, line.landed) for line in lines]
+        self._metrics.waits(backlogs, self._clock.now())

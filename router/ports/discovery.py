@@ -1,0 +1,49 @@
+"""What discovery asks of the world: the storage, and the looks at it that the ledger says are due."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from router.rules.looking import Look, StorageAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An object as the storage tells it: its version mark, its size in bytes."""
+
+    version: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A look at an object, and what the storage answered."""
+
+    look: Look
+    answer: StorageAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What answers have changed: files that now wait to be loaded, files that are removed."""
+
+    new: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object below a prefix."""
+
+    uri: str
+    measured: Measured
+
+
+class Store(Protocol):
+    """Object storage."""
+
+    async def measure(self, uri: str) -> Measured | None:
+        """The object's version and size; None when it is not there."""
+
+    async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
+        """The objects below a prefix in the order of their URIs, after `cursor`; fewer than `limit`: that is all."""

@@ -1,0 +1,91 @@
+"""A source: where its files land, what they are, and the table they are loaded into."""
+
+from datetime import timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
+
+from schemas.base import Strict
+from schemas.config.lanes import Lane, SizeClass
+from schemas.config.values import Bytes, Duration, Prefix, checked_glob, checked_prefix
+from schemas.formats import Format
+
+
+class From(Strict):
+    """Where a source's files land: a prefix, and a glob below it (`*` within a folder, `**` across).
+
+    With `trigger: requests` files are loaded only when somebody asks; `producers` names who may ask (the `source` of
+    their events), everybody when it is empty.
+    """
+
+    path: Prefix
+    match: Annotated[str, AfterValidator(checked_glob)] = "**"
+    trigger: Literal["events", "requests"] = "events"
+    producers: tuple[str, ...] = ()
+
+    _path = field_validator("path")(checked_prefix)
+
+
+class Into(Strict):
+    """The table the files are loaded into, made at the first load."""
+
+    table: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*){2,}$")
+    mode: Literal["append"] = "append"
+    partition: tuple[Annotated[str, Field(pattern=r"^\w+(\((\d+,\s*)?\w+\))?$")], ...] = ()
+
+
+class Columns(Strict):
+    """What is known of the columns beforehand: their SQL types, used when the table is made."""
+
+    hints: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z][\w ]*(\(\d+(,\s*\d+)?\))?$")]] = {}
+
+
+class BatchLimits(Strict):
+    """When a batch is cut: at this many files or this many estimated bytes, whichever comes first.
+
+    With `min_wait` a batch that is not full waits until its first file was accepted so long ago: later, but fewer runs.
+    """
+
+    max_files: int = Field(1000, ge=1, le=10_000)
+    max_bytes: Bytes = ByteSize(2 * 1024**3)
+    min_wait: Duration = timedelta(0)
+
+
+class LanePin(Strict):
+    """All of a source's batches go into this lane; `cpu` and `memory` are for a lane in Kubernetes."""
+
+    pin: Lane
+    cpu: int | None = Field(None, ge=1, le=10_000)
+    memory: Bytes | None = Field(None, ge=512 * 1024**2)
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.cpu is None) != (self.memory is None):
+            raise ValueError("write both cpu and memory, e.g. cpu: 16, memory: 64GiB, or neither")
+        if self.cpu is not None and self.pin != "high-memory":
+            raise ValueError("cpu and memory are for pin: high-memory; the other lanes share their workers")
+        return self
+
+    @property
+    def size(self) -> SizeClass | None:
+        """What was written of it."""
+        if self.cpu is None or self.memory is None:
+            return None
+        return SizeClass(cpu=self.cpu, memory=self.memory)
+
+
+class SourceConfig(Strict):
+    """One source: files that land below a prefix, loaded into one table.
+
+    `id` is the identity of everything recorded of it: rename the source freely, never its id. `weight` is its share
+    of a lane that is full.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    from_: From = Field(alias="from")
+    format: Format
+    columns: Columns = Field(Columns(), alias="schema")
+    into: Into
+    batch: BatchLimits = BatchLimits()
+    weight: float = Field(1, ge=0.001, le=1000)
+    lane: LanePin | None = None

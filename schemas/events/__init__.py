@@ -1,0 +1,1 @@
+"""What producers put on our topics: a file has landed, and requests."""
