@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from router.errors import Rejected
-from router.notifications import cloudevents, fields
-from router.notifications.decode import document_of
+from router.notifications import fields
+from router.notifications.envelope import binary_attributes, document_of
 from router.notifications.record import Position, Record
 from schemas.events.requests import REQUESTS, TYPE, Asked, RequestKind
 from schemas.report import MAX_REASON_LETTERS
@@ -40,7 +40,7 @@ def request(record: Record) -> Request:
         Rejected: it is no request at all, so there is nobody to answer to. One whose data is wrong is a refused one.
     """
     document = document_of(record)
-    binary = cloudevents.binary_attributes(record)
+    binary = binary_attributes(record)
     attributes, data = (document, document.get("data")) if binary is None else (binary, document)
     if not fields.text(attributes, "specversion").startswith("1."):
         raise Rejected("unsupported-version", "write CloudEvents 1.0: specversion 1.0")

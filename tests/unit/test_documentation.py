@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from cli.main import app
-from router.notifications.cloudevents import KINDS
 from router.notifications.decode import decode
+from router.notifications.providers.ours import KINDS
 from router.notifications.record import Arrival, Position, Record
 from router.notifications.requests import MODELS, request
 from schemas.completions import BatchCompletion, BatchOutcome, RequestOutcome

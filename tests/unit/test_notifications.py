@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import Rejected
-from router.notifications import s3
-from router.notifications.decode import MAX_RECORD_BYTES, decode
+from router.notifications import providers
+from router.notifications.decode import decode
+from router.notifications.envelope import MAX_RECORD_BYTES
+from router.notifications.providers import s3
 from router.notifications.record import Arrival, Position, Record
 from schemas.events.arrivals import FileData, FileEvent
 
@@ -331,3 +333,9 @@ def test_a_quick_look_is_enough_for_what_the_storages_send() -> None:
         entry["eventTime"] = "2026-11-24T12:00:00.000Z"  # not the documentation's 1970
 
         assert s3._usual_arrival(entry) is not None
+
+
+def test_every_provider_is_asked() -> None:
+    modules = {path.stem for path in Path(providers.__file__).parent.glob("*.py")} - {"__init__"}
+
+    assert {name for name in modules if getattr(providers, name, None) in providers.PROVIDERS} == modules

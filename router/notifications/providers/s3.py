@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from router.errors import Rejected
 from router.notifications import fields
+from router.notifications.envelope import Envelope
 from router.notifications.record import Arrival, Record, made
 from schemas.uris import MAX_SIZE
 
@@ -22,14 +23,25 @@ _BARE_MARK = re.compile(r"[0-9a-f-]{1,200}")
 Kind = Literal["landed", "removed"]
 
 
-def is_test(document: Mapping[str, Any]) -> bool:
-    """Whether AWS only tries the connection."""
-    return document.get("Event") == "s3:TestEvent"
+SHAPE = "an S3 notification (Records)"
+ENTRIES = "Records"
+
+
+def recognises(envelope: Envelope) -> bool:
+    """Whether it has `Records`, or is the event by which AWS tries the connection."""
+    return isinstance(envelope.content.get("Records"), list) or envelope.content.get("Event") == "s3:TestEvent"
+
+
+def entries(envelope: Envelope) -> list[Any]:
+    """Take out its `Records`; a test of the connection has none."""
+    found = envelope.content.get("Records")
+    return found if isinstance(found, list) else []
 
 
 def arrival(entry: Any, record: Record) -> Arrival | None:
-    """What one of `Records` announces; None for events that neither bring nor remove an object."""
-    return _usual_arrival(entry) or _any_arrival(entry, record)
+    """Read what one of `Records` announces; None for events that bring no file: a tag, a folder marker."""
+    found = _usual_arrival(entry) or _any_arrival(entry, record)
+    return None if found is None or found.uri.endswith("/") else found
 
 
 def _usual_arrival(entry: Any) -> Arrival | None:

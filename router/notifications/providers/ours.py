@@ -1,16 +1,15 @@
-"""Our own events: CloudEvents 1.0, structured or binary on Kafka.
+"""Our own events, as CloudEvents 1.0.
 
-    type autoloader.file.landed.v1    data: uri, and where known size (bytes) and etag
-    type autoloader.file.removed.v1   data: uri
-
-Source: https://github.com/cloudevents/spec, kafka-protocol-binding.md
+type autoloader.file.landed.v1    data: uri, and where known size (bytes) and etag
+type autoloader.file.removed.v1   data: uri
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from router.errors import Rejected
 from router.notifications import fields
+from router.notifications.envelope import Envelope
 from router.notifications.record import Arrival, Record
 
 KINDS: Mapping[str, Literal["landed", "removed"]] = {
@@ -19,18 +18,23 @@ KINDS: Mapping[str, Literal["landed", "removed"]] = {
 }
 
 
-def binary_attributes(record: Record) -> Mapping[str, Any] | None:
-    """The attributes of a binary CloudEvent, taken from its `ce_` headers; None when it has none."""
-    if not record.headers:
-        return None
-    try:
-        return {name[3:].lower(): value.decode() for name, value in record.headers if name[:3].lower() == "ce_"} or None
-    except UnicodeDecodeError as error:
-        raise Rejected("bad-field", f"a ce_ header is not UTF-8: {error}") from error
+SHAPE = "a CloudEvent (specversion)"
+ENTRIES = ""
 
 
-def arrival(attributes: Mapping[str, Any], content: Mapping[str, Any], record: Record) -> Arrival:
-    """The arrival a CloudEvent announces; `content` is its `data`."""
+def recognises(envelope: Envelope) -> bool:
+    """Whether it is a CloudEvent: of one whose type nobody knows it is said which types are ours."""
+    return envelope.attributes is not None
+
+
+def entries(envelope: Envelope) -> list[Envelope]:
+    """Take the event as its one entry."""
+    return [envelope]
+
+
+def arrival(entry: Envelope, record: Record) -> Arrival:
+    """Read the arrival that one of our events announces."""
+    attributes, content = entry.attributes or {}, entry.content
     version = fields.text(attributes, "specversion")
     if not version.startswith("1."):
         raise Rejected("unsupported-version", f"specversion {ascii(version)[:40]}; write CloudEvents 1.0")
