@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from router.adapters.clock import SystemClock
-from router.adapters.http.routes import application
+from router.adapters.http.health import health_routes
 from router.adapters.http.server import Server
+from router.adapters.http.webhooks import webhook_routes
 from router.adapters.kafka.publisher import KafkaPublisher
 from router.adapters.kafka.source import KafkaSource
 from router.adapters.metrics import Metrics
@@ -88,14 +89,12 @@ async def run(settings: Settings, config: Config) -> None:
         settlement.hint(run_id)
         wakes[settlement.name].set()
 
-    app = application(
-        secret=settings.webhook_secret,
-        hint=hint,
-        stuck=progress.stuck,
-        not_ready=progress.not_ready,
-        exposition=Exposition(metrics, PostgresReading(database).lines, [source.lag, asked.lag], clock).text,
-    )
-    server = Server(app, settings.http_host, settings.http_port)
+    exposition = Exposition(metrics, PostgresReading(database).lines, [source.lag, asked.lag], clock)
+    routes = [
+        *webhook_routes(settings.webhook_secret, hint),
+        *health_routes(progress.stuck, progress.not_ready, exposition.text),
+    ]
+    server = Server(routes, settings.http_host, settings.http_port)
 
     log.info("router_started", holder=settings.holder, sources=len(config.sources), port=settings.http_port)
     try:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
-from router.adapters.http.routes import MAX_BODY_BYTES, application
+from router.adapters.http.health import health_routes
 from router.adapters.http.server import PortTaken, Server
+from router.adapters.http.webhooks import MAX_BODY_BYTES, webhook_routes
 
 RUN = "6f2c0000-0000-4000-8000-000000000000"
 
@@ -17,14 +19,11 @@ async def exposition() -> bytes:
 
 def client(hints: list[str], trouble: Mapping[str, str] | None = None) -> httpx.AsyncClient:
     troubles = trouble or {}
-    app = application(
-        secret="s3cret",
-        hint=hints.append,
-        stuck=lambda: troubles,
-        not_ready=lambda: troubles,
-        exposition=exposition,
-    )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://router")
+    routes = [
+        *webhook_routes("s3cret", hints.append),
+        *health_routes(lambda: troubles, lambda: troubles, exposition),
+    ]
+    return httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://router")
 
 
 async def test_a_webhook_with_the_secret_is_a_hint() -> None:
@@ -73,9 +72,8 @@ async def test_metrics_are_text() -> None:
 
 
 def test_a_taken_port_is_one_clear_line() -> None:
-    app = application(secret="s", hint=print, stuck=dict, not_ready=dict, exposition=exposition)
-    first = Server(app, "127.0.0.1", 0)
+    first = Server([], "127.0.0.1", 0)
 
     with pytest.raises(PortTaken, match="set AUTOLOADER_HTTP_PORT"):
-        Server(app, "127.0.0.1", first.port)
+        Server([], "127.0.0.1", first.port)
     first.close()

@@ -1,9 +1,11 @@
-"""uvicorn inside the router's loop."""
+"""The HTTP server: uvicorn inside the router's loop."""
 
 import socket
+from collections.abc import Sequence
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 
 class PortTaken(Exception):
@@ -11,16 +13,16 @@ class PortTaken(Exception):
 
 
 class Server:
-    """uvicorn inside the router's loop. The port is taken before anything else begins."""
+    """Serves some routes. The port is taken before anything else begins."""
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
-        self._socket = _bound(host, port)
+    def __init__(self, routes: Sequence[Route], host: str, port: int) -> None:
+        app, self._socket = Starlette(routes=routes), _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
 
     async def run(self) -> None:
-        """Until cancelled. `serve` would take the process's signals, which are the app's."""
+        """Serve until cancelled. uvicorn's own `serve` would take the process's signals, which are the app's."""
         await self._server._serve([self._socket])
 
     def close(self) -> None:
