@@ -17,10 +17,9 @@ from router.notifications.record import made
 from schemas.config import Config
 from schemas.config.lanes import HighMemory, Lane, SizeClass
 from schemas.config.sources import SourceConfig
-from schemas.formats import Format
+from schemas.formats import Format, Options
 
-# Bytes in memory for a byte in storage. Parquet packs by itself, whatever its name says.
-FORMATS: Mapping[str, int] = {"csv": 1, "json": 1, "parquet": 4}
+# Bytes unpacked for a byte packed so, by the ending of the file's name.
 PACKINGS: Mapping[str, int] = {".gz": 6, ".zst": 6, ".bz2": 8, ".xz": 10, ".lz4": 3, ".snappy": 3}
 FILE_BYTES = 128 * 1024  # what opening one more file costs, in bytes read meanwhile
 LEARNING = 0.3  # how much the newest run counts
@@ -37,12 +36,12 @@ class Place(NamedTuple):
 
 def estimate(file_format: Format, uri: str, size: int) -> int:
     """Bytes of a file once it is unpacked, with the cost of opening it."""
-    return _estimate(file_format.kind, uri, size)
+    return _estimate(file_format.options, uri, size)
 
 
-def _estimate(kind: str, uri: str, size: int) -> int:
-    packing = 1 if kind == "parquet" else PACKINGS.get(uri[uri.rfind(".") :].lower(), 1)
-    return size * FORMATS[kind] * packing + FILE_BYTES
+def _estimate(options: Options, uri: str, size: int) -> int:
+    packing = 1 if options.packs_itself else PACKINGS.get(uri[uri.rfind(".") :].lower(), 1)
+    return size * options.expansion * packing + FILE_BYTES
 
 
 class Sizing:
@@ -51,14 +50,14 @@ class Sizing:
     def __init__(self, config: Config) -> None:
         self._lanes = config.lanes
         self._sources = {source.id: source for source in config.sources.values()}
-        self._kinds = {source.id: source.format.kind for source in config.sources.values()}
+        self._formats = {source.id: source.format.options for source in config.sources.values()}
         self._pins = {source.id: source.lane.pin for source in config.sources.values() if source.lane is not None}
         self._above = config.lanes.high_memory.above
 
     def place(self, source_id: str, uri: str, size: int, *, asked: bool = False) -> Place:
         """Where a file waits; that of a source that is not configured any more waits until it is again."""
-        kind = self._kinds.get(source_id)
-        estimated = size if kind is None else _estimate(kind, uri, size)
+        options = self._formats.get(source_id)
+        estimated = size if options is None else _estimate(options, uri, size)
         otherwise: Lane = "high-memory" if estimated > self._above else "priority" if asked else "default"
         return made(Place, (self._pins.get(source_id, otherwise), 0 if asked else 1, estimated))
 

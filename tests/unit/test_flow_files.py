@@ -21,7 +21,7 @@ from flows.loading.reading.heads import Head, delimiter, head
 from flows.loading.reading.paths import escaped, unreadable
 from flows.loading.reading.types import ddl, quoted, roomy, widens, widest
 from flows.loading.writing.tables import Table
-from schemas.formats import Csv
+from schemas.formats.csv import Csv
 
 
 def head_of(text: str, options: Csv | None = None) -> Head:

@@ -11,7 +11,8 @@ from flows.loading.files import Files
 from flows.loading.reading import probe
 from flows.loading.reading.reading import Reading
 from flows.loading.steps import Steps
-from schemas.formats import Csv, Format
+from schemas.formats import Format
+from schemas.formats.csv import Csv
 from schemas.manifest import Manifest, ManifestFile
 
 

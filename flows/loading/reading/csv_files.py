@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructField, StructType
 
     from flows.loading.reading.heads import Head
-    from schemas.formats import Csv
+    from schemas.formats.csv import Csv
 
 
 @dataclass(frozen=True, slots=True)

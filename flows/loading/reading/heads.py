@@ -12,7 +12,7 @@ from flows.loading.writing.tables import OURS
 
 if TYPE_CHECKING:
     from flows.loading.reading.csv_scan import CsvScan
-    from schemas.formats import Csv
+    from schemas.formats.csv import Csv
 
 _STAND_IN = "\x1f"  # for a delimiter of two characters; URIs and headers hold no control characters
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,6 +20,9 @@ from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.heads import Head, delimiter, head
 from flows.loading.reading.json_scan import scan_json_lines
 from flows.loading.translation import named_errors
+from schemas.formats.csv import Csv
+from schemas.formats.json import Json
+from schemas.formats.parquet import Parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,22 +78,24 @@ def look(file: ManifestFile, format_: Format) -> Look:
         Unfit: why it cannot be read rightly.
         Unreachable: it cannot be read at all.
     """
-    if format_.parquet is not None:
-        return Look(_rows_in_footer(file))
+    match format_.options:
+        case Csv() as options:
+            found = scan_csv(_text(file), delimiter(options))
+            return Look(found.rows, head(found, options))
+        case Json():
+            return Look(scan_json_lines(_text(file)))
+        case Parquet():
+            return Look(_rows_in_footer(file))
+        case other:
+            assert_never(other)
+
+
+def _text(file: ManifestFile) -> Iterable[bytes]:
+    """The bytes of a text file without their compression; none of a file of 0 bytes."""
     packed = compression(file.uri)
-    if not file.size:
-        return _empty(format_, packed)
-    pieces = unpacked(probe.pieces(file.uri, file.size), packed)
-    if format_.csv is None:
-        return Look(scan_json_lines(pieces))
-    found = scan_csv(pieces, delimiter(format_.csv))
-    return Look(found.rows, head(found, format_.csv))
-
-
-def _empty(format_: Format, packed: str | None) -> Look:
-    if packed is not None:
+    if not file.size and packed is not None:
         raise Unfit(f"0 bytes: not even an empty {packed} file")
-    return Look(0, None if format_.csv is None else Head(()))
+    return unpacked(probe.pieces(file.uri, file.size), packed) if file.size else ()
 
 
 def _rows_in_footer(file: ManifestFile) -> int | None:

@@ -8,13 +8,16 @@ What is wrong with one file comes out as `Unreadable` when Spark reads it; what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from flows.loading.errors import Unfit
 from flows.loading.reading.csv_files import CsvReader
 from flows.loading.reading.json_files import JsonReader
 from flows.loading.reading.looks import Look, look_at
 from flows.loading.reading.parquet_files import ParquetReader
+from schemas.formats.csv import Csv
+from schemas.formats.json import Json
+from schemas.formats.parquet import Parquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,8 +72,24 @@ class Looked:
 
 
 def reader(session: SparkSession, format_: Format, uris: Iterable[str], looked: Looked) -> Reader:
-    """For files that have been looked at."""
-    if format_.csv is not None:
-        return CsvReader(session, format_.csv, looked.heads(uris))
-    wanted = sorted(uris)
-    return JsonReader(session, wanted) if format_.json_lines is not None else ParquetReader(session, wanted)
+    """The way to read these files, which have been looked at."""
+    match format_.options:
+        case Csv() as options:
+            return CsvReader(session, options, looked.heads(uris))
+        case Json():
+            return JsonReader(session, sorted(uris))
+        case Parquet():
+            return ParquetReader(session, sorted(uris))
+        case other:
+            assert_never(other)
+
+
+def raw(format_: Format) -> str:
+    """Spark's name for the reader of such a file's bytes, whatever stands in them."""
+    match format_.options:
+        case Csv() | Json():
+            return "text"
+        case Parquet():
+            return "parquet"
+        case other:
+            assert_never(other)

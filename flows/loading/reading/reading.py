@@ -142,7 +142,7 @@ class Reading:
 
     def _reads_alone(self, uri: str) -> bool:
         """Whether the bytes of this file can be read after all: a storage's hiccup is no fault of the file."""
-        kind = "parquet" if self.manifest.format.parquet is not None else "text"
+        kind = readers.raw(self.manifest.format)
         try:
             with named_errors():
                 frame = self.session.read.options(**READ_OPTIONS).format(kind).load([escaped(uri)])
