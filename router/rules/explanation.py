@@ -22,7 +22,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class KnownAttempt:
-    """An attempt of the file's batch."""
+    """An attempt of the file's batch; `trouble` is why Prefect has not created its run."""
 
     n: int
     kind: str
@@ -34,6 +34,7 @@ class KnownAttempt:
     cause: str | None
     reason: str | None
     run_id: str | None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class KnownBatch:
     splitting: bool = False
     split_from: str | None = None
     halves: Sequence["KnownBatch"] = ()
+    source_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +148,14 @@ def explain(file: KnownFile, around: Surroundings, *, now: datetime) -> Explanat
     return Explanation(file.uri, standing, state, why, following, commands, _history(file), held_up)
 
 
-def explain_batch(batch: KnownBatch, *, now: datetime) -> Explanation:
-    """The answer for a batch."""
+def explain_batch(batch: KnownBatch, *, now: datetime, away: str | None = None) -> Explanation:
+    """The answer for a batch; `away` is what it needs and does not answer."""
     begun = f"split from {batch.split_from}" if batch.split_from else "cut"
     history = [Moment(batch.cut, f"{begun}, {batch.files} files, lane {batch.lane}")]
     for attempt in batch.attempts:
         history += _moments(attempt)
     if batch.ended is None:
-        return Explanation(batch.id, *_in_flight(batch, _span(now - batch.cut), now), history)
+        return Explanation(batch.id, *_in_flight(batch, _span(now - batch.cut), now, away), history)
     if batch.halves:
         return Explanation(batch.id, *_split(batch, now), history)
     standing: Standing = "loaded" if batch.outcome in {"loaded", "previewed"} else "needs a person"
@@ -239,7 +241,7 @@ def _verdict(file: KnownFile, around: Surroundings, now: datetime) -> _Verdict:
         return _unmeasured(file, age, now)
     if file.batch is None:
         return _waiting(file, around, age, now)
-    return _in_flight(file.batch, age, now)
+    return _in_flight(file.batch, age, now, around.away)
 
 
 def _ended(file: KnownFile, around: Surroundings, now: datetime) -> _Verdict:
@@ -306,18 +308,19 @@ def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> 
     return "waiting", state, why, "cut within seconds", hurry
 
 
-def _in_flight(batch: KnownBatch, age: str, now: datetime) -> _Verdict:
+def _in_flight(batch: KnownBatch, age: str, now: datetime, away: str | None) -> _Verdict:
     state = f"in batch {batch.id} in lane {batch.lane}, accepted {age} ago"
     cancel = [f"autoloader cancel {batch.id}"]
+    without = f"; away is {away}" if away else ""
     if not batch.attempts:
-        why = f"batch {batch.split_from} was split, and this half of it has not begun"
+        why = f"batch {batch.split_from} was split, and this half of it has not begun{without}"
         return "waiting", state, why, "begun when its source has no other batch in flight in its lane", cancel
     attempt = batch.attempts[-1]
     if attempt.ended is not None:
         last = f": {attempt.reason}" if attempt.reason else ""
-        due = "now" if batch.due <= now else f"in {_span(batch.due - now)}"
+        due = "when it answers" if away else _in(batch.due, now)
         following = "split" if batch.splitting else "closed" if batch.closing else "tried again"
-        return "waiting", state, f"attempt {attempt.n} failed{last}", f"{following} {due}", cancel
+        return "waiting", state, f"attempt {attempt.n} failed{last}{without}", f"{following} {due}", cancel
     if batch.closing:
         return (
             "waiting",
@@ -327,13 +330,10 @@ def _in_flight(batch: KnownBatch, age: str, now: datetime) -> _Verdict:
             [],
         )
     if attempt.run_id is None:
-        return (
-            "waiting",
-            state,
-            f"attempt {attempt.n} is written, Prefect has not created its run",
-            "created at once",
-            cancel,
-        )
+        why = f"attempt {attempt.n} is written, Prefect has not created its run"
+        if attempt.trouble:
+            return "waiting", state, f"{why}: {attempt.trouble}", "tried again within half a minute", cancel
+        return "waiting", state, why, "created at once", cancel
     if attempt.claimed is None:
         return (
             "waiting",
