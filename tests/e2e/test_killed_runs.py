@@ -79,6 +79,27 @@ def test_a_run_that_a_worker_took_and_did_not_begin_makes_way_for_the_next_attem
 
 
 @pytest.mark.usefixtures("halting_flow")
+def test_a_batch_whose_spark_server_is_killed_three_times_is_loaded_where_it_is_alone(stack: Stack, site: Site) -> None:
+    _halt_after(site, "look")
+    uri = _announced(site, f"server-lost-{uuid4()}.csv")
+    for times in (1, 2, 3):
+        _halted(site, f"a session is open for the {times}. time")
+        stack.kill("spark-connect")
+        _go_on(site)
+        eventually(lambda: _lost(site, uri) == times, f"the server is lost {times} times")  # noqa: B023 - called at once
+        if times < 3:
+            _halt_after(site, "look")
+        stack.start("spark-connect")
+    _assert_loaded_once(site, uri)
+
+    ends = [(row["lane"], row["outcome"], row["cause"]) for row in _attempts(site, uri)]
+    assert [end for end in ends if end[2] != "infrastructure"] == [
+        *[("default", "failed", "server-lost")] * 3,
+        ("high-memory", "loaded", None),
+    ]
+
+
+@pytest.mark.usefixtures("halting_flow")
 def test_a_file_that_kills_every_run_that_holds_it_fails_alone(site: Site) -> None:
     names = ("a", "b deadly", "c", "d")
     autoloader(site, "pause", "orders")
@@ -130,6 +151,10 @@ def _beside(site: Site, name: str) -> Path:
 def _attempts(site: Site, uri: str) -> list[dict[str, Any]]:
     query = "SELECT attempt.* FROM attempt JOIN file USING (batch_id) WHERE uri = %s ORDER BY n"
     return site.ledger(query, uri)
+
+
+def _lost(site: Site, uri: str) -> int:
+    return sum(row["cause"] == "server-lost" and row["ended"] is not None for row in _attempts(site, uri))
 
 
 def _assert_loaded_once(site: Site, uri: str) -> None:
