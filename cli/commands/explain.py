@@ -25,6 +25,7 @@ from router.rules.explanation.request import explain_request
 from router.rules.matching import Matcher
 from router.settings import read_settings
 from schemas.config import Config
+from schemas.config.lanes import Lane
 
 EXIT_CODES: Mapping[Standing, int] = {"loaded": 0, "waiting": 3, "needs a person": 4}
 
@@ -54,7 +55,7 @@ async def _explanations(
     """Of a batch, a request, or of the newest version of a file in each of its sources."""
     now = datetime.now(UTC)
     if batch := await ledger.batch(what):
-        return [explain_batch(batch, now=now)]
+        return [explain_batch(batch, now=now, away=await _away(ledger, batch.source_id, batch.lane, config))]
     if request := await ledger.request(what):
         return [explain_request(request, now=now)]
     newest: dict[str, KnownFile] = {}
@@ -63,12 +64,18 @@ async def _explanations(
     found = []
     for file in newest.values():
         around = configured(await ledger.around(file.source_id, file.lane), file, config)
-        needs = Targets(config).of(file.source_id, file.lane)
-        away = [f"{one.target}: {one.reason}" for one in await ledger.breakers() if one.target in needs]
-        around = replace(around, away=away[0] if away else None)
+        lane = file.lane if file.batch is None else file.batch.lane
+        around = replace(around, away=await _away(ledger, file.source_id, lane, config))
         checked = await _checked(file, config, environ)
         found.append(replace(explained(file, around, now=now), checked=checked))
     return found
+
+
+async def _away(ledger: PostgresReading, source_id: str, lane: Lane, config: Config) -> str | None:
+    """What batches of a source in a lane need and does not answer."""
+    needs = Targets(config).of(source_id, lane)
+    holding = [one for one in await ledger.breakers() if one.target in needs and (one.is_open or one.is_half_open)]
+    return f"{holding[0].target}: {holding[0].reason}" if holding else None
 
 
 def configured(around: Surroundings, file: KnownFile, config: Config) -> Surroundings:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, InvalidPathError
 
-from router.errors import Transient
+from router.errors import Rejected, Transient
 from router.ports.discovery import Listed, Measured
 from schemas.storage import bucket, is_no_key, local_file
 from schemas.uris import UriError, checked_uri, version_mark
@@ -48,6 +48,9 @@ class ObjectStore:
             if prefix.startswith("s3://"):
                 return await _page(prefix, cursor, limit)
             return await asyncio.to_thread(_walked, prefix, cursor or "", limit, self._allow)
+        except InvalidPathError as error:  # of a key, with all of its page: it would be so again and again
+            told = str(error).partition("\n")[0]
+            raise Rejected("bad-uri", f"{prefix} cannot be listed: {told}; move that object, or name files") from error
         except AWAY as error:
             raise Transient(f"storage: {prefix}: {str(error)[:300]}") from error
 

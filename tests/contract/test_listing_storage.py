@@ -5,6 +5,7 @@ The S3 server is built by Go, where there is one.
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import obstore
 import pytest
 
 from router.adapters.storage import ObjectStore
-from router.errors import Transient
+from router.errors import Rejected, Transient
 from router.ports.discovery import Listed, Measured, Store
 from schemas import storage
 from tests.e2e.site import eventually, free_port
@@ -266,6 +267,29 @@ async def test_a_server_that_is_no_storage_is_trouble(monkeypatch: pytest.Monkey
 
         with pytest.raises(Transient, match="it does not say"):
             await ObjectStore().measure("s3://landing/a.csv")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("key", ["b//c.csv", "./c.csv", "../c.csv"])
+async def test_a_key_that_is_in_no_uri_of_ours_is_named(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = "".join(
+        f"<Contents><Key>orders/{one}</Key><LastModified>2026-11-24T12:00:00Z</LastModified><Size>3</Size></Contents>"
+        for one in ("a.csv", key)
+    )
+    body = f"<ListBucketResult><Name>landing</Name><IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+
+    async def list_objects(asked: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        await asked.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        answer.write((head + body).encode())
+        await answer.drain()
+        answer.close()
+
+    async with await asyncio.start_server(list_objects, "127.0.0.1", 0) as server:
+        _configure(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", monkeypatch)
+
+        with pytest.raises(Rejected, match=f"bad-uri: s3://landing/orders/ cannot be listed: .*{re.escape(key)}"):
+            await ObjectStore().listed("s3://landing/orders/", None, 10)
 
 
 @pytest.mark.integration

@@ -1,14 +1,19 @@
-"""kill -9 of the flow's process, by a real worker's run: the next attempt ends right, the rows are there once."""
+"""Runs that real workers begin and that end by force: the next attempt ends right, the rows are there once."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 
+from dev.stack import Stack
 from schemas.config.topics import COMPLETIONS_TOPIC
 from tests.e2e.site import Site, autoloader, csv, eventually
 
@@ -32,21 +37,66 @@ def halting_flow(site: Site) -> Iterator[None]:
     [("stage", "staged, not recorded"), ("record", "recorded, not published"), ("publish", "published, no result")],
 )
 def test_a_run_killed_between_staging_and_its_result_is_loaded_once(site: Site, step: str, when: str) -> None:
-    uri = site.write("orders", f"killed after {step}.csv", csv(11, order_id=1, amount=1))
-    halt_after, halted = (Path(site.settings["AUTOLOADER_HOME"]) / name for name in ("halt-after", "halted"))
-    halted.unlink(missing_ok=True)
-    halt_after.write_text(step)
-
-    site.announce(uri)
-    eventually(halted.exists, f"a run halts: {when}")
-    os.kill(int(halted.read_text()), signal.SIGKILL)
-    halt_after.unlink()
+    _halt_after(site, step)
+    uri = _announced(site, f"killed after {step}.csv")
+    os.kill(_halted(site, when), signal.SIGKILL)
+    _go_on(site)
     data = site.completion(uri)
 
     assert (data["outcome"], data["counts"]["rows"], data["run"]["attempt"]) == ("loaded", 11, 2)
     assert site.rows(ORDERS, uri) == 11
-    attempts = site.ledger("SELECT n, outcome, cause FROM attempt WHERE batch_id = %s ORDER BY n", data["run"]["batch"])
-    assert [(row["outcome"], row["cause"]) for row in attempts] == [("failed", "out-of-memory"), ("loaded", None)]
+    ends = [(row["outcome"], row["cause"]) for row in _attempts(site, uri)]
+    assert ends == [("failed", "out-of-memory"), ("loaded", None)]
+
+
+@pytest.mark.usefixtures("halting_flow")
+def test_a_run_that_is_told_to_stop_is_no_crash_and_its_file_is_loaded_once(site: Site) -> None:
+    _halt_after(site, "stage")
+    uri = _announced(site, f"stopped-{uuid4()}.csv")
+    os.kill(_halted(site, "staged"), signal.SIGTERM)
+    _go_on(site)
+    _assert_loaded_once(site, uri)
+
+    first, second = _attempts(site, uri)
+    assert (first["outcome"], first["cause"], second["outcome"]) == ("failed", "infrastructure", "loaded")
+    assert re.search(r"SIGTERM|-15|143|Terminat", first["reason"])
+
+
+def test_a_run_that_a_worker_took_and_did_not_begin_makes_way_for_the_next_attempt(stack: Stack, site: Site) -> None:
+    stack.kill("worker-default")
+    uri = _announced(site, f"pending-{uuid4()}.csv")
+    [run] = eventually(lambda: [row["run_id"] for row in _attempts(site, uri) if row["run_id"]], "a run is submitted")
+    taken = httpx.post(
+        f"{site.settings['PREFECT_API_URL']}/flow_runs/{run}/set_state", json={"state": {"type": "PENDING"}}
+    )
+    assert taken.json()["status"] == "ACCEPT"  # as the worker says that was killed before it started the process
+    stack.start("worker-default")
+    _assert_loaded_once(site, uri)
+
+    first, second = _attempts(site, uri)
+    assert (first["outcome"], first["claimed_by"], second["outcome"]) == ("void", None, "loaded")
+    assert "did not begin within" in first["reason"]
+
+
+@pytest.mark.usefixtures("halting_flow")
+def test_a_batch_whose_spark_server_is_killed_three_times_is_loaded_where_it_is_alone(stack: Stack, site: Site) -> None:
+    _halt_after(site, "look")
+    uri = _announced(site, f"server-lost-{uuid4()}.csv")
+    for times in (1, 2, 3):
+        _halted(site, f"a session is open for the {times}. time")
+        stack.kill("spark-connect")
+        _go_on(site)
+        eventually(lambda: _lost(site, uri) == times, f"the server is lost {times} times")  # noqa: B023 - called at once
+        if times < 3:
+            _halt_after(site, "look")
+        stack.start("spark-connect")
+    _assert_loaded_once(site, uri)
+
+    ends = [(row["lane"], row["outcome"], row["cause"]) for row in _attempts(site, uri)]
+    assert [end for end in ends if end[2] != "infrastructure"] == [
+        *[("default", "failed", "server-lost")] * 3,
+        ("high-memory", "loaded", None),
+    ]
 
 
 @pytest.mark.usefixtures("halting_flow")
@@ -71,6 +121,47 @@ def test_a_file_that_kills_every_run_that_holds_it_fails_alone(site: Site) -> No
     assert len(split) == 2
     told = autoloader(site, "explain", split[0]["run"]["batch"])
     assert (told.returncode, "so that one file does not fail all" in told.stdout) == (4, True)
+
+
+def _announced(site: Site, name: str) -> str:
+    uri = site.write("orders", name, csv(11, order_id=1, amount=1))
+    site.announce(uri)
+    return uri
+
+
+def _halt_after(site: Site, step: str) -> None:
+    _beside(site, "halted").unlink(missing_ok=True)
+    _beside(site, "halt-after").write_text(step)
+
+
+def _halted(site: Site, when: str) -> int:
+    """The process that halts, waited for."""
+    eventually(_beside(site, "halted").exists, f"a run halts: {when}")
+    return int(_beside(site, "halted").read_text())
+
+
+def _go_on(site: Site) -> None:
+    _beside(site, "halt-after").unlink()
+
+
+def _beside(site: Site, name: str) -> Path:
+    return Path(site.settings["AUTOLOADER_HOME"]) / name
+
+
+def _attempts(site: Site, uri: str) -> list[dict[str, Any]]:
+    query = "SELECT attempt.* FROM attempt JOIN file USING (batch_id) WHERE uri = %s ORDER BY n"
+    return site.ledger(query, uri)
+
+
+def _lost(site: Site, uri: str) -> int:
+    return sum(row["cause"] == "server-lost" and row["ended"] is not None for row in _attempts(site, uri))
+
+
+def _assert_loaded_once(site: Site, uri: str) -> None:
+    """Waits for the completion; then the rows are there, and no other event names the file."""
+    data = site.completion(uri, seconds=240)
+    assert (data["outcome"], data["counts"]["rows"]) == ("loaded", 11)
+    assert (site.rows(ORDERS, uri), len(site.completions(uri))) == (11, 1)
 
 
 def _python(site: Site, *arguments: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from router.errors import Transient
+from router.errors import Rejected, Transient
 from router.ports.discovery import Listed, Measured
 
 
@@ -31,4 +31,7 @@ class FakeStore:
         if self.away:
             raise Transient("storage: away")
         uris = sorted(uri for uri in self.objects if uri.startswith(prefix) and uri > (cursor or ""))
+        for uri in uris[:limit]:
+            if "//" in uri.partition("://")[2]:
+                raise Rejected("bad-uri", f"{prefix} cannot be listed: {uri}")
         return [Listed(uri, self.objects[uri]) for uri in uris[:limit]]

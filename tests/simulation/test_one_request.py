@@ -155,6 +155,20 @@ async def test_what_may_not_be_asked_is_answered_at_once() -> None:
     assert answer["reason"].startswith("no-source")
 
 
+async def test_a_prefix_with_a_key_that_no_uri_holds_is_answered_and_does_not_wait() -> None:
+    world = World(seed=1)
+    _lies(world, ONLY_AUDIT)
+    _lies(world, ONLY_AUDIT.replace("other/", "other//"))
+    world.ask(LoadAsked(source="audit", prefix="s3://landing/other/"), "r-1")
+
+    for stage in ("requests", "listing", "publication"):
+        await world.step(stage)
+
+    [answer] = _answers(world)
+    assert answer["outcome"] == "rejected"
+    assert answer["reason"].startswith("bad-uri: s3://landing/other/ cannot be listed")
+
+
 async def test_a_cancel_gives_up_what_waits() -> None:
     world = World(seed=1)
     _lies(world, ONLY_AUDIT)

@@ -41,6 +41,16 @@ def test_a_loaded_file_names_its_table_and_rows() -> None:
         (FILE, replace(IDLE, min_wait=timedelta(hours=1)), "waits 60 min for company"),
         (replace(FILE, size=None, reason="storage: away"), IDLE, "storage: away"),
         (replace(FILE, batch=BATCH), IDLE, "Prefect has not created its run"),
+        (
+            replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, trouble="no deployment")])),
+            IDLE,
+            "no deployment",
+        ),
+        (
+            replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, ended=NOW, outcome="failed")])),
+            replace(IDLE, away="catalog lake: refused"),
+            "attempt 1 failed; away is catalog lake: refused",
+        ),
         (replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r")])), IDLE, "waits for a worker"),
         (
             replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r", claimed=NOW)])),

@@ -245,6 +245,7 @@ async def _batch(connection: Connection, batch_id: str) -> KnownBatch | None:
         attempts=[_attempt(attempt) for attempt in attempts],
         splitting=row["splitting"],
         split_from=row["split_from"],
+        source_id=row["source_id"],
         halves=[half for one in halves if (half := await _batch(connection, one["id"])) is not None],
     )
 
@@ -261,6 +262,7 @@ def _attempt(row: asyncpg.Record) -> KnownAttempt:
         cause=row["cause"],
         reason=row["reason"],
         run_id=str(row["run_id"]) if row["run_id"] else None,
+        trouble=row["trouble"],
     )
 
 

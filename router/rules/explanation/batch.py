@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from router.rules.explanation.answer import Explanation, Moment, Standing, Verdict, in_words
+from router.rules.explanation.answer import Explanation, Moment, Standing, Verdict, in_words, when_due
 from router.rules.explanation.known import KnownAttempt, KnownBatch
 
 
-def explain_batch(batch: KnownBatch, *, now: datetime) -> Explanation:
-    """The answer for a batch."""
+def explain_batch(batch: KnownBatch, *, now: datetime, away: str | None = None) -> Explanation:
+    """The answer for a batch; `away` is what it needs and does not answer."""
     begun = f"split from {batch.split_from}" if batch.split_from else "cut"
     history = [Moment(batch.cut, f"{begun}, {batch.files} files, lane {batch.lane}")]
     for attempt in batch.attempts:
         history += moments_of(attempt)
     if batch.ended is None:
-        return Explanation(batch.id, *verdict_in_flight(batch, in_words(now - batch.cut), now), history)
+        return Explanation(batch.id, *verdict_in_flight(batch, in_words(now - batch.cut), now, away), history)
     if batch.halves:
         return Explanation(batch.id, *_split(batch, now), history)
     standing: Standing = "loaded" if batch.outcome in {"loaded", "previewed"} else "needs a person"
@@ -35,18 +35,19 @@ def _split(batch: KnownBatch, now: datetime) -> "Verdict":
     return worst, "split", f"split, so that one file does not fail all: {batch.reason}", following, commands
 
 
-def verdict_in_flight(batch: KnownBatch, age: str, now: datetime) -> Verdict:
+def verdict_in_flight(batch: KnownBatch, age: str, now: datetime, away: str | None) -> Verdict:
     state = f"in batch {batch.id} in lane {batch.lane}, accepted {age} ago"
     cancel = [f"autoloader cancel {batch.id}"]
+    without = f"; away is {away}" if away else ""
     if not batch.attempts:
-        why = f"batch {batch.split_from} was split, and this half of it has not begun"
+        why = f"batch {batch.split_from} was split, and this half of it has not begun{without}"
         return "waiting", state, why, "begun when its source has no other batch in flight in its lane", cancel
     attempt = batch.attempts[-1]
     if attempt.ended is not None:
         last = f": {attempt.reason}" if attempt.reason else ""
-        due = "now" if batch.due <= now else f"in {in_words(batch.due - now)}"
+        due = "when it answers" if away else when_due(batch.due, now)
         following = "split" if batch.splitting else "closed" if batch.closing else "tried again"
-        return "waiting", state, f"attempt {attempt.n} failed{last}", f"{following} {due}", cancel
+        return "waiting", state, f"attempt {attempt.n} failed{last}{without}", f"{following} {due}", cancel
     if batch.closing:
         return (
             "waiting",
@@ -56,13 +57,10 @@ def verdict_in_flight(batch: KnownBatch, age: str, now: datetime) -> Verdict:
             [],
         )
     if attempt.run_id is None:
-        return (
-            "waiting",
-            state,
-            f"attempt {attempt.n} is written, Prefect has not created its run",
-            "created at once",
-            cancel,
-        )
+        why = f"attempt {attempt.n} is written, Prefect has not created its run"
+        if attempt.trouble:
+            return "waiting", state, f"{why}: {attempt.trouble}", "tried again within half a minute", cancel
+        return "waiting", state, why, "created at once", cancel
     if attempt.claimed is None:
         return (
             "waiting",

@@ -50,7 +50,7 @@ def _verdict(file: KnownFile, around: Surroundings, now: datetime) -> Verdict:
         return _unmeasured(file, age, now)
     if file.batch is None:
         return _waiting(file, around, age, now)
-    return verdict_in_flight(file.batch, age, now)
+    return verdict_in_flight(file.batch, age, now, around.away)
 
 
 def _ended(file: KnownFile, around: Surroundings, now: datetime) -> Verdict:

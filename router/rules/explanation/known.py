@@ -9,7 +9,7 @@ from schemas.config.lanes import Lane
 
 @dataclass(frozen=True, slots=True)
 class KnownAttempt:
-    """An attempt of the file's batch."""
+    """An attempt of the file's batch; `trouble` is why Prefect has not created its run."""
 
     n: int
     kind: str
@@ -21,6 +21,7 @@ class KnownAttempt:
     cause: str | None
     reason: str | None
     run_id: str | None
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class KnownBatch:
     splitting: bool = False
     split_from: str | None = None
     halves: Sequence["KnownBatch"] = ()
+    source_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
