@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test check clean lock
+.PHONY: help demo up down test soak check clean lock
 
 help:  ## Show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -19,7 +19,10 @@ down: .venv/installed  ## Stop the local stack; its data stays
 	$(BIN)/autoloader down
 
 test: check  ## All checks, then the tests on real parts
-	$(BIN)/pytest tests/contract tests/integration tests/e2e
+	$(BIN)/pytest -m "not soak" tests/contract tests/integration tests/e2e
+
+soak: .venv/installed  ## The tests that take minutes each
+	$(BIN)/pytest -m soak tests
 
 check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff format --check .

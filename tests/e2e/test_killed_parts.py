@@ -13,7 +13,7 @@ ORDERS = "lake.sales.orders"
 FILES, ROWS = 12, 7
 
 
-@pytest.mark.parametrize("part", ["router", "kafka", "prefect", "worker-default"])
+@pytest.mark.parametrize("part", ["router", "kafka", "prefect", "worker-default", "spark-connect"])
 def test_a_part_that_is_killed_while_files_load_costs_nothing_but_time(stack: Stack, site: Site, part: str) -> None:
     folder = f"killed-{part}-{uuid4().hex[:8]}"
     uris = [site.write("orders", f"{folder}/{n}.csv", csv(ROWS, order_id=n, amount=1)) for n in range(FILES)]

@@ -78,6 +78,7 @@ def test_a_run_that_a_worker_took_and_did_not_begin_makes_way_for_the_next_attem
     assert "did not begin within" in first["reason"]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("halting_flow")
 def test_a_batch_whose_spark_server_is_killed_three_times_is_loaded_where_it_is_alone(stack: Stack, site: Site) -> None:
     _halt_after(site, "look")
