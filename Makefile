@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test soak check clean lock
+.PHONY: help demo up down test soak check docs clean lock
 
 help:  ## Show these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -30,6 +30,10 @@ check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/unit tests/walls tests/simulation
+
+docs: .venv/installed  ## Write docs/cli.md anew from the program
+	$(BIN)/python -m cli.reference > docs/cli.tmp
+	mv docs/cli.tmp docs/cli.md
 
 clean:  ## Stop the local stack and delete everything that is not in git
 	@if [ -x $(BIN)/autoloader ]; then $(BIN)/autoloader down; fi

@@ -5,18 +5,18 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from getpass import getuser
 
 from aiokafka import AIOKafkaConsumer
 
+from cli.environment import user
 from cli.kafka import send
 from router.adapters.kafka.patience import KAFKA_TROUBLE
 from router.errors import Transient
 from router.rules.outgoing import OutgoingEvent
-from router.settings import read_settings
 from schemas.completions import RequestCompletion
 from schemas.config.topics import COMPLETIONS_TOPIC, REQUESTS_TOPIC
 from schemas.events.requests import Asked, RequestEvent, request_type
+from schemas.settings import needed
 
 
 def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
@@ -31,8 +31,8 @@ def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
 
 
 def ask(environ: Mapping[str, str], event: RequestEvent, *, wait_seconds: float) -> RequestCompletion | None:
-    """Send it; the answer, or None when none came in time. With 0 seconds nothing is waited for."""
-    servers = read_settings(environ).kafka_bootstrap_servers
+    """Send the event; the answer, or None when none came in time. With 0 seconds nothing is waited for."""
+    servers = needed(environ, "KAFKA_BOOTSTRAP_SERVERS")
     return asyncio.run(_ask(servers, event, wait_seconds))
 
 
@@ -60,11 +60,3 @@ async def _answer(consumer: AIOKafkaConsumer, request_id: str) -> RequestComplet
                 found = json.loads(record.value)
                 if found["data"].get("request") == request_id:
                     return RequestCompletion.model_validate(found["data"])
-
-
-def user() -> str:
-    """Who sits at this terminal."""
-    try:
-        return getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"

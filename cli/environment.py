@@ -1,8 +1,9 @@
-"""Where a command finds the parts: the environment, else the running local stack below the data folder."""
+"""Where a command finds the parts: the environment, else the running local stack. And who runs the command."""
 
 import json
 import os
 from collections.abc import Mapping
+from getpass import getuser
 from pathlib import Path
 
 from schemas.config import Config, load_config
@@ -31,3 +32,11 @@ def config_path(environ: Mapping[str, str]) -> Path:
 def config(environ: Mapping[str, str]) -> Config:
     """The configuration file, checked."""
     return load_config(config_path(environ), environ)
+
+
+def user() -> str:
+    """Who sits at this terminal."""
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"

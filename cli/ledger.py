@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.reading import PostgresReading
-from router.settings import read_settings
+from schemas.settings import needed
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable
     """What the work on the ledger gave; Transient when that is away or not deployed."""
 
     async def done() -> T:
-        database = Database(read_settings(environ).database_url)
+        database = Database(needed(environ, "DATABASE_URL"))
         try:
             await database.check()
             return await work(database)

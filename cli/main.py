@@ -1,4 +1,4 @@
-"""The commands. Each says on one line what is wrong when it cannot do its work, and exits with 1 (2: wrong use)."""
+"""The commands. Each says on one line why it cannot do its work, and exits with a code of `cli.exits`."""
 
 import sys
 from collections.abc import Callable
@@ -7,15 +7,30 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli.commands import deploy, doctor, explain, land, pause, request, router, stack, status
-from cli.commands.land import LandError
-from cli.commands.request import AskingError
+from cli.commands import (
+    cancel,
+    deploy,
+    doctor,
+    down,
+    explain,
+    land,
+    pause,
+    preview,
+    request,
+    resume,
+    retry,
+    router,
+    status,
+    up,
+)
 from cli.demo import command as demo
+from cli.errors import CommandError
+from cli.exits import Exit, ended
 from dev.stack import StackError
 from router.adapters.http.server import PortTaken
 from router.errors import Transient
-from router.settings import SettingsError
 from schemas.config import ConfigError
+from schemas.settings import SettingsError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,26 +50,26 @@ def command(function: Callable[P, R]) -> None:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (AskingError, ConfigError, LandError, PortTaken, SettingsError, StackError, Transient) as error:
+        except (CommandError, ConfigError, PortTaken, SettingsError, StackError, Transient) as error:
             print(f"autoloader {function.__name__}: {error}", file=sys.stderr)
-            raise typer.Exit(1) from error
+            raise ended(Exit.TROUBLE) from error
 
     app.command()(run)
 
 
 for function in (
-    stack.up,
-    stack.down,
+    up.up,
+    down.down,
     demo.demo,
     router.router,
     deploy.deploy,
     land.land,
     request.request,
-    request.preview,
-    request.retry,
-    request.cancel,
+    preview.preview,
+    retry.retry,
+    cancel.cancel,
     pause.pause,
-    pause.resume,
+    resume.resume,
     status.status,
     explain.explain,
     doctor.doctor,

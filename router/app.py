@@ -57,7 +57,7 @@ async def run(settings: Settings, config: Config) -> None:
     clock, metrics = SystemClock(), Metrics(source.id for source in config.sources.values())
     database = Database(settings.database_url)
     lease = PostgresLease(database, settings.holder)
-    runs = PrefectRuns(settings.prefect_api_url, settings.prefect_ui_url, settings.prefect_headers)
+    runs = PrefectRuns(settings.prefect.api_url, settings.prefect.ui_url, settings.prefect.headers)
     source = KafkaSource(settings.kafka_bootstrap_servers, ARRIVALS_GROUP, sorted(config.arrival_topics))
     asked = KafkaSource(settings.kafka_bootstrap_servers, REQUESTS_GROUP, [REQUESTS_TOPIC])
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
@@ -94,9 +94,9 @@ async def run(settings: Settings, config: Config) -> None:
         *webhook_routes(settings.webhook_secret, hint),
         *health_routes(progress.stuck, progress.not_ready, exposition.text),
     ]
-    server = Server(routes, settings.http_host, settings.http_port)
+    server = Server(routes, settings.http.host, settings.http.port)
 
-    log.info("router_started", holder=settings.holder, sources=len(config.sources), port=settings.http_port)
+    log.info("router_started", holder=settings.holder, sources=len(config.sources), port=settings.http.port)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(server.run(), name="http")]

@@ -4,58 +4,70 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import getpid
-from pathlib import Path
 from secrets import token_hex
+
+from schemas.settings import SettingsError, needed
 
 DEFAULT_HTTP_PORT = 8710
 
 
-class SettingsError(Exception):
-    """A setting is missing or wrong: its name, and what it should be."""
+@dataclass(frozen=True, slots=True)
+class PrefectSettings:
+    """Where Prefect is: its API with the headers it wants, and the address at which people look at runs."""
+
+    api_url: str
+    ui_url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where the router listens."""
+
+    host: str
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """See docs/settings.md for each variable."""
+    """All that the router needs; `holder` is its name in the leases."""
 
-    config: Path
     database_url: str
     kafka_bootstrap_servers: str
-    prefect_api_url: str
-    prefect_ui_url: str
-    prefect_headers: Mapping[str, str]
-    http_host: str
-    http_port: int
+    prefect: PrefectSettings
+    http: HttpSettings
     webhook_secret: str
     holder: str
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """All of them.
+    """Read the router's settings.
 
     Raises:
         SettingsError: for the first one that is missing or wrong.
     """
-    api_url = _needed(environ, "PREFECT_API_URL")
     return Settings(
-        config=Path(environ.get("AUTOLOADER_CONFIG", "autoloader.yaml")),
-        database_url=_needed(environ, "DATABASE_URL"),
-        kafka_bootstrap_servers=_needed(environ, "KAFKA_BOOTSTRAP_SERVERS"),
-        prefect_api_url=api_url,
-        prefect_ui_url=environ.get("PREFECT_UI_URL") or api_url.rstrip("/").removesuffix("/api"),
-        prefect_headers=_prefect_headers(environ),
-        http_host=environ.get("AUTOLOADER_HTTP_HOST", "127.0.0.1"),
-        http_port=_port(environ, "AUTOLOADER_HTTP_PORT", DEFAULT_HTTP_PORT),
-        webhook_secret=_needed(environ, "AUTOLOADER_WEBHOOK_SECRET"),
+        database_url=needed(environ, "DATABASE_URL"),
+        kafka_bootstrap_servers=needed(environ, "KAFKA_BOOTSTRAP_SERVERS"),
+        prefect=prefect_settings(environ),
+        http=http_settings(environ),
+        webhook_secret=needed(environ, "AUTOLOADER_WEBHOOK_SECRET"),
         # two containers may share a host's name, and both run as pid 1
         holder=f"{socket.gethostname()}/{getpid()}/{token_hex(4)}",
     )
 
 
-def _needed(environ: Mapping[str, str], name: str) -> str:
-    if not environ.get(name):
-        raise SettingsError(f"{name} is not set; `autoloader doctor` shows all settings and what they should be")
-    return environ[name]
+def prefect_settings(environ: Mapping[str, str]) -> PrefectSettings:
+    """Read where Prefect is. Raises SettingsError."""
+    api_url, key = needed(environ, "PREFECT_API_URL"), environ.get("PREFECT_API_KEY")
+    ui_url = environ.get("PREFECT_UI_URL") or api_url.rstrip("/").removesuffix("/api")
+    return PrefectSettings(api_url, ui_url, {"Authorization": f"Bearer {key}"} if key else {})
+
+
+def http_settings(environ: Mapping[str, str]) -> HttpSettings:
+    """Read where the router listens. Raises SettingsError."""
+    host = environ.get("AUTOLOADER_HTTP_HOST", "127.0.0.1")
+    return HttpSettings(host, _port(environ, "AUTOLOADER_HTTP_PORT", DEFAULT_HTTP_PORT))
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
@@ -63,9 +75,3 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or not 0 < int(value) < 65536:
         raise SettingsError(f"{name}={value!r} is not a port; write a number from 1 to 65535")
     return int(value)
-
-
-def _prefect_headers(environ: Mapping[str, str]) -> Mapping[str, str]:
-    if key := environ.get("PREFECT_API_KEY"):
-        return {"Authorization": f"Bearer {key}"}
-    return {}

@@ -4,8 +4,9 @@ import asyncio
 
 from cli import environment
 from router.errors import Transient
-from router.settings import read_settings
+from router.settings import http_settings
 from schemas.config import ConfigError
+from schemas.settings import needed
 
 
 def deploy() -> None:
@@ -19,16 +20,18 @@ def deploy() -> None:
     from schemas.ledger.migrate import upgrade  # noqa: PLC0415
 
     environ = environment.environment()
-    settings = read_settings(environ)
+    database_url, secret = needed(environ, "DATABASE_URL"), needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
+    needed(environ, "PREFECT_API_URL")  # read by Prefect's own client
+    http = http_settings(environ)
+    url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{http.host}:{http.port}/webhooks/prefect")
     config = environment.config(environ)
     try:
-        upgrade(settings.database_url)
+        upgrade(database_url)
     except DBAPIError as error:
         raise Transient(f"PostgreSQL: {error.orig}") from error
     print("ledger: up to date")
-    url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{settings.http_host}:{settings.http_port}/webhooks/prefect")
     try:
-        lines = asyncio.run(deploy_to_prefect(config, webhook_url=url, webhook_secret=settings.webhook_secret))
+        lines = asyncio.run(deploy_to_prefect(config, webhook_url=url, webhook_secret=secret))
     except DeployError as error:
         raise ConfigError(str(error)) from error
     except httpx.HTTPError as error:

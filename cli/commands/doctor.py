@@ -18,12 +18,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from cli import environment
+from cli.exits import Exit, ended
 from router.adapters.postgres.database import Database
 from router.adapters.prefect.runs import PrefectRuns
 from router.errors import Transient
-from router.settings import SettingsError, read_settings
+from router.settings import read_settings
 from schemas.config import ConfigError
 from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
+from schemas.settings import SettingsError
 
 SECONDS = 3
 
@@ -48,7 +50,7 @@ def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="For programs
             print(
                 f"{mark} {finding.part:<14} {finding.found}" + (f"\n    → {finding.advice}" if finding.advice else "")
             )
-    raise typer.Exit(any(finding.advice for finding in findings))
+    raise ended(Exit.TROUBLE if any(finding.advice for finding in findings) else Exit.DONE)
 
 
 def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -63,12 +65,12 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield _asked("ledger", lambda: asyncio.run(_ledger(settings.database_url)))
     yield _asked("kafka", lambda: asyncio.run(_topics(settings.kafka_bootstrap_servers, environ)))
-    yield _asked("prefect", lambda: asyncio.run(_prefect(settings.prefect_api_url, settings.prefect_headers)))
+    yield _asked("prefect", lambda: asyncio.run(_prefect(settings.prefect.api_url, settings.prefect.headers)))
     if connect := environ.get("SPARK_CONNECT_URL"):
         yield _asked("spark-connect", lambda: _open_port(urlsplit(connect).netloc))
     else:
         yield Finding("spark-connect", "SPARK_CONNECT_URL is not set: every run has a Spark of its own")
-    yield _asked("router", lambda: _router(settings.http_host, settings.http_port))
+    yield _asked("router", lambda: _router(settings.http.host, settings.http.port))
 
 
 def _java(environ: Mapping[str, str]) -> Finding:

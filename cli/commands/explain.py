@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli import environment
+from cli.exits import Exit, ended
 from cli.ledger import ask
 from router.adapters.postgres.reading import PostgresReading
 from router.adapters.prefect.runs import PrefectRuns
@@ -23,11 +24,12 @@ from router.rules.explanation.file import explain_unknown
 from router.rules.explanation.known import KnownFile, Surroundings
 from router.rules.explanation.request import explain_request
 from router.rules.matching import Matcher
-from router.settings import read_settings
+from router.settings import prefect_settings
 from schemas.config import Config
 from schemas.config.lanes import Lane
+from schemas.settings import SettingsError
 
-EXIT_CODES: Mapping[Standing, int] = {"loaded": 0, "waiting": 3, "needs a person": 4}
+EXITS: Mapping[Standing, Exit] = {"loaded": Exit.DONE, "waiting": Exit.WAITING, "needs a person": Exit.NEEDS_A_PERSON}
 
 
 def explain(
@@ -46,7 +48,7 @@ def explain(
         print(json.dumps([asdict(explanation) for explanation in found], default=str))
     else:
         print("\n\n".join("\n".join(_lines(explanation)) for explanation in found))
-    raise typer.Exit(max(EXIT_CODES[explanation.standing] for explanation in found))
+    raise ended(max(EXITS[explanation.standing] for explanation in found))
 
 
 async def _explanations(
@@ -111,8 +113,11 @@ async def _in_prefect(file: KnownFile, environ: Mapping[str, str]) -> Sequence[s
     run_id = file.batch.attempts[-1].run_id if file.batch and file.batch.attempts else None
     if run_id is None or file.outcome is not None:
         return []
-    settings = read_settings(environ)
-    runs = PrefectRuns(settings.prefect_api_url, settings.prefect_ui_url, settings.prefect_headers)
+    try:
+        prefect = prefect_settings(environ)
+    except SettingsError as missing:
+        return [f"Prefect is not asked: {missing}"]
+    runs = PrefectRuns(prefect.api_url, prefect.ui_url, prefect.headers)
     try:
         state = (await runs.states([run_id]))[run_id]
     except Transient as trouble:

@@ -12,36 +12,37 @@ import obstore
 import typer
 
 from cli import environment
+from cli.errors import CommandError
 from cli.kafka import send
+from cli.sources import Source, named
 from router.rules.outgoing import OutgoingEvent
-from router.settings import read_settings
 from schemas.config import Config
 from schemas.config.topics import ARRIVALS_TOPIC
 from schemas.events.arrivals import FileData, FileEvent
+from schemas.settings import needed
 from schemas.storage import bucket
 
 
-class LandError(Exception):
-    """A file could not be landed: which one and why."""
-
-
 def land(
-    source: str, files: list[Path], into: Annotated[str, typer.Option(help="A folder below the source's path.")] = ""
+    source: Source,
+    files: Annotated[list[Path], typer.Argument(help="Files on this machine.")],
+    into: Annotated[str, typer.Option(help="A folder below the source's path.")] = "",
 ) -> None:
     """Copy FILES to where SOURCE's files land, and announce them on Kafka."""
     environ = environment.environment()
-    config = environment.config(environ)
-    uris = put(config, source, files, into)
-    asyncio.run(announce(read_settings(environ).kafka_bootstrap_servers, uris))
+    servers = needed(environ, "KAFKA_BOOTSTRAP_SERVERS")
+    uris = put(environment.config(environ), source, files, into)
+    asyncio.run(announce(servers, uris))
     for uri in uris:
         print(uri)
 
 
 def put(config: Config, source: str, files: Sequence[Path], into: str = "") -> list[str]:
-    """Copy the files; their URIs. A copy keeps its modification time, so that the same file stays the same version."""
-    if source not in config.sources:
-        raise LandError(f"no source {source!r}; there are {', '.join(config.sources)}")
-    prefix = config.sources[source].from_.path + (into.strip("/") + "/" if into else "")
+    """Copy the files to where those of a source land, which is told by name or id; their URIs.
+
+    A copy keeps its modification time, so that the same file stays the same version.
+    """
+    prefix = named(config, source).source.from_.path + (into.strip("/") + "/" if into else "")
     return [_put(file, prefix + file.name) for file in files]
 
 
@@ -58,7 +59,7 @@ def _put(file: Path, uri: str) -> str:
             name, _, key = rest.partition("/")
             obstore.put(bucket(name), key, file)
     except Exception as error:
-        raise LandError(f"{file}: cannot be put at {uri}: {error}") from error
+        raise CommandError(f"{file}: cannot be put at {uri}: {error}") from error
     return uri
 
 

@@ -11,7 +11,7 @@ from router.settings import read_settings
 def router() -> None:
     """Run the router until SIGTERM or SIGINT."""
     environ = environment.environment()
-    settings = read_settings({**environ, "AUTOLOADER_CONFIG": str(environment.config_path(environ))})
+    settings = read_settings(environ)
     config = environment.config(environ)
     logs.configure()
     asyncio.run(app.run(settings, config))

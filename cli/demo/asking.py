@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from cli.demo.act import Act, Samples, pace
 from cli.demo.screen import Screen
 from cli.demo.site import Site
+from cli.exits import Exit
 
 SOURCE = "departures"
-WAITING = 3  # the exit code of `explain`
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def stuck_file(site: Site, samples: Samples, screen: Screen) -> Act:
     site.eventually(lambda: site.recorded(landed), "the file is recorded")
     answer = _autoloader(site, screen, ["explain", landed[0].uri])
     command = way_out(answer.text)
-    if answer.code != WAITING or command is None:
+    if answer.code != Exit.WAITING or command is None:
         return Act(landed, problems=[f"explain does not say how the file gets on, but: {answer.text}"])
     _autoloader(site, screen, command)
     with screen.working() as tell:

@@ -23,6 +23,7 @@ from cli.demo.landing import many_files, one_file
 from cli.demo.screen import Screen
 from cli.demo.site import Site
 from cli.demo.trouble import trouble_and_lanes
+from cli.exits import Exit, ended
 from dev import jars
 from dev.home import Home
 from dev.spark import has_class_data
@@ -87,7 +88,7 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Leave the stack r
         screen.say(how_to_go_on(stack.settings(), config.sources["yours"].from_.path))
     screen.say(f"stack ready in {seconds['stack_ready']:.0f} s, all in {seconds['all']:.0f} s; {path}")
     screen.last(played[-1].account.line)
-    raise typer.Exit(any(one.problems for one in played))
+    raise ended(Exit.TROUBLE if any(one.problems for one in played) else Exit.DONE)
 
 
 def _for_a_minute() -> Mapping[str, str]:

@@ -18,7 +18,7 @@ class Permissions:
     def __init__(self, config: Config, matcher: Matcher) -> None:
         self._matcher = matcher
         self._names = {source.id: name for name, source in config.sources.items()}
-        self._ids = {name: source.id for name, source in config.sources.items()}
+        self._named_sources = config.named_sources
         self._producers = {source.id: source.from_.producers for source in config.sources.values()}
         self._prefixes = {source.id: source.from_.path for source in config.sources.values()}
         # pinned lanes hold also for what a person asks for
@@ -82,10 +82,11 @@ class Permissions:
         return SourceName(id=source_id, name=self._names.get(source_id, source_id))
 
     def _named(self, source: str) -> str:
-        source_id = source if source in self._names else self._ids.get(source)
-        if source_id is None:
-            raise Rejected("unknown-source", f"no source {source[:100]!r}; there are {', '.join(sorted(self._ids))}")
-        return source_id
+        named = self._named_sources.get(source)
+        if named is None:
+            there_are = ", ".join(sorted(self._names.values()))
+            raise Rejected("unknown-source", f"no source {source[:100]!r}; there are {there_are}")
+        return named.source.id
 
     def _check_file(self, uri: str, source_id: str) -> None:
         if source_id not in self._matcher.sources_of(uri):

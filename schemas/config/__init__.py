@@ -1,24 +1,23 @@
-"""The configuration file, `autoloader.yaml`: its model, and how it is read.
+"""The configuration file, `autoloader.yaml`: its model, loaded and checked.
 
-`${NAME}` in the file is replaced from the environment. Sizes are written `2GiB`, durations `10s`, `15m`, `1h`.
+Sizes are written `2GiB`, durations `10s`, `15m`, `1h`.
 
 What is accepted here cannot stop the router or a consumer: numbers have bounds that the ledger can hold, text is what
 it can keep, no file is loaded twice into a table, and nothing we write is read as if it were news.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from schemas.base import Strict
 from schemas.config.lanes import Lanes
-from schemas.config.sources import From, SourceConfig
+from schemas.config.reading import document
+from schemas.config.sources import From, NamedSource, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, OUR_TOPICS, TopicConfig
 from schemas.config.values import Duration, Prefix, SourceLabel, Topic, checked_prefix
 from schemas.globs import may_share
@@ -92,6 +91,15 @@ class Config(Strict):
                         yield other, one
 
     @property
+    def named_sources(self) -> Mapping[str, NamedSource]:
+        """Each source by its name and by its id: whoever is told a name finds the same source in it.
+
+        An id in the ledger is none of these: it may be that of a source that is gone, and another's name by now.
+        """
+        named = [NamedSource(name, source) for name, source in self.sources.items()]
+        return {known: one for one in named for known in (one.name, one.source.id)}
+
+    @property
     def arrival_topics(self) -> dict[str, TopicConfig]:
         """Every topic that announces files: our own, and those of the storage systems."""
         return {ARRIVALS_TOPIC: TopicConfig(unmatched="dead-letter"), **self.topics}
@@ -113,62 +121,17 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
 
 
 def parse_config(text: str, environ: Mapping[str, str], *, name: str = "autoloader.yaml") -> Config:
-    """The same, of a text at hand."""
+    """Fill in and check the text of a configuration file; `name` is what errors call it.
+
+    Raises:
+        ConfigError: as `load_config` does.
+    """
     try:
-        document = yaml.load(_filled_in(text, environ), _Loader)  # noqa: S506 - a safe loader, that knows a key once
-        _check_text(document, environ, name)
-        return Config.model_validate(document)
-    except ValidationError as error:
+        return Config.model_validate(document(text, environ))
+    except ValidationError as error:  # a ValueError too, with a line for each thing that is wrong
         raise ConfigError("\n".join(f"{name}: {line}" for line in _lines(error))) from error
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError: something like a date that is none
-        raise ConfigError(f"{name}: not YAML: {error}") from error
-
-
-# Marks a variable that has no value to be put there: what stands in a comment is never seen again.
-_NO_VALUE = "\ue000{}\ue001"
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-class _Loader(yaml.SafeLoader):
-    """Of a key that is written twice YAML keeps the last: a source would be gone without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<")
-        for key, times in keys.items():
-            if times > 1:
-                raise yaml.YAMLError(f"the key {key!r} is written {times} times{node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
-def _filled_in(text: str, environ: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        value = environ.get(found[1])
-        return _NO_VALUE.format(found[1]) if value is None or len(value.splitlines()) > 1 else value
-
-    return re.sub(r"\$\{(\w+)\}", value, text)
-
-
-def _check_text(document: Any, environ: Mapping[str, str], name: str) -> None:
-    """Raises ConfigError for a variable without a value, and for text that the ledger cannot keep."""
-    for text in _texts(document):
-        if found := re.search(_NO_VALUE.format(r"(\w+)"), text):
-            wrong = "holds a line break" if found[1] in environ else "is not set in the environment"
-            raise ConfigError(f"{name}: ${{{found[1]}}} {wrong}; set it or write the value")
-        if _UNSTORABLE.search(text):
-            raise ConfigError(f"{name}: {ascii(text)[:100]} holds a NUL character or half a character")
-
-
-def _texts(document: Any) -> Iterator[str]:
-    match document:
-        case str():
-            yield document
-        case Mapping():
-            for key, value in document.items():
-                yield from _texts(key)
-                yield from _texts(value)
-        case list():
-            for value in document:
-                yield from _texts(value)
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def _lines(error: ValidationError) -> list[str]:

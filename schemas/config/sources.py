@@ -1,7 +1,7 @@
 """A source: where its files land, what they are, and the table they are loaded into."""
 
 from datetime import timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
 
@@ -89,3 +89,10 @@ class SourceConfig(Strict):
     batch: BatchLimits = BatchLimits()
     weight: float = Field(1, ge=0.001, le=1000)
     lane: LanePin | None = None
+
+
+class NamedSource(NamedTuple):
+    """A source with the name it has in the configuration."""
+
+    name: str
+    source: SourceConfig

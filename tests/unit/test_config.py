@@ -149,6 +149,22 @@ def test_a_name_is_no_other_source_s_id() -> None:
         parse_config(with_another(named), {})
 
 
+def test_a_name_that_is_the_id_of_another_source_is_refused_whichever_stands_first() -> None:
+    one, two = "{id: two, from: {path: s3://landing/1/}", "{id: other, from: {path: s3://landing/2/}"
+    rest = ", format: csv, into: {table: l.a.b}}"
+    head = 'version: 1\nallow: ["s3://landing/"]\nsources:\n'
+
+    for sources in (f"  one: {one}{rest}\n  two: {two}{rest}\n", f"  two: {two}{rest}\n  one: {one}{rest}\n"):
+        with pytest.raises(ConfigError, match="another source has the id 'two'"):
+            parse_config(head + sources, {})
+
+
+def test_a_source_is_found_by_its_name_and_by_its_id() -> None:
+    config = parse_config(GOOD, {})
+
+    assert config.named_sources == dict.fromkeys(("orders", "orders-v1"), ("orders", config.sources["orders"]))
+
+
 def test_a_source_may_be_named_by_its_own_id() -> None:
     parse_config(GOOD.replace("  orders:", "  orders-v1:"), {})
 

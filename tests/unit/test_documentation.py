@@ -8,7 +8,9 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
+from cli.exits import MEANINGS, Exit
 from cli.main import app
+from cli.reference import reference
 from router.notifications.decode import decode
 from router.notifications.providers.ours import KINDS
 from router.notifications.record import Arrival, Position, Record
@@ -66,6 +68,17 @@ def test_the_configuration_of_the_readme_is_read() -> None:
 )
 def test_every_command_stands_in_the_readme(command: str) -> None:
     assert re.search(rf"`(autoloader )?{command}\b", README)
+
+
+def test_the_reference_of_the_commands_is_what_the_program_says() -> None:
+    assert Path("docs/cli.md").read_text() == reference(), "write it anew by `make docs`"
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    made = [str(path) for path in Path("cli").rglob("*.py") if "typer.Exit(" in path.read_text()]
+
+    assert MEANINGS.keys() == set(Exit)
+    assert made == ["cli/exits.py"]
 
 
 def test_every_setting_is_documented() -> None:

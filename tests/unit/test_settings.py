@@ -2,7 +2,8 @@
 
 import pytest
 
-from router.settings import SettingsError, read_settings
+from router.settings import read_settings
+from schemas.settings import SettingsError
 
 GOOD = {
     "DATABASE_URL": "postgresql://u@h/d",
@@ -15,8 +16,8 @@ GOOD = {
 def test_what_is_not_set_has_a_default() -> None:
     settings = read_settings(GOOD)
 
-    assert (settings.http_host, settings.http_port) == ("127.0.0.1", 8710)
-    assert settings.prefect_ui_url == "http://prefect:4200"
+    assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8710)
+    assert settings.prefect.ui_url == "http://prefect:4200"
 
 
 @pytest.mark.parametrize("name", GOOD)

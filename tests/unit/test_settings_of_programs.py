@@ -1,0 +1,125 @@
+"""Each program reads the settings that docs/settings.md says it reads, and asks for no others."""
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli import environment
+from cli.main import app
+
+NOWHERE = "127.0.0.1:9"
+CONFIG = """
+version: 1
+allow: ["file:///"]
+sources: {{one: {{id: one-v1, from: {{path: "file://{folder}/"}}, format: csv, into: {{table: l.a.one}}}}}}
+"""
+COMMANDS = {
+    "router": [],
+    "deploy": [],
+    "land": ["one-v1", "a.csv"],
+    "request": ["one", "s3://b/a.csv", "--wait", "0"],
+    "preview": ["one", "s3://b/a.csv", "--wait", "0"],
+    "retry": ["b-1", "--wait", "0"],
+    "cancel": ["b-1", "--wait", "0"],
+    "pause": ["one"],
+    "resume": ["one"],
+    "status": [],
+    "explain": ["s3://b/a.csv"],
+    "doctor": [],
+}
+READ_LATER = {
+    "explain": {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_UI_URL"},  # of a file that has a run
+    "deploy": {"PREFECT_API_KEY"},  # by Prefect's own client
+}
+
+
+class Recorded(dict[str, str]):
+    """An environment that remembers what was asked of it."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: object = None) -> object:  # type: ignore[override] # as the commands call it
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def documented(command: str) -> set[str]:
+    """The variables whose row in docs/settings.md names the command."""
+    rows = re.findall(r"^\| (`.+?) \| (.+?) \|", Path("docs/settings.md").read_text(), flags=re.MULTILINE)
+    return {name for names, readers in rows if f"`{command}`" in readers for name in re.findall(r"`([A-Z_]+)`", names)}
+
+
+def environ(folder: Path) -> dict[str, str]:
+    """All settings, of parts that are away."""
+    (folder / "autoloader.yaml").write_text(CONFIG.format(folder=folder))
+    (folder / "a.csv").write_text("a\n1\n")
+    return {
+        "AUTOLOADER_CONFIG": str(folder / "autoloader.yaml"),
+        "DATABASE_URL": f"postgresql://us@{NOWHERE}/ledger",
+        "KAFKA_BOOTSTRAP_SERVERS": NOWHERE,
+        "PREFECT_API_URL": f"http://{NOWHERE}/api",
+        "AUTOLOADER_WEBHOOK_SECRET": "s3cret",
+        "SPARK_CONNECT_URL": f"sc://{NOWHERE}",
+    }
+
+
+def ran(command: str, settings: Recorded, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Result:
+    async def sent(*_: object) -> None:
+        """As if Kafka or the router's life had been there."""
+
+    for effect in ("cli.commands.land.send", "cli.asking.send", "router.app.run"):
+        monkeypatch.setattr(effect, sent)
+    monkeypatch.setattr("router.adapters.logs.configure", lambda: None)
+    monkeypatch.setattr(environment, "environment", lambda: settings)
+    monkeypatch.chdir(folder)
+    return CliRunner().invoke(app, [command, *COMMANDS[command]])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_reads_the_settings_that_are_documented_for_it(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = documented(command) - {"AUTOLOADER_HOME"}
+    settings = Recorded(environ(tmp_path))
+
+    ran(command, settings, tmp_path, monkeypatch)
+
+    assert settings.asked - {"JAVA_HOME"} | READ_LATER.get(command, set()) == wanted
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_needs_no_setting_of_another_program(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = documented(command)
+    settings = Recorded({name: value for name, value in environ(tmp_path).items() if name in wanted})
+
+    said = ran(command, settings, tmp_path, monkeypatch).output
+
+    assert "is not set" not in said
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (command, name)
+        for command in COMMANDS
+        for name in documented(command) & {"DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "AUTOLOADER_WEBHOOK_SECRET"}
+    ],
+)
+def test_a_command_names_a_setting_that_is_missing_and_what_to_write(
+    command: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Recorded({other: value for other, value in environ(tmp_path).items() if other != name})
+
+    said = ran(command, settings, tmp_path, monkeypatch).output
+
+    assert f"{name} is not set; set it to" in said
