@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from router.adapters.metrics import Backlog, Metrics
-from router.adapters.postgres.reading import LineStatus
 from router.errors import Transient
 from router.ports.clock import Clock
+from router.rules.status import LineStatus
 
 LOOK_EVERY_SECONDS = 5.0
 LOOK_PATIENCE = timedelta(seconds=5)  # a scrape waits no longer for it, by default ten seconds in all

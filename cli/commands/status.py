@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,24 +14,13 @@ from rich.table import Table
 
 from cli import environment
 from cli.ledger import ask
-from router.adapters.postgres.reading import Failure, LineStatus, PostgresReading, SourceStatus
+from router.adapters.postgres.reading import PostgresReading
 from router.rules.breaker import Breaker
+from router.rules.status import Failure, SourceStatus, Status, for_programs, lanes
 from schemas.config import Config
-from schemas.config.lanes import LANES, Lane
 
 FAILURES = 5
 WATCH_SECONDS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """All that is shown. `in_flight` counts attempts by lane."""
-
-    sources: Sequence[SourceStatus]
-    lines: Sequence[LineStatus]
-    in_flight: Mapping[Lane, int]
-    failures: Sequence[Failure]
-    away: Sequence[Breaker]
 
 
 def status(
@@ -44,7 +32,7 @@ def status(
     environ = environment.environment()
     config = environment.config(environ)
     if as_json:
-        print(json.dumps(_told(config, _read(environ, config)), default=str))
+        print(json.dumps(for_programs(_read(environ, config), config), default=str))
     elif watch:
         _watch(environ, config)
     else:
@@ -76,36 +64,17 @@ def _watch(environ: Mapping[str, str], config: Config) -> None:
         return
 
 
-def _told(config: Config, status: Status) -> Mapping[str, object]:
-    names = _names(config)
-    return {
-        "lanes": {
-            lane: {"in_flight": status.in_flight.get(lane, 0), "slots": config.lanes.of(lane).slots} for lane in LANES
-        },
-        "lines": [asdict(line) for line in status.lines],
-        "sources": [{"name": names[row.source_id], **asdict(row)} for row in status.sources],
-        "failures": [asdict(failure) for failure in status.failures],
-        "away": [asdict(breaker) for breaker in status.away],
-    }
-
-
 def _shown(config: Config, status: Status) -> Group:
-    tables = [_lanes(config, status), _sources(_names(config), status.sources)]
+    tables = [_lanes(config, status), _sources(config.source_names, status.sources)]
     tables += [_away(status.away)] if status.away else []
-    return Group(*tables, *([_failures(_names(config), status.failures)] if status.failures else []))
+    return Group(*tables, *([_failures(config.source_names, status.failures)] if status.failures else []))
 
 
 def _lanes(config: Config, status: Status) -> Table:
     table = Table("lane", "in flight", "slots", "waiting files", "bytes", "oldest")
-    for lane in LANES:
-        lines = [line for line in status.lines if line.lane == lane]
+    for lane in lanes(status, config):
         table.add_row(
-            lane,
-            str(status.in_flight.get(lane, 0)),
-            str(config.lanes.of(lane).slots),
-            str(sum(line.files for line in lines)),
-            decimal(sum(line.bytes for line in lines)),
-            _age(min((line.landed for line in lines), default=None)),
+            lane.lane, str(lane.in_flight), str(lane.slots), str(lane.files), decimal(lane.bytes), _age(lane.landed)
         )
     return table
 
@@ -146,10 +115,6 @@ def _failures(names: Mapping[str, str], failures: Sequence[Failure]) -> Table:
             failure.reason or "-",
         )
     return table
-
-
-def _names(config: Config) -> Mapping[str, str]:
-    return {source.id: name for name, source in config.sources.items()}
 
 
 def _age(landed: datetime | None) -> str:

@@ -16,7 +16,7 @@ class Belonging:
 
     def __init__(self, config: Config, matcher: Matcher) -> None:
         self._matcher = matcher
-        self._names = {source.id: name for name, source in config.sources.items()}
+        self._names = config.source_names
 
     def knows(self, source_id: str) -> bool:
         """Whether there is such a source."""

@@ -17,7 +17,7 @@ class Permissions:
 
     def __init__(self, config: Config, matcher: Matcher) -> None:
         self._matcher = matcher
-        self._names = {source.id: name for name, source in config.sources.items()}
+        self._names = config.source_names
         self._named_sources = config.named_sources
         self._producers = {source.id: source.from_.producers for source in config.sources.values()}
         self._prefixes = {source.id: source.from_.path for source in config.sources.values()}

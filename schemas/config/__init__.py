@@ -100,6 +100,11 @@ class Config(Strict):
         return {known: one for one in named for known in (one.name, one.source.id)}
 
     @property
+    def source_names(self) -> Mapping[str, str]:
+        """The name of each source by its id."""
+        return {source.id: name for name, source in self.sources.items()}
+
+    @property
     def arrival_topics(self) -> dict[str, TopicConfig]:
         """Every topic that announces files: our own, and those of the storage systems."""
         return {ARRIVALS_TOPIC: TopicConfig(unmatched="dead-letter"), **self.topics}

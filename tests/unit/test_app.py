@@ -10,10 +10,10 @@ import pytest
 
 from router.adapters.clock import SystemClock
 from router.adapters.metrics import Metrics
-from router.adapters.postgres.reading import LineStatus
 from router.driver import Progress, drive, rest
 from router.errors import Transient
 from router.exposition import Exposition
+from router.rules.status import LineStatus
 from router.stages.settlement import SettlementStage
 from router.step import Fact, Step
 

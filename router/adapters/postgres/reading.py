@@ -1,8 +1,8 @@
 """What people ask of the ledger: `status` and `explain`. Reads only, through indexes, with bounded counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import asyncpg
 
@@ -14,55 +14,12 @@ from router.adapters.postgres.slots import taken
 from router.rules.breaker import OPENS_AT, Breaker
 from router.rules.explanation.known import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
+from router.rules.status import Failure, LineStatus, SourceStatus
 from schemas.config.lanes import Lane
 from schemas.manifest import Manifest
 
 COUNTED_AT_MOST = 100_000
 COUNTED_TOGETHER = 1_000_000  # of all lines: each gets its part
-
-
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """How a source stands; `waiting_files` is counted up to 100,000, `waiting_bytes` of those.
-
-    `landed`: of the first in line. `hour_files` and `hour_bytes`: of the batches that were cut and ended in an hour.
-    """
-
-    source_id: str
-    paused: datetime | None
-    waiting_files: int
-    waiting_bytes: int
-    landed: datetime | None
-    to_measure: int
-    in_flight: str | None
-    hour_files: int
-    hour_bytes: int
-    last_batch: str | None
-    last_outcome: str | None
-    last_reason: str | None
-    last_ended: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class LineStatus:
-    """What waits of a source in a lane, counted up to 100,000, less with more than ten lines; `landed` of the first."""
-
-    source_id: str
-    lane: Lane
-    files: int
-    bytes: int
-    landed: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A batch that was not loaded as a whole."""
-
-    batch: str
-    source_id: str
-    ended: datetime
-    outcome: str
-    reason: str | None
 
 
 class PostgresReading:
