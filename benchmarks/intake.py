@@ -32,6 +32,7 @@ from router.adapters.kafka.source import KafkaSource
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.intake import PostgresIntake
 from router.app import collect_seldom
+from router.facts import EventsRecorded
 from router.rules.identity import object_key
 from router.rules.matching import Matcher
 from router.rules.sizing import Sizing
@@ -115,7 +116,7 @@ async def intake(settings: Mapping[str, str], config: Config, topic: str, record
     with shares.taken():
         while taken < records:
             facts = (await stage.step(START)).facts
-            taken += sum(int(fact.keys["records"] or 0) for fact in facts if fact.name == "events_recorded")
+            taken += sum(fact.records for fact in facts if isinstance(fact, EventsRecorded))
     seconds = time.perf_counter() - shares.begun
     await source.close()
     await database.close()

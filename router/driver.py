@@ -9,6 +9,7 @@ import structlog
 
 from router.adapters.metrics import Metrics
 from router.errors import Transient
+from router.facts import count_of, keys_of, name_of
 from router.ports.clock import Clock
 from router.step import Stage, Step
 
@@ -40,7 +41,7 @@ class Progress:
             log.info("stage_ready", stage=stage)
         for fact in step.facts:
             self._metrics.happened(stage, fact)
-            log.info(fact.name, stage=stage, count=fact.count, **fact.keys)
+            log.info(name_of(type(fact)), stage=stage, count=count_of(fact), **keys_of(fact))
 
     def stuck(self) -> Mapping[str, str]:
         """Stages whose step does not come to an end: a consumer may hang alive."""

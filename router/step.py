@@ -1,26 +1,17 @@
 """What a step says of itself: the one source of logs and metrics. And how it goes through a queue."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Protocol, TypeVar
 
 from router.errors import Transient
+from router.facts import Fact
 
 T = TypeVar("T")
-Keys = Mapping[str, str | int | float | None]
 STEP_SECONDS = 20.0  # liveness waits for two minutes; a call that hangs when this is over takes its own time-out more
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that happened: an event in the log, named in the past tense, and a count in the metrics."""
-
-    name: str
-    keys: Keys = field(default_factory=dict)
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +63,8 @@ class Pass:
         return Step(tuple(self.facts), more or self.is_cut_short, self.troubles[0] if self.troubles else None)
 
 
-def lease_taken(role: str, before: int | None, epoch: int) -> tuple[Fact, ...]:
-    """Of a stage that holds a lease under another epoch than before."""
-    return () if epoch == before else (Fact("lease_taken", {"role": role, "epoch": epoch}),)
-
-
-def request_ended(request: str, kind: str, outcome: str, reason: str | None) -> Fact:
-    """Of a request that is answered, whichever stage found that it is to be."""
-    return Fact("request_ended", {"request": request, "kind": kind, "outcome": outcome, "reason": reason})
-
-
 class Stage(Protocol):
-    """One of the five."""
+    """What the driver steps; `name` stands in logs and metrics."""
 
     name: str
 

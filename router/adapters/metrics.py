@@ -7,16 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import assert_never
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from router.step import Fact
+from router import facts
+from router.facts import Fact, count_of, name_of
 
 STEP_SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 5, 30)
 SPAN_SECONDS = (0.5, 1, 2, 5, 10, 20, 60, 300, 1800, 3600)
 LINE = ("source", "lane")
 MAX_SOURCES = 200  # with labels of their own; each has some fifty series a lane
 OTHERS = "(others)"  # no id of a source
+Announced = facts.EventsRecorded | facts.EventsUnmatched | facts.FilesRemoved | facts.RecordsDeadLettered
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,46 +106,75 @@ class Metrics:
         self._trouble.labels(stage).set(in_trouble)
 
     def happened(self, stage: str, fact: Fact) -> None:
-        """A fact of a step."""
-        self._facts.labels(stage, fact.name).inc(fact.count)
-        keys = fact.keys
-        match fact.name:
-            case "events_recorded":
-                new, to_measure = int(keys["new_files"] or 0), int(keys["to_measure"] or 0)
-                self._records.labels("new").inc(new)
-                self._records.labels("to-measure").inc(to_measure)
-                self._records.labels("known").inc(fact.count - new - to_measure)
-            case "events_unmatched":
-                self._records.labels("unmatched").inc(fact.count)
-            case "files_removed":
-                self._records.labels("removed").inc(fact.count)
-            case "records_dead_lettered":
-                self._records.labels("dead-lettered").inc(fact.count)
-                self._dead_letters.labels(keys["reason"]).inc(fact.count)
-            case "batch_ended":
-                self._batches.labels(self._source(keys["source"]), keys["lane"], keys["outcome"]).inc(fact.count)
-                self._took(fact)
-            case "request_ended":
-                self._requests.labels(keys["kind"], keys["outcome"]).inc(fact.count)
-            case "attempt_failed":
-                self._failures.labels(keys["next"]).inc(fact.count)
-            case "sweep_repaired":
-                self._repaired.inc(fact.count)
-            case "lease_taken":
-                self._leases.labels(keys["role"]).inc(fact.count)
+        """Count a fact of a step as such, and where it counts besides."""
+        count = count_of(fact)
+        self._facts.labels(stage, name_of(type(fact))).inc(count)
+        match fact:
+            case facts.EventsRecorded() | facts.EventsUnmatched() | facts.FilesRemoved() | facts.RecordsDeadLettered():
+                self._announced(fact)
+            case facts.BatchEnded():
+                self._batch_ended(fact)
+            case facts.RequestEnded():
+                self._requests.labels(fact.kind, fact.outcome).inc()
+            case facts.AttemptFailed():
+                self._failures.labels(fact.next).inc()
+            case facts.SweepRepaired():
+                self._repaired.inc(count)
+            case facts.LeaseTaken():
+                self._leases.labels(fact.role).inc()
+            case (
+                facts.RemovalsRecorded()
+                | facts.ArrivalsMeasured()
+                | facts.ObjectsNotThere()
+                | facts.FilesNotConfigured()
+                | facts.MeasuringFailed()
+                | facts.RequestsRecorded()
+                | facts.RequestListed()
+                | facts.ListingFailed()
+                | facts.RequestsGivenUp()
+                | facts.AttemptSubmitted()
+                | facts.SubmissionFailed()
+                | facts.RunNotCancelled()
+                | facts.BreakerOpened()
+                | facts.BreakerClosed()
+                | facts.EventsPublished()
+                | facts.EventsShortened()
+                | facts.EventSetAside()
+            ):
+                pass  # counted as a fact alone
+            case _:
+                assert_never(fact)
 
-    def _took(self, fact: Fact) -> None:
-        spans = {
-            "seconds_landed_to_queryable": self._queryable,
-            "seconds_event_to_submit": self._submitted,
-            "seconds_submit_to_start": self._started,
-        }
-        for span, histogram in spans.items():
-            if (seconds := fact.keys.get(span)) is not None:
-                histogram.labels(self._source(fact.keys["source"]), fact.keys["lane"]).observe(float(seconds))
+    def _announced(self, fact: Announced) -> None:
+        count = fact.count
+        match fact:
+            case facts.EventsRecorded():
+                self._records.labels("new").inc(fact.new_files)
+                self._records.labels("to-measure").inc(fact.to_measure)
+                self._records.labels("known").inc(count - fact.new_files - fact.to_measure)
+            case facts.EventsUnmatched():
+                self._records.labels("unmatched").inc(count)
+            case facts.FilesRemoved():
+                self._records.labels("removed").inc(count)
+            case facts.RecordsDeadLettered():
+                self._records.labels("dead-lettered").inc(count)
+                self._dead_letters.labels(fact.reason).inc(count)
+            case _:
+                assert_never(fact)
 
-    def _source(self, source_id: object) -> str:
-        return str(source_id) if source_id in self._named else OTHERS
+    def _batch_ended(self, fact: facts.BatchEnded) -> None:
+        line = self._source(fact.source), fact.lane
+        self._batches.labels(*line, fact.outcome).inc()
+        for histogram, seconds in (
+            (self._queryable, fact.seconds_landed_to_queryable),
+            (self._submitted, fact.seconds_event_to_submit),
+            (self._started, fact.seconds_submit_to_start),
+        ):
+            if seconds is not None:
+                histogram.labels(*line).observe(seconds)
+
+    def _source(self, source_id: str) -> str:
+        return source_id if source_id in self._named else OTHERS
 
     def waits(self, backlogs: Sequence[Backlog], now: datetime) -> None:
         """All that waits just now: a line that is not named has nothing."""

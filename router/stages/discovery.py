@@ -8,12 +8,21 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from router.errors import Transient
+from router.facts import (
+    ArrivalsMeasured,
+    Fact,
+    FilesNotConfigured,
+    FilesRemoved,
+    MeasuringFailed,
+    ObjectsNotThere,
+    RecordsDeadLettered,
+)
 from router.ports.discovery import Looked, Measurement, Store
 from router.ports.intake import IntakeLedger
 from router.rules.belonging import Belonging
 from router.rules.looking import Look, NoAnswer, NotAsked, NotThere, StorageAnswer, There, not_there
 from router.rules.sizing import Sizing
-from router.step import Fact, Step
+from router.step import Step
 
 ARRIVALS_A_STEP = 64
 REQUESTS_AT_ONCE = 32
@@ -58,15 +67,15 @@ class DiscoveryStage:
 
 
 def _facts(answers: Sequence[StorageAnswer], looked: Looked) -> Iterator[Fact]:
-    yield Fact("arrivals_measured", {"new_files": looked.new}, sum(isinstance(one, There) for one in answers))
+    yield ArrivalsMeasured(sum(isinstance(one, There) for one in answers), looked.new)
     misses = [one for one in answers if isinstance(one, NotThere)]
     if misses:
-        yield Fact("objects_not_there", {"looked_at_again": sum(one.again is not None for one in misses)}, len(misses))
+        yield ObjectsNotThere(len(misses), looked_at_again=sum(one.again is not None for one in misses))
     if letters := sum(one.letter is not None for one in misses):
-        yield Fact("records_dead_lettered", {"reason": "missing-object"}, letters)
+        yield RecordsDeadLettered(letters, "missing-object")
     if looked.removed:
-        yield Fact("files_removed", count=looked.removed)
+        yield FilesRemoved(looked.removed)
     if refusals := [one.reason for one in answers if isinstance(one, NotAsked)]:
-        yield Fact("files_not_configured", {"reason": refusals[0]}, len(refusals))
+        yield FilesNotConfigured(len(refusals), None, refusals[0])
     if troubles := [one.trouble for one in answers if isinstance(one, NoAnswer)]:
-        yield Fact("measuring_failed", {"trouble": troubles[0]}, len(troubles))
+        yield MeasuringFailed(len(troubles), troubles[0])

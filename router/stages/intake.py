@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from router.errors import Rejected, Transient
+from router.errors import Reason, Rejected, Transient
+from router.facts import EventsRecorded, EventsUnmatched, Fact, RecordsDeadLettered, RemovalsRecorded
 from router.notifications.decode import decode
 from router.notifications.fields import EARLIEST
 from router.notifications.record import Arrival, Position, Record, made
@@ -16,7 +17,7 @@ from router.rules.matching import Matcher
 from router.rules.outgoing import OutgoingEvent
 from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
 from router.rules.sizing import Sizing
-from router.step import Fact, Step
+from router.step import Step
 from schemas.config.topics import TopicConfig
 
 UNMATCHED = ("no-source", "not-allowed")
@@ -124,7 +125,7 @@ class _Taken:
         self.unmeasured: dict[Identity, Announced] = {}
         self.removed: dict[Identity, Announced] = {}
         self.letters: list[OutgoingEvent] = []
-        self.reasons: Counter[str] = Counter()
+        self.reasons: Counter[Reason] = Counter()
         self.unmatched = 0
         self._letters_of: Counter[Position] = Counter()
 
@@ -173,14 +174,14 @@ class _Taken:
         )
 
     def facts(self, recorded: Recorded) -> Iterator[Fact]:
-        keys = {"records": self._records, "new_files": recorded.files, "to_measure": recorded.unmeasured}
-        yield Fact("events_recorded", keys, len(self.files) + len(self.unmeasured))
+        announced = len(self.files) + len(self.unmeasured)
+        yield EventsRecorded(announced, self._records, new_files=recorded.files, to_measure=recorded.unmeasured)
         for reason, count in self.reasons.items():
-            yield Fact("records_dead_lettered", {"reason": reason}, count)
+            yield RecordsDeadLettered(count, reason)
         if self.unmatched:
-            yield Fact("events_unmatched", count=self.unmatched)
+            yield EventsUnmatched(self.unmatched)
         if recorded.doubted:
-            yield Fact("removals_recorded", count=recorded.doubted)
+            yield RemovalsRecorded(recorded.doubted)
 
 
 def _in_order(found: dict[Identity, Announced]) -> list[Announced]:

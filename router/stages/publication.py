@@ -2,13 +2,14 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from router.facts import EventSetAside, EventsPublished, EventsShortened, Fact, LeaseTaken
 from router.ports.publication import PublicationLedger, Publisher
 from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Hold, Outcome, held, judged
-from router.step import Fact, Step, lease_taken
+from router.step import Step
 
 ROLE = "publication"
 EVENTS_A_STEP = 500
@@ -37,7 +38,7 @@ class PublicationStage:
         epoch = await self._ledger.hold(ROLE)
         if epoch is None:
             return Step()
-        taken = lease_taken(ROLE, self._epoch, epoch)
+        taken = () if epoch == self._epoch else (LeaseTaken(ROLE, epoch),)
         self._epoch = epoch
         rows = dict(
             await self._ledger.outbox(
@@ -78,15 +79,13 @@ class PublicationStage:
                 self._keys[topic, key] = held(self._keys.get((topic, key)), reason, now)
 
 
-def _facts(rows: Mapping[int, OutgoingEvent], outcome: Outcome) -> Sequence[Fact]:
-    facts = [Fact("events_published", count=len(outcome.published))] if outcome.published else []
+def _facts(rows: Mapping[int, OutgoingEvent], outcome: Outcome) -> Iterator[Fact]:
+    if outcome.published:
+        yield EventsPublished(len(outcome.published))
     if outcome.shorter:
-        facts.append(Fact("events_shortened", count=len(outcome.shorter)))
-    facts += [
-        Fact("event_set_aside", {"topic": rows[row_id].topic, "event": _id(rows[row_id]), "reason": reason})
-        for row_id, reason in outcome.set_aside.items()
-    ]
-    return facts
+        yield EventsShortened(len(outcome.shorter))
+    for row_id, reason in outcome.set_aside.items():
+        yield EventSetAside(rows[row_id].topic, _id(rows[row_id]), reason)
 
 
 def _id(event: OutgoingEvent) -> str:

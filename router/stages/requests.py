@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from router.errors import Rejected, Transient
+from router.facts import Fact, RecordsDeadLettered, RequestEnded, RequestsRecorded
 from router.notifications.record import Record
 from router.notifications.requests import Request, request
 from router.ports.intake import Source
@@ -14,7 +15,7 @@ from router.rules.dead_letters import dead_letter
 from router.rules.outgoing import OutgoingEvent
 from router.rules.permissions import Permissions
 from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
-from router.step import Fact, Step, request_ended
+from router.step import Step
 
 FILES_A_REQUEST = 32  # what recording a request costs, as entries of a record
 
@@ -49,7 +50,7 @@ class RequestsStage:
         if not self._rest:
             await self._source.commit()
             self._portion = self._portion.after_success()
-        return Step((Fact("requests_recorded", {"new": new}, len(taken.asked)), *taken.facts), more=True)
+        return Step((RequestsRecorded(len(taken.asked), new), *taken.facts), more=True)
 
     async def _taken(self, records: Sequence[Record], now: datetime) -> "_Taken":
         """In between others have their turns."""
@@ -70,11 +71,11 @@ class RequestsStage:
             asked = self._asked(record, request(record), now)
         except Rejected as rejected:
             taken.letters.append(dead_letter(record, 0, rejected))
-            taken.facts.append(Fact("records_dead_lettered", {"reason": rejected.reason}))
+            taken.facts.append(RecordsDeadLettered(1, rejected.reason))
             return
         taken.asked.append(asked)
         if (end := asked.refusal) is not None:
-            taken.facts.append(request_ended(asked.request.id, asked.request.kind, end.outcome, end.reason))
+            taken.facts.append(RequestEnded(asked.request.id, asked.request.kind, end.outcome, end.reason))
 
     def _asked(self, record: Record, asked: Request, now: datetime) -> AskedRequest:
         taken = dead_letter(record, 0, Rejected("request-id-taken", f"another producer has used the id {asked.id}"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from router.errors import Rejected, Transient
+from router.facts import ListingFailed, RequestEnded, RequestListed
 from router.ports.discovery import Listed, Measured, Store
 from router.ports.requests import Found, FoundFile, RequestLedger, Unlisted
 from router.rules.answers import FinishedRequest, refused
@@ -13,7 +14,7 @@ from router.rules.belonging import Belonging
 from router.rules.identity import Identity, object_key
 from router.rules.permissions import Permissions
 from router.rules.sizing import Sizing
-from router.step import Fact, Pass, Step, request_ended
+from router.step import Pass, Step
 
 FILES_A_STEP = 1000
 REQUESTS_AT_ONCE = 32
@@ -44,14 +45,13 @@ class ResolutionStage:
         except Transient as trouble:
             cursor = unlisted.cursor if unlisted.prefix is not None else None
             await self._ledger.put_off(unlisted.id, str(trouble), cursor)
-            return Step((Fact("listing_failed", {"request": unlisted.id, "trouble": str(trouble)}),))
+            return Step((ListingFailed(unlisted.id, str(trouble)),))
         except Rejected as rejected:
             finished = FinishedRequest(unlisted.id, unlisted.kind, unlisted.producer, None, now)
             end = refused(finished, rejected, now=now)
             await self._ledger.end(end)
-            return Step((request_ended(end.id, unlisted.kind, end.outcome, end.reason),), more=True)
-        keys = {"request": unlisted.id, "kind": unlisted.kind}
-        return Step((Fact("request_listed", keys, files),), more=True)
+            return Step((RequestEnded(end.id, unlisted.kind, end.outcome, end.reason),), more=True)
+        return Step((RequestListed(files, unlisted.id, unlisted.kind),), more=True)
 
     async def _carry_out(self, unlisted: Unlisted) -> int:
         match unlisted.kind:

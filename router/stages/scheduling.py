@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.errors import Refused, Transient
+from router.facts import AttemptSubmitted, FilesNotConfigured, LeaseTaken, SubmissionFailed
 from router.ports.clock import Clock
 from router.ports.runs import Runs, Submission
 from router.ports.scheduling import DueBatch, NewBatch, SchedulingLedger
@@ -25,7 +26,7 @@ from router.rules.scheduling import (
     opened,
 )
 from router.rules.sizing import Sizing, first_class
-from router.step import Fact, Keys, Pass, Step, lease_taken
+from router.step import Pass, Step
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 from schemas.config.sources import SourceConfig
@@ -82,7 +83,8 @@ class SchedulingStage:
         submissions += await self._previews(room)
         if room.lanes:
             submissions += await self._batches(room, now)
-        work.facts += lease_taken(ROLE, self._epoch, epoch)
+        if epoch != self._epoch:
+            work.facts.append(LeaseTaken(ROLE, epoch))
         self._epoch = epoch
         await self._submit_all(submissions, work)
         return work.step()
@@ -214,8 +216,7 @@ class SchedulingStage:
         if not refusals:
             return waiting
         refused = await self._ledger.refuse(refusals, room.epoch)
-        keys = {"source": line.source_id, "reason": refusals[0][1]}
-        room.work.facts.append(Fact("files_not_configured", keys, refused))
+        room.work.facts.append(FilesNotConfigured(refused, line.source_id, refusals[0][1]))
         gone = {key for key, _ in refusals}
         return [file for file in waiting if file.identity not in gone]
 
@@ -259,17 +260,17 @@ class SchedulingStage:
 
     async def _submit(self, submission: Submission, work: Pass) -> bool:
         """Whether Prefect answered. One that it would not have is put off, and that is told: the others go on."""
-        keys: Keys = {"source": submission.source_id, "batch": submission.batch, "attempt": submission.n}
+        source, batch, n, lane = submission.source_id, submission.batch, submission.n, submission.lane
         try:
             run_id = await self._runs.submit(submission)
         except Transient as trouble:
             await self._ledger.put_off(submission, str(trouble))
-            work.facts.append(Fact("submission_failed", {**keys, "lane": submission.lane, "trouble": str(trouble)}))
+            work.facts.append(SubmissionFailed(source, batch, n, lane, str(trouble)))
             if isinstance(trouble, Refused):
                 return True
             raise
         await self._ledger.submitted(submission, run_id)
-        work.facts.append(Fact("attempt_submitted", {**keys, "run": run_id, "lane": submission.lane}))
+        work.facts.append(AttemptSubmitted(source, batch, n, run_id, lane))
         return True
 
 

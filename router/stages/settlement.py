@@ -9,6 +9,18 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from router.errors import Transient
+from router.facts import (
+    AttemptFailed,
+    BatchEnded,
+    BreakerClosed,
+    BreakerOpened,
+    Fact,
+    Next,
+    RequestEnded,
+    RequestsGivenUp,
+    RunNotCancelled,
+    SweepRepaired,
+)
 from router.ports.requests import RequestLedger
 from router.ports.runs import Runs
 from router.ports.settlement import SettlementLedger
@@ -31,10 +43,10 @@ from router.rules.recovery import (
     decide,
     patience_of,
 )
-from router.rules.settlement import Settlement, settle
+from router.rules.settlement import EndedBatch, Settlement, settle
 from router.rules.sizing import Sizing
 from router.rules.splitting import Split, split
-from router.step import Fact, Keys, Pass, Step, request_ended
+from router.step import Pass, Step
 from schemas.completions import SourceName
 from schemas.config import Config
 from schemas.config.lanes import LANES
@@ -44,8 +56,8 @@ SWEEP_EVERY = timedelta(seconds=15)
 MAX_HINTS = 10_000
 REMOVED_AFTER = timedelta(minutes=10)
 REQUESTS_A_STEP = 20
+NEXT: Mapping[type[Again | Void | Close], Next] = {Again: "again", Void: "void", Close: "close"}
 REPORTED = {"published", "closed", "previewed"}
-TOLD_SPANS = ("event_to_submit", "submit_to_start", "load", "landed_to_queryable")
 
 
 class SettlementStage:
@@ -98,7 +110,7 @@ class SettlementStage:
                 self._hints -= hints
                 self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
         if sweeping and not hints and (repaired := len(work.facts) - answers):
-            work.facts.append(Fact("sweep_repaired", count=repaired))
+            work.facts.append(SweepRepaired(repaired))
         return work.step(more=bool(work.facts))
 
     async def _attempts(self, hints: AbstractSet[str] | None, now: datetime) -> Sequence[OpenAttempt]:
@@ -123,7 +135,7 @@ class SettlementStage:
         with work.item():
             given_up = await self._requests.give_up_removed(self._permissions.source_ids, REMOVED_AFTER)
             if given_up:
-                work.facts.append(Fact("requests_given_up", {"reason": "unknown-source"}, given_up))
+                work.facts.append(RequestsGivenUp(given_up, "unknown-source"))
 
     async def _answer(self, work: Pass, now: datetime) -> None:
         with work.item():
@@ -134,7 +146,7 @@ class SettlementStage:
                         continue
                     end = answered(finished, self._name(finished.source_id), now=now)
                     if await self._requests.end(end):
-                        work.facts.append(request_ended(end.id, finished.kind, end.outcome, end.reason))
+                        work.facts.append(RequestEnded(end.id, finished.kind, end.outcome, end.reason))
 
     async def _ask(self, attempts: Sequence[OpenAttempt], work: Pass, now: datetime) -> None:
         run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
@@ -188,7 +200,7 @@ class SettlementStage:
         try:
             await self._runs.cancel(run_id, reason)
         except Transient as trouble:
-            return [Fact("run_not_cancelled", {"run": run_id, "trouble": str(trouble)})]
+            return [RunNotCancelled(run_id, str(trouble))]
         return []
 
     async def _settle(self, attempt: OpenAttempt, now: datetime) -> list[Fact]:
@@ -199,12 +211,9 @@ class SettlementStage:
         end = split(batch, now=now, run_url=run_url) or settle(batch, now=now, run_url=run_url)
         if not await (self._ledger.split(end) if isinstance(end, Split) else self._ledger.settle(end)):
             return []
-        keys: Keys = {"source": batch.manifest.source_id, "batch": batch.id, "attempt": batch.n, "lane": batch.lane}
         there = await self._ledger.answered(self._targets.of(attempt.source_id, attempt.lane))
-        closed = [
-            Fact("breaker_closed", {"target": breaker.target}) for breaker in there if breaker.failures >= OPENS_AT
-        ]
-        return [Fact("batch_ended", {**keys, **_told(end)}), *closed]
+        closed = [BreakerClosed(breaker.target) for breaker in there if breaker.failures >= OPENS_AT]
+        return [_batch_ended(batch, end), *closed]
 
     async def _end_preview(self, attempt: OpenAttempt, failed: str | None, now: datetime) -> list[Fact]:
         ended = await self._ledger.previewed(attempt.batch, attempt.n)
@@ -214,7 +223,7 @@ class SettlementStage:
         end = previewed(ended.request, self._name(ended.request.source_id), preview, now=now)
         if not await self._ledger.end_preview(attempt.batch, attempt.n, end):
             return []
-        return [request_ended(end.id, ended.request.kind, end.outcome, end.reason)]
+        return [RequestEnded(end.id, ended.request.kind, end.outcome, end.reason)]
 
     def _name(self, source_id: str | None) -> SourceName | None:
         return None if source_id is None else self._permissions.name(source_id)
@@ -222,9 +231,8 @@ class SettlementStage:
     async def _fail(self, attempt: OpenAttempt, decision: Again | Close | Void) -> list[Fact]:
         if not await self._ledger.failed(attempt.batch, attempt.n, decision):
             return []
-        kind = type(decision).__name__.lower()
-        keys: Keys = {"batch": attempt.batch, "attempt": attempt.n, "next": kind, "reason": decision.reason}
-        return [Fact("attempt_failed", keys), *await self._away(attempt, decision)]
+        failed = AttemptFailed(attempt.batch, attempt.n, NEXT[type(decision)], decision.reason)
+        return [failed, *await self._away(attempt, decision)]
 
     async def _away(self, attempt: OpenAttempt, decision: Again | Close | Void) -> list[Fact]:
         """What a run found away counts against that; a server that went away under a load may be the load's fault."""
@@ -234,12 +242,23 @@ class SettlementStage:
         breaker = await self._ledger.away(target, decision.reason)
         if breaker is None or not breaker.is_open:
             return []
-        pause = breaker.pause.total_seconds()
-        return [Fact("breaker_opened", {"target": target, "pause_seconds": pause, "reason": decision.reason})]
+        return [BreakerOpened(target, breaker.pause.total_seconds(), decision.reason)]
 
 
-def _told(end: Settlement | Split) -> Keys:
+def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:
+    source = batch.manifest.source_id
     if isinstance(end, Split):
-        return {"outcome": "split", "reason": end.reason, "files": 0}
-    spans = {f"seconds_{span}": end.seconds[span] for span in TOLD_SPANS if span in end.seconds}
-    return {"outcome": end.outcome, "reason": end.reason, "files": len(end.files), **spans}
+        return BatchEnded(source, batch.id, batch.n, batch.lane, "split", end.reason, files=0)
+    return BatchEnded(
+        source,
+        batch.id,
+        batch.n,
+        batch.lane,
+        end.outcome,
+        end.reason,
+        len(end.files),
+        seconds_event_to_submit=end.seconds.get("event_to_submit"),
+        seconds_submit_to_start=end.seconds.get("submit_to_start"),
+        seconds_load=end.seconds.get("load"),
+        seconds_landed_to_queryable=end.seconds.get("landed_to_queryable"),
+    )

@@ -6,6 +6,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from router.facts import AttemptSubmitted
 from router.ports.discovery import Measurement
 from router.rules.looking import not_there
 from router.rules.sizing import Sizing
@@ -52,9 +53,7 @@ class Slot:
         self._now += timedelta(seconds=5)
         step = await self._stage.step(self._now)
         assert step.trouble is None
-        return {
-            str(one.keys["source"]): str(one.keys["batch"]) for one in step.facts if one.name == "attempt_submitted"
-        }
+        return {one.source: one.batch for one in step.facts if isinstance(one, AttemptSubmitted)}
 
     async def ends(self, batch: str) -> None:
         await self._ledger.attempts.settle(settlement([], batch))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from router.facts import AttemptSubmitted, RunNotCancelled, SubmissionFailed
 from router.ports.discovery import Measured
 from router.rules.looking import SECOND_LOOK
 from router.step import Stage
@@ -62,7 +63,7 @@ async def test_a_run_that_cannot_be_cancelled_keeps_nobody_waiting() -> None:
     step = await _stage(world, "settlement").step(world.clock.now())
 
     assert [row.outcome for row in world.database.attempts.values()] == ["void", "void"]
-    assert sum(fact.name == "run_not_cancelled" for fact in step.facts) == 2
+    assert sum(isinstance(fact, RunNotCancelled) for fact in step.facts) == 2
     await world.heal()
     assert list(broken_promises(world)) == []
 
@@ -86,7 +87,7 @@ async def test_a_lane_without_a_deployment_stops_no_other() -> None:
     }
     world.clock.pass_time(timedelta(seconds=1))
     step = await _stage(world, "scheduling").step(world.clock.now())
-    assert [fact.name for fact in step.facts] == ["submission_failed", "submission_failed"]
+    assert [type(fact) for fact in step.facts] == [SubmissionFailed, SubmissionFailed]
     assert step.trouble is None
     await world.heal()
     assert list(broken_promises(world)) == []
@@ -120,7 +121,7 @@ async def test_a_slow_prefect_ends_a_step_with_what_was_done(monkeypatch: pytest
 
     step = await _stage(world, "scheduling").step(world.clock.now())
 
-    assert sum(fact.name == "attempt_submitted" for fact in step.facts) == 1
+    assert sum(isinstance(fact, AttemptSubmitted) for fact in step.facts) == 1
     assert step.more
 
 

@@ -13,9 +13,10 @@ from router.adapters.metrics import Metrics
 from router.driver import Progress, drive, rest
 from router.errors import Transient
 from router.exposition import Exposition
+from router.facts import ArrivalsMeasured, FilesRemoved, RequestEnded
 from router.rules.status import LineStatus
 from router.stages.settlement import SettlementStage
-from router.step import Fact, Step
+from router.step import Step
 
 
 class Scripted:
@@ -59,7 +60,7 @@ async def test_a_bug_ends_the_loop() -> None:
 
 async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.driver.IDLE_SECONDS", 0.001)
-    away, well = Transient("Kafka: away"), Step((Fact("arrivals_measured", count=3),), more=True)
+    away, well = Transient("Kafka: away"), Step((ArrivalsMeasured(3, new_files=3),), more=True)
     loop, progress, metrics = driven(Scripted(lambda: fails(away)))
     with suppress(EndOfScript):
         await loop
@@ -75,7 +76,7 @@ async def test_trouble_is_told_and_the_stage_goes_on(monkeypatch: pytest.MonkeyP
 
 async def test_what_a_step_in_trouble_did_is_told_with_its_trouble() -> None:
     """What is left of it waits, and the others hear of what was done."""
-    both = Step((Fact("request_ended", {"kind": "load", "outcome": "loaded"}),), more=True, trouble="Prefect: away")
+    both = Step((RequestEnded("r-1", "load", "loaded", None),), more=True, trouble="Prefect: away")
     metrics = Metrics([])
     progress = Progress(["intake"], metrics, SystemClock())
     wakes = {"intake": asyncio.Event(), "publication": asyncio.Event()}
@@ -97,7 +98,7 @@ async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.Mo
         pauses.append(seconds)
 
     monkeypatch.setattr("router.driver.rest", rests)
-    away, did = Step(trouble="away"), Step((Fact("files_removed"),), trouble="away")
+    away, did = Step(trouble="away"), Step((FilesRemoved(1),), trouble="away")
     loop, _, _ = driven(Scripted(*[lambda: does(away)] * 3, lambda: does(did), lambda: does(away)))
 
     with suppress(EndOfScript):

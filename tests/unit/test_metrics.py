@@ -1,17 +1,30 @@
 """Metrics: what happened is counted from facts, what stands is told when somebody asks."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from router.adapters.metrics import MAX_SOURCES, OTHERS, Backlog, Metrics
-from router.step import Fact
+from router.facts import (
+    AttemptFailed,
+    BatchEnded,
+    EventsRecorded,
+    EventsUnmatched,
+    Fact,
+    FilesRemoved,
+    LeaseTaken,
+    RecordsDeadLettered,
+    RequestEnded,
+    SweepRepaired,
+    count_of,
+    name_of,
+)
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SOURCE = "orders-v1"
-ENDED = {"source": SOURCE, "lane": "default", "outcome": "loaded", "reason": None}
-
-SPANS = {f"seconds_{span}": 1.5 for span in ("landed_to_queryable", "event_to_submit", "submit_to_start")}
+ENDED = BatchEnded(SOURCE, "b-1", 1, "default", "loaded", None, files=7)
+WITH_SPANS = replace(ENDED, seconds_landed_to_queryable=1.5, seconds_event_to_submit=1.5, seconds_submit_to_start=1.5)
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:
@@ -21,38 +34,38 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 @pytest.mark.parametrize(
     ("fact", "name", "labels", "expected"),
     [
-        (Fact("events_recorded", {"records": 9, "new_files": 4, "to_measure": 2}, 7), "records", {"outcome": "new"}, 4),
+        (EventsRecorded(7, records=9, new_files=4, to_measure=2), "records", {"outcome": "new"}, 4),
         (
-            Fact("events_recorded", {"records": 9, "new_files": 4, "to_measure": 2}, 7),
+            EventsRecorded(7, records=9, new_files=4, to_measure=2),
             "records",
             {"outcome": "to-measure"},
             2,
         ),
         (
-            Fact("events_recorded", {"records": 9, "new_files": 4, "to_measure": 2}, 7),
+            EventsRecorded(7, records=9, new_files=4, to_measure=2),
             "records",
             {"outcome": "known"},
             1,
         ),
-        (Fact("events_unmatched", count=3), "records", {"outcome": "unmatched"}, 3),
-        (Fact("files_removed", count=2), "records", {"outcome": "removed"}, 2),
-        (Fact("records_dead_lettered", {"reason": "not-json"}, 2), "records", {"outcome": "dead-lettered"}, 2),
-        (Fact("records_dead_lettered", {"reason": "not-json"}, 2), "dead_letters", {"reason": "not-json"}, 2),
+        (EventsUnmatched(3), "records", {"outcome": "unmatched"}, 3),
+        (FilesRemoved(2), "records", {"outcome": "removed"}, 2),
+        (RecordsDeadLettered(2, "not-json"), "records", {"outcome": "dead-lettered"}, 2),
+        (RecordsDeadLettered(2, "not-json"), "dead_letters", {"reason": "not-json"}, 2),
         (
-            Fact("batch_ended", ENDED),
+            ENDED,
             "batches_ended",
             {"source": "orders-v1", "lane": "default", "outcome": "loaded"},
             1,
         ),
         (
-            Fact("request_ended", {"kind": "load", "outcome": "rejected"}),
+            RequestEnded("r-1", "load", "rejected", None),
             "requests_ended",
             {"kind": "load", "outcome": "rejected"},
             1,
         ),
-        (Fact("attempt_failed", {"next": "again"}), "attempts_failed", {"next": "again"}, 1),
-        (Fact("sweep_repaired", count=5), "sweep_repairs", {}, 5),
-        (Fact("lease_taken", {"role": "scheduling", "epoch": 2}), "lease_changes", {"role": "scheduling"}, 1),
+        (AttemptFailed("b-1", 1, "again", "it crashed"), "attempts_failed", {"next": "again"}, 1),
+        (SweepRepaired(5), "sweep_repairs", {}, 5),
+        (LeaseTaken("scheduling", epoch=2), "lease_changes", {"role": "scheduling"}, 1),
     ],
 )
 def test_a_fact_is_counted(fact: Fact, name: str, labels: dict[str, str], expected: float) -> None:
@@ -61,21 +74,21 @@ def test_a_fact_is_counted(fact: Fact, name: str, labels: dict[str, str], expect
     metrics.happened("a-stage", fact)
 
     assert value(metrics, f"autoloader_{name}_total", **labels) == expected
-    assert value(metrics, "autoloader_facts_total", stage="a-stage", fact=fact.name) == fact.count
+    assert value(metrics, "autoloader_facts_total", stage="a-stage", fact=name_of(type(fact))) == count_of(fact)
 
 
 @pytest.mark.parametrize(
-    ("span", "name"),
+    ("told", "name"),
     [
-        ("landed_to_queryable", "landed_to_queryable"),
-        ("event_to_submit", "event_to_submitted"),
-        ("submit_to_start", "submitted_to_started"),
+        (replace(ENDED, seconds_landed_to_queryable=1.5), "landed_to_queryable"),
+        (replace(ENDED, seconds_event_to_submit=1.5), "event_to_submitted"),
+        (replace(ENDED, seconds_submit_to_start=1.5), "submitted_to_started"),
     ],
 )
-def test_the_spans_of_a_batch_are_observed_by_source_and_lane(span: str, name: str) -> None:
+def test_the_spans_of_a_batch_are_observed_by_source_and_lane(told: BatchEnded, name: str) -> None:
     metrics = Metrics([SOURCE])
 
-    metrics.happened("settlement", Fact("batch_ended", {**ENDED, f"seconds_{span}": 1.5}))
+    metrics.happened("settlement", told)
 
     line = {"source": "orders-v1", "lane": "default"}
     assert value(metrics, f"autoloader_{name}_seconds_sum", **line) == 1.5
@@ -109,7 +122,7 @@ def test_sources_beyond_a_number_are_told_together() -> None:
 
     for lane in ("default", "priority"):
         for source in sources:
-            metrics.happened("settlement", Fact("batch_ended", {**ENDED, "source": source, "lane": lane, **SPANS}))
+            metrics.happened("settlement", replace(WITH_SPANS, source=source, lane=lane))
     metrics.waits(
         [Backlog(source, "default", 2, 20, NOW - timedelta(seconds=n)) for n, source in enumerate(sources)], NOW
     )

@@ -3,7 +3,8 @@
 import pytest
 
 from router.errors import Transient
-from router.step import Fact, Pass
+from router.facts import BreakerClosed
+from router.step import Pass
 
 
 class Watch:
@@ -21,10 +22,10 @@ def test_an_items_trouble_stays_with_that_item() -> None:
         with queue.item():
             if item == "b":
                 raise Transient("b is stuck")
-            queue.facts.append(Fact(item))
+            queue.facts.append(BreakerClosed(item))
 
     step = queue.step()
-    assert [fact.name for fact in step.facts] == ["a", "c"]
+    assert step.facts == (BreakerClosed("a"), BreakerClosed("c"))
     assert (step.trouble, step.more) == ("b is stuck", False)
 
 
