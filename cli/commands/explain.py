@@ -16,17 +16,16 @@ from router.adapters.postgres.reading import PostgresReading
 from router.adapters.prefect.runs import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.errors import Rejected, Transient
-from router.rules.breaker import Targets
 from router.rules.explanation.answer import Explanation, Standing
 from router.rules.explanation.batch import explain_batch
 from router.rules.explanation.file import explain as explained
 from router.rules.explanation.file import explain_unknown
-from router.rules.explanation.known import KnownFile, Surroundings
+from router.rules.explanation.known import KnownFile
 from router.rules.explanation.request import explain_request
+from router.rules.explanation.surroundings import away, configured, newest, only_requested
 from router.rules.matching import Matcher
 from router.settings import prefect_settings
 from schemas.config import Config
-from schemas.config.lanes import Lane
 from schemas.settings import SettingsError
 
 EXITS: Mapping[Standing, Exit] = {"loaded": Exit.DONE, "waiting": Exit.WAITING, "needs a person": Exit.NEEDS_A_PERSON}
@@ -54,46 +53,23 @@ def explain(
 async def _explanations(
     ledger: PostgresReading, what: str, config: Config, environ: Mapping[str, str]
 ) -> list[Explanation]:
-    """Of a batch, a request, or of the newest version of a file in each of its sources."""
+    """Explain a batch, a request, or the newest version of a file in each of its sources; none when it is unknown."""
     now = datetime.now(UTC)
     if batch := await ledger.batch(what):
-        return [explain_batch(batch, now=now, away=await _away(ledger, batch.source_id, batch.lane, config))]
+        return [explain_batch(batch, now=now, away=away(await ledger.breakers(), batch.source_id, batch.lane, config))]
     if request := await ledger.request(what):
         return [explain_request(request, now=now)]
-    newest: dict[str, KnownFile] = {}
-    for file in await ledger.files(what):
-        newest.setdefault(file.source_id, file)
     found = []
-    for file in newest.values():
-        around = configured(await ledger.around(file.source_id, file.lane), file, config)
-        lane = file.lane if file.batch is None else file.batch.lane
-        around = replace(around, away=await _away(ledger, file.source_id, lane, config))
+    for file in newest(await ledger.files(what)):
+        around = await ledger.around(file.source_id, file.lane)
+        around = configured(around, file, config, await ledger.breakers())
         checked = await _checked(file, config, environ)
         found.append(replace(explained(file, around, now=now), checked=checked))
     return found
 
 
-async def _away(ledger: PostgresReading, source_id: str, lane: Lane, config: Config) -> str | None:
-    """What batches of a source in a lane need and does not answer."""
-    needs = Targets(config).of(source_id, lane)
-    holding = [one for one in await ledger.breakers() if one.target in needs and (one.is_open or one.is_half_open)]
-    return f"{holding[0].target}: {holding[0].reason}" if holding else None
-
-
-def configured(around: Surroundings, file: KnownFile, config: Config) -> Surroundings:
-    """With what the configuration says of the source and its lane."""
-    named = next(((name, one) for name, one in config.sources.items() if one.id == file.source_id), None)
-    return replace(
-        around,
-        source=named[0] if named else around.source,
-        slots=config.lanes.of(file.lane).slots,
-        min_wait=named[1].batch.min_wait if named else around.min_wait,
-        commit_interval=config.commit_interval,
-    )
-
-
 async def _checked(file: KnownFile, config: Config, environ: Mapping[str, str]) -> Sequence[str]:
-    """What storage and Prefect say just now, of a file that is not loaded."""
+    """Ask storage and Prefect what they say just now of a file that is not loaded."""
     return [] if file.outcome == "loaded" else [await _in_storage(file, config), *await _in_prefect(file, environ)]
 
 
@@ -128,19 +104,13 @@ async def _in_prefect(file: KnownFile, environ: Mapping[str, str]) -> Sequence[s
 
 
 def _unknown(config: Config, uri: str) -> Explanation:
-    """Nothing is asked of a storage that the allow-list does not name."""
+    """Explain what the ledger does not know. Nothing is asked of a storage that the allow-list does not name."""
     try:
         source_ids = Matcher(config).sources_of(uri)
     except Rejected as rejected:
         return explain_unknown(uri, rejected, exists=None)
     exists = asyncio.run(ObjectStore(config.allow).measure(uri)) is not None
-    return explain_unknown(uri, None, exists, _only_requested(config, source_ids))
-
-
-def _only_requested(config: Config, source_ids: Sequence[str]) -> str | None:
-    """The first of the sources, by name, if none of them loads what lands by itself."""
-    sources = {name: one.from_.trigger for name, one in config.sources.items() if one.id in source_ids}
-    return None if "events" in sources.values() else next(iter(sources), None)
+    return explain_unknown(uri, None, exists, only_requested(source_ids, config))
 
 
 def _lines(explanation: Explanation) -> Sequence[str]:
