@@ -20,7 +20,7 @@ from schemas.settings import needed
 
 
 def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
-    """The event of a request by whoever sits at this terminal."""
+    """Make the event of a request by whoever sits at this terminal."""
     return RequestEvent(
         id=request_id or f"cli-{uuid.uuid4().hex[:12]}",
         source=f"/autoloader/cli/{user()}",

@@ -30,7 +30,7 @@ def config_path(environ: Mapping[str, str]) -> Path:
 
 
 def config(environ: Mapping[str, str]) -> Config:
-    """The configuration file, checked."""
+    """Load and check the configuration file."""
     return load_config(config_path(environ), environ)
 
 

@@ -14,7 +14,7 @@ PAUSE_SECONDS = 0.2
 
 
 async def send(bootstrap_servers: str, events: Sequence[OutgoingEvent]) -> None:
-    """Returns when the broker has them all; Transient when it is away, or does not take one."""
+    """Send the events; returns when the broker has them all. Transient when it is away, or does not take one."""
     publisher = KafkaPublisher(bootstrap_servers)
     left, ends = list(events), time.monotonic() + SECONDS
     try:

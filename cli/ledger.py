@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable[T]]) -> T:
-    """What the work on the ledger gave; Transient when that is away or not deployed."""
+    """Open the ledger, do the work on it, and close it; Transient when it is away or not deployed."""
 
     async def done() -> T:
         database = Database(needed(environ, "DATABASE_URL"))
@@ -26,5 +26,5 @@ def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable
 
 
 def ask(environ: Mapping[str, str], question: Callable[[PostgresReading], Awaitable[T]]) -> T:
-    """The answer, of one who reads only."""
+    """Ask the ledger one question, which changes nothing."""
     return with_ledger(environ, lambda database: question(PostgresReading(database)))

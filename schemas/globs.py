@@ -3,6 +3,10 @@
 But matched in time that grows with the name and the glob, whatever both are. What stands between two `*` takes the
 first place where it fits, and keeps it: if the rest fits behind a later place it fits behind the first one too. The
 same holds for the folders between two `**`. So every search stands in an atomic group, and nothing is tried twice.
+
+A glob is read once (`_path`) into segments of letters and stars, and that is used twice: as a regular expression that
+matches names (`compiled`), and as a walk letter by letter (`_Walk`). Two walks that can be at their ends at once,
+having read the same letters, show that a file may match both globs (`may_share`).
 """
 
 import re
@@ -40,7 +44,7 @@ class GlobError(ValueError):
 
 
 def compiled(glob: str) -> re.Pattern[str]:
-    """To be matched with the part of a URI below its prefix.
+    """Compile a glob, to be matched with the part of a URI below its prefix.
 
     Raises:
         GlobError: its braces make too many globs.
@@ -66,7 +70,7 @@ def may_share(prefix: str, glob: str, other_prefix: str, other_glob: str) -> boo
 
 @lru_cache(1024)
 def _paths(glob: str) -> Sequence[Path]:
-    """A glob with braces is several."""
+    """Expand the braces of a glob: one with braces stands for several."""
     try:
         expanded = list(bracex.iexpand(glob, keep_escapes=True, limit=MAX_ALTERNATIVES))
     except bracex.ExpansionLimitException as error:
@@ -81,7 +85,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 
 def _path(glob: str) -> Path:
-    """Segments between slashes; an empty one only at the begin and the end. Several `**` in a row are one."""
+    """Split a glob at its slashes; a segment is empty only at the begin and the end. Several `**` in a row are one."""
     segments: list[list[Letter | Literal["*"]]] = [[]]
     texts = [""]
     place = 0
@@ -108,7 +112,7 @@ def _path(glob: str) -> Path:
 
 
 def _read(glob: str, place: int) -> tuple[str, Letter | Literal["*"] | None]:
-    """What comes next of a glob: its text, and what that stands for; None for a slash."""
+    """Read what comes next of a glob: its text, and what that stands for; None for a slash."""
     letter = glob[place]
     match letter:
         case "/":
@@ -128,13 +132,13 @@ def _read(glob: str, place: int) -> tuple[str, Letter | Literal["*"] | None]:
 
 
 def _of_bracket(bracket: str) -> str:
-    """As wcmatch translates it, between a letter and the end."""
+    """Translate a bracket as wcmatch does where it stands between a letter and the end."""
     [translated], _ = wcmatch.translate(f"x{bracket}", flags=FLAGS)
     return str(translated).removeprefix("^(?s:x").removesuffix("[/]*?)$")
 
 
 def _is_dead(path: Path) -> bool:
-    """It begins or ends with a slash, or is empty, or asks for a folder that no URI has."""
+    """Whether no file can match: it begins or ends with a slash, is empty, or asks for a folder that no URI has."""
     dots = (tuple(Letter(re.escape(letter)) for letter in name) for name in (".", ".."))
     return () in path or any(name in path for name in dots)
 
@@ -173,7 +177,7 @@ def _of_segment(segment: Segment) -> str:
 
 
 class _Item(NamedTuple):
-    """Of a walk: letters of which one comes, or none or more, or none or more folders of such letters."""
+    """A step of a walk: letters of which one comes, or none or more, or none or more folders of such letters."""
 
     letters: frozenset[str]
     times: Literal["once", "any", "folders"]
@@ -183,7 +187,7 @@ _State: TypeAlias = tuple[int, bool]  # the item it stands before, and whether i
 
 
 class _Walk:
-    """A glob below its prefix as what is read letter by letter."""
+    """Reads a glob below its prefix letter by letter."""
 
     def __init__(self, prefix: str, path: Path, alphabet: frozenset[str]) -> None:
         self._alphabet = alphabet
@@ -196,7 +200,7 @@ class _Walk:
         return (len(self._items), False) in self._reached(state)
 
     def _moves(self, state: _State) -> Sequence[tuple[frozenset[str], _State]]:
-        """Letters that may come, and where each of them leads."""
+        """List the letters that may come, and where each of them leads."""
         return list(self._leads(state))
 
     def _leads(self, state: _State) -> Iterator[tuple[frozenset[str], _State]]:
@@ -215,7 +219,7 @@ class _Walk:
                         yield frozenset("/"), (place, False)
 
     def _reached(self, state: _State) -> Iterator[_State]:
-        """Without a letter."""
+        """Follow the items that may stand for nothing: where the walk is without another letter."""
         yield state
         place, is_within = state
         while not is_within and place < len(self._items) and self._items[place].times != "once":
@@ -245,7 +249,7 @@ def _walks(prefix: str, glob: str, alphabet: frozenset[str]) -> Sequence[_Walk]:
 
 
 def _meet(one: _Walk, other: _Walk) -> bool:
-    """Whether both can read the same to their ends."""
+    """Whether both walks can read the same letters to their ends."""
     seen = {((0, False), (0, False))}
     left = list(seen)
     while left:

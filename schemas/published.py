@@ -37,7 +37,7 @@ def schema(name: str) -> Mapping[str, Any]:
 
 
 def text(name: str) -> str:
-    """As it stands in its file."""
+    """Write the schema as it stands in its file."""
     return json.dumps(schema(name), indent=2) + "\n"
 
 

@@ -17,7 +17,7 @@ class SettingsError(Exception):
 
 
 def needed(environ: Mapping[str, str], name: Needed) -> str:
-    """The value of a setting that has no default.
+    """Read a setting that has no default.
 
     Raises:
         SettingsError: it is not set, or empty.

@@ -1,1 +1,1 @@
-"""One module a verb."""
+"""The commands: each verb is a module of its own."""

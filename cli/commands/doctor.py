@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import os
 import platform
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -74,7 +74,7 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _java(environ: Mapping[str, str]) -> Finding:
-    java = os.path.join(environ["JAVA_HOME"], "bin", "java") if environ.get("JAVA_HOME") else "java"  # noqa: PTH118
+    java = str(Path(environ["JAVA_HOME"], "bin", "java")) if environ.get("JAVA_HOME") else "java"
     try:
         told = subprocess.run([java, "-version"], capture_output=True, text=True, check=True, timeout=30).stderr
     except (OSError, subprocess.SubprocessError) as error:

@@ -69,7 +69,7 @@ async def announce(bootstrap_servers: str, uris: Sequence[str]) -> None:
 
 
 def landed(uri: str) -> FileEvent:
-    """The event of a file that landed now."""
+    """Make the event of a file that landed now."""
     return FileEvent(
         id=str(uuid.uuid4()),
         source="/autoloader/land",

@@ -2,6 +2,10 @@
 
 The rows come from the tables, how a file ended and in which batch from the ledger, the events from Kafka. An event
 names a hundred files at most: so a file's completion is the one of its batch, which must count all its files.
+
+    landed, requests, dead letters   what the acts did, with the rows and outcomes that this should have
+    Found                            what was read back afterwards
+    account(...) -> Account          rows lost and too many, files and requests answered once, all problems in words
 """
 
 from collections import defaultdict
@@ -55,12 +59,12 @@ class Account:
 
     @property
     def right(self) -> bool:
-        """Nothing is missing and nothing is there that should not be."""
+        """Whether nothing is missing and nothing is there that should not be."""
         return not self.problems
 
     @property
     def line(self) -> str:
-        """The whole in one line."""
+        """The account in one line, for people."""
         return f"lost {self.lost} · twice {self.twice} · completions {self.answered}/{self.asked}"
 
 
@@ -142,7 +146,7 @@ def _wrong_request(events: Sequence[Event]) -> str | None:
 
 
 def _wrong_counts(landed: Sequence[Landed], said: _Said) -> Iterator[str]:
-    """Where an event's counts are not the ledger's files and the rows that are known.
+    """Say where an event's counts are not the ledger's files and the rows that are known.
 
     A batch may hold what an earlier demo left behind when it was interrupted: of that the ledger's word is taken.
     """

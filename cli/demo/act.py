@@ -15,7 +15,7 @@ from dev.samples import Sample
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """All files of the demo."""
+    """The files that the acts land, made beforehand."""
 
     flights: Sequence[Sample]
     weather: Sequence[Sample]
@@ -37,10 +37,10 @@ class Act:
 
 
 class Play(Protocol):
-    """One of the five."""
+    """Plays one of the five acts."""
 
     def __call__(self, site: Site, samples: Samples, screen: Screen) -> Act:
-        """Raises StackError when what it waits for does not come."""
+        """Play it. Raises StackError when what it waits for does not come."""
 
 
 class Judged(NamedTuple):
@@ -51,7 +51,7 @@ class Judged(NamedTuple):
 
 
 def pace(site: Site, landed: Sequence[Landed], seconds: float) -> Mapping[str, Any]:
-    """How many runs it took, and how fast that was."""
+    """Figures of a load: how many runs it took, and how fast that was."""
     rows = sum(file.rows for file in landed)
     return {
         "files": len(landed),
@@ -63,7 +63,7 @@ def pace(site: Site, landed: Sequence[Landed], seconds: float) -> Mapping[str, A
 
 
 def shown(figures: Mapping[str, Any]) -> str:
-    """The same for people."""
+    """The figures of `pace` in words, for people."""
     runs = "1 run" if figures["runs"] == 1 else f"{figures['runs']} runs"
     return (
         f"{figures['files']:,} files, {figures['rows']:,} rows: {runs} in {figures['seconds']:.1f} s, "

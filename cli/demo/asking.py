@@ -24,7 +24,7 @@ class Answer:
 
 
 def stuck_file(site: Site, samples: Samples, screen: Screen) -> Act:
-    """Its source is paused."""
+    """Land a file of a paused source, ask why it waits, and do what the answer says."""
     _autoloader(site, screen, ["pause", SOURCE])
     landed = site.land(SOURCE, samples.flights[1:2])
     begun = time.monotonic()
@@ -48,7 +48,7 @@ def way_out(explanation: str) -> Sequence[str] | None:
 
 
 def _autoloader(site: Site, screen: Screen, arguments: Sequence[str]) -> Answer:
-    """A command as a person would type it, shown with its answer."""
+    """Run a command as a person would type it, and show it with its answer."""
     screen.say(f"$ autoloader {shlex.join(arguments)}", "cyan")
     command = [sys.executable, "-m", "cli.main", *arguments]
     done = subprocess.run(command, env=site.environ, capture_output=True, text=True, check=False)

@@ -1,4 +1,10 @@
-"""The command: start the stack, play the acts, count after each, and say the result in one last line."""
+"""The command: start the stack, play the acts, count after each, and say the result in one last line.
+
+The acts stand in one table, in their order; each is a function of the running stack, the sample files and the screen.
+An act says what it did and what it saw go wrong, and does not judge the whole: after each act everything that has
+landed so far is counted anew, so an act that harms the files of an earlier one is found out. The last line and the exit
+code are those of the last count. All figures are also in `demo-report.json`.
+"""
 
 import json
 import os
@@ -55,7 +61,7 @@ class Played:
 
     @property
     def problems(self) -> Sequence[str]:
-        """All that is not as it should be."""
+        """What this act saw go wrong, and what the account did."""
         return [*self.act.problems, *self.account.problems]
 
 
@@ -98,7 +104,7 @@ def _for_a_minute() -> Mapping[str, str]:
 
 
 def _make_next_starts_faster(stack: Stack, screen: Screen) -> None:
-    """Nothing depends on it, so its failure is told and no more."""
+    """Record Spark's class data. Nothing depends on it, so its failure is told and no more."""
     with screen.working() as tell:
         tell("once: Spark learns to start faster")
         try:
@@ -108,7 +114,7 @@ def _make_next_starts_faster(stack: Stack, screen: Screen) -> None:
 
 
 def announcement(home: Home, *, first: bool) -> str:
-    """What is about to happen, before anything is downloaded or started."""
+    """Say what is about to happen, before anything is downloaded or started."""
     missing = [one for one in (jars.KAFKA, jars.SPARK) if not one.complete_in(home.jars)]
     downloads = ", ".join(f"{one.contents} ({one.megabytes} MB)" for one in missing)
     more = " and the downloads" if missing else ""
@@ -122,7 +128,7 @@ def announcement(home: Home, *, first: bool) -> str:
 
 
 def make_samples(folder: Path) -> Samples:
-    """All files of the demo; two seconds of work, done while the stack starts."""
+    """Make the files of the demo: two seconds of work, done while the stack starts."""
     from dev import nycflights, samples, tpch  # noqa: PLC0415 - pyarrow, for this command alone
 
     flights = nycflights.flights_by_day(folder / "flights")
@@ -138,7 +144,7 @@ def make_samples(folder: Path) -> Samples:
 
 
 def play(site: Site, samples: Samples, screen: Screen) -> Sequence[Played]:
-    """One act after the other; after each, all that landed so far is counted anew."""
+    """Play one act after the other; after each, all that landed so far is counted anew."""
     played: list[Played] = []
     for number, (title, act) in enumerate(ACTS.items(), start=1):
         screen.heading(f"{number}  {title}")
@@ -167,7 +173,7 @@ def _judge(screen: Screen, played: Played) -> None:
 
 
 def report(played: Sequence[Played], seconds: Mapping[str, float]) -> dict[str, Any]:
-    """The whole, for programs."""
+    """What was played, as `demo-report.json` holds it for programs."""
     whole = played[-1].account
     return {
         "right": not any(one.problems for one in played),
@@ -194,7 +200,7 @@ def report(played: Sequence[Played], seconds: Mapping[str, float]) -> dict[str, 
 
 
 def how_to_go_on(settings: Mapping[str, str], landing: str) -> str:
-    """What to do with a stack that is left running."""
+    """Say what to do with a stack that is left running."""
     program = os.path.relpath(Path(sys.executable).with_name("autoloader"))
     folder = landing.removeprefix("file://")
     return (

@@ -11,7 +11,7 @@ KILLED = ("router", "kafka", "prefect")
 
 
 def killed_parts(site: Site, samples: Samples, screen: Screen) -> Act:
-    """Router, broker and Prefect's server get SIGKILL while files load."""
+    """Send SIGKILL to the router, the broker and Prefect's server while files load."""
     landed = site.land("storm", samples.weather)
     half = len(landed) // 2
     begun = time.monotonic()

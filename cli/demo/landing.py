@@ -18,7 +18,7 @@ SPANS = {
 
 
 def one_file(site: Site, samples: Samples, screen: Screen) -> Act:
-    """A file on an idle stack."""
+    """Load one file on an idle stack, and show where its seconds went."""
     landed = site.land("flights", samples.flights[:1])
     begun = time.monotonic()
     site.announce(landed)
@@ -34,7 +34,7 @@ def one_file(site: Site, samples: Samples, screen: Screen) -> Act:
 
 
 def many_files(site: Site, samples: Samples, screen: Screen) -> Act:
-    """A year of files at once, each announced twice."""
+    """Load a year of files at once, each announced twice, by few runs."""
     landed = site.land("history", samples.flights)
     begun = time.monotonic()
     site.announce(landed, times=2)

@@ -11,40 +11,40 @@ BAR = 32
 
 
 class Screen:
-    """Without a terminal (a file, CI) the moving line is left out."""
+    """Prints the demo; without a terminal (a file, CI) the moving line is left out."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
 
     def heading(self, text: str) -> None:
-        """The title of an act."""
+        """Print the title of an act."""
         self._console.print(f"\n{text}", style="bold", markup=False)
 
     def say(self, text: str, style: str = "") -> None:
-        """Lines of an act."""
+        """Print lines of an act."""
         for line in text.splitlines():
             self._console.print(f"  {line}", style=style, markup=False)
 
     def aside(self, text: str) -> None:
-        """What need not be read."""
+        """Print, dimmed, what need not be read."""
         self.say(text, "dim")
 
     def judge(self, text: str, *, right: bool) -> None:
-        """What was checked."""
+        """Print what was checked, and whether it was right."""
         self.say(f"{'✓' if right else '✗'} {text}", "green" if right else "bold red")
 
     def last(self, text: str) -> None:
-        """The result of the demo."""
+        """Print the result of the demo."""
         self._console.print(text, markup=False)
 
     @contextmanager
     def working(self) -> Iterator[Callable[[str], None]]:
-        """While inside, a moving line with the text last told."""
+        """Show, while inside, a moving line with the text last told."""
         with self._console.status("") as status:
             yield lambda text: status.update(f"  {text}")
 
     def spans(self, seconds: Mapping[str, float]) -> None:
-        """Durations one below the other, as bars."""
+        """Print durations one below the other, as bars."""
         longest = max(seconds.values(), default=0) or 1
         table = Table.grid(padding=(0, 2))
         for name, value in seconds.items():

@@ -1,4 +1,10 @@
-"""What the demo does to the running stack, and what it reads back from it."""
+"""What the demo does to the running stack, and what it reads back from it.
+
+It does what producers and people do (files, events, requests), and reads back by ways of its own, not through the
+router: the ledger by SQL, the tables by Spark, the topics by a consumer. What it waits for is a condition in the
+ledger, with an end to its patience and an eye on parts that died. All its files lie in folders of this run, so that a
+table may hold those of earlier demos too.
+"""
 
 import os
 import time
@@ -46,17 +52,17 @@ class Site:
         return [Landed(uri, table, sample.rows) for uri, sample in zip(uris, samples, strict=True)]
 
     def announce(self, files: Sequence[Landed], *, times: int = 1) -> None:
-        """One event a file, each sent so often."""
+        """Send one event a file, each so many times."""
         events = [OutgoingEvent(ARRIVALS_TOPIC, file.uri, event_of(file.uri).to_json()) for file in files]
         self.topics.send(events * times)
 
     def ask_for(self, source: str, file: Landed, request: str) -> None:
-        """A person's request to load one file now."""
+        """Send a person's request to load one file now."""
         event = asked_event(LoadAsked(source=source, files=(file.uri,)), request)
         self.topics.send([OutgoingEvent(REQUESTS_TOPIC, request, event.to_json())])
 
     def ledger(self, query: str, *values: object) -> list[Row]:
-        """Rows of the ledger."""
+        """Query the ledger."""
         ledger = self._ledger = self._ledger or _ledger(self.settings["DATABASE_URL"])
         return ledger.execute(query, values).fetchall()
 
@@ -93,7 +99,7 @@ class Site:
         return int(self.ledger(query, self._batches(files))[0]["runs"])
 
     def wait_for(self, files: Sequence[Landed], tell: Callable[[str], None]) -> None:
-        """Until these files have ended, and all that is to be said of it is on Kafka."""
+        """Wait until these files have ended, and all that is to be said of it is on Kafka."""
         begun = time.monotonic()
 
         def ended() -> bool:
@@ -105,7 +111,7 @@ class Site:
         self.eventually(ended, f"the end of {len(files)} files")
 
     def eventually(self, look: Callable[[], T | None], what: str) -> T:
-        """The first answer that is not None or False; StackError when none comes, or when a part of the stack ended."""
+        """Wait for an answer that is not None or False; StackError when none comes, or a part of the stack ended."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not (found := look()):
             if dead := [part for part, running in self.stack.running().items() if not running]:
@@ -144,7 +150,7 @@ class Site:
         return list({recorded.batch for recorded in self.recorded(files) if recorded.batch})
 
     def _rows_by_file(self, table: str) -> Mapping[str, int]:
-        """Of this demo's files; those of earlier ones are in the table too."""
+        """Count the rows of this demo's files; those of earlier demos are in the table too."""
         spark = self._spark = self._spark or _session(self.settings["SPARK_CONNECT_URL"])
         frame = spark.table(table)
         counts = frame.where(frame["_file_uri"].contains(f"/{self.run}/")).groupBy("_file_uri").count()
@@ -153,14 +159,14 @@ class Site:
 
 def _ledger(database_url: str) -> "Connection[Row]":
     import psycopg  # noqa: PLC0415 - for this command alone
-    from psycopg.rows import dict_row  # noqa: PLC0415
+    from psycopg.rows import dict_row  # noqa: PLC0415 - as above
 
     return psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
 
 
 def _session(connect_url: str) -> "SparkSession":
     from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - a second, for this command alone
-    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415
+    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - as above
 
     spark = SparkSession.builder.remote(connect_url).create()
     # its threads may hang the end (SPARK-55362); and without a server every call would try for ten minutes

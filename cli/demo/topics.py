@@ -18,22 +18,22 @@ WAIT_SECONDS = 240
 
 
 class Topics:
-    """Completions and dead letters since this was made."""
+    """Reads the completions and dead letters that came since this was made."""
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._servers = bootstrap_servers
         self._begin = asyncio.run(_ends(bootstrap_servers))
 
     def send(self, events: Sequence[OutgoingEvent]) -> None:
-        """Returns when the broker has them all."""
+        """Send the events; returns when the broker has them all."""
         asyncio.run(send(self._servers, events))
 
     def completions(self) -> list[Event]:
-        """All so far, repetitions too."""
+        """Every completion event so far, repetitions too."""
         return asyncio.run(self._since(COMPLETIONS_TOPIC))
 
     def dead_letters(self) -> list[Event]:
-        """All so far, repetitions too."""
+        """Every dead letter so far, repetitions too."""
         return asyncio.run(self._since(DEAD_LETTERS_TOPIC))
 
     async def _since(self, topic: str) -> list[Event]:

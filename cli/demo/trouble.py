@@ -16,7 +16,7 @@ POISON = "this is not JSON"
 
 
 def trouble_and_lanes(site: Site, samples: Samples, screen: Screen) -> Act:
-    """A poison record, a broken file, a big file, and a request that overtakes a backlog, all at the same time."""
+    """Send a poison record, land a broken and a big file, and let a request overtake a backlog."""
     whole = site.land("zipped", samples.zipped)
     (broken,) = site.land("zipped", [samples.broken])
     broken = replace(broken, outcome="quarantined")
@@ -53,7 +53,7 @@ def _named(file: Landed, completion: Event) -> Event:
 
 
 def poisoned(letters: Sequence[Event]) -> Judged:
-    """One dead letter has the poison and says why."""
+    """Judge whether one dead letter has the poison and says why."""
     found = {letter["id"]: letter["data"] for letter in letters if letter["data"]["value"] == POISON}
     said = "; ".join(f"{letter['reason']}: {letter['detail']}" for letter in found.values())
     right = [letter["reason"] for letter in found.values()] == ["not-json"]
@@ -61,7 +61,7 @@ def poisoned(letters: Sequence[Event]) -> Judged:
 
 
 def quarantined(broken: Event, neighbours: Sequence[str | None]) -> Judged:
-    """The broken file as its completion names it; how its neighbours ended."""
+    """Judge the broken file, as its completion names it, by its reason and how its neighbours ended."""
     beside = sum(outcome == "loaded" for outcome in neighbours)
     return Judged(
         f"half a gzip → {broken['outcome']}: {broken['reason']}; {beside} of {len(neighbours)} beside it loaded",
@@ -70,14 +70,17 @@ def quarantined(broken: Event, neighbours: Sequence[str | None]) -> Judged:
 
 
 def in_lane(completion: Event, lane: str) -> Judged:
-    """The big file's completion."""
+    """Judge by the big file's completion whether it took this lane."""
     data = completion["data"]
     taken = data["run"]["lane"]
     return Judged(f"TPC-H lineitem, {data['counts']['bytes'] / 1e6:.1f} MB → lane {taken}", taken == lane)
 
 
 def overtook(answers: Sequence[Event], own: Event, others: Sequence[Event]) -> Judged:
-    """The request's answers, the completion of the batch with its file, those of the backlog's other batches."""
+    """Judge whether the request was answered before batches of the backlog.
+
+    `own` is the completion of the batch with its file, `others` are those of the backlog's other batches.
+    """
     lane = own["data"]["run"]["lane"]
     answered = min((_time(answer) for answer in answers), default=None)
     after = sum(answered is not None and answered < _time(other) for other in others)

@@ -76,7 +76,7 @@ class Config(Strict):
         return self
 
     def _twice(self) -> Iterator[tuple[str, str]]:
-        """Sources that would load an announced file into the same table."""
+        """Find pairs of sources that would load an announced file into the same table."""
         of_table: dict[str, list[tuple[str, From]]] = {}
         for name, source in self.sources.items():
             if source.from_.trigger == "events":

@@ -41,7 +41,7 @@ class LaneConfig(Strict):
 
     @property
     def slots(self) -> int:
-        """Runs in flight at most."""
+        """The most runs of this lane that are in flight at once."""
         return self.workers * self.slots_per_worker
 
 
@@ -68,7 +68,7 @@ class Lanes(Strict):
     priority: LaneConfig = LaneConfig()
 
     def of(self, lane: Lane) -> LaneConfig:
-        """The settings of one lane."""
+        """Find the settings of a lane by its name."""
         lanes: dict[Lane, LaneConfig] = {
             "default": self.default,
             "high-memory": self.high_memory,

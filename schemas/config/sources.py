@@ -68,7 +68,7 @@ class LanePin(Strict):
 
     @property
     def size(self) -> SizeClass | None:
-        """What was written of it."""
+        """The size class that `cpu` and `memory` make, if they are written."""
         if self.cpu is None or self.memory is None:
             return None
         return SizeClass(cpu=self.cpu, memory=self.memory)

@@ -16,5 +16,5 @@ _CLASSES = {
 
 
 def passes(sqlstate: str | None) -> bool:
-    """Whether to wait: everything else is a bug of ours, or wrong data."""
+    """Whether an error passes by itself: every other is a bug of ours, or wrong data."""
     return sqlstate is not None and sqlstate[:2] in _CLASSES
