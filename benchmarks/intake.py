@@ -34,9 +34,7 @@ from router.adapters.postgres.intake import PostgresIntake
 from router.app import collect_seldom
 from router.facts import EventsRecorded
 from router.rules.identity import object_key
-from router.rules.matching import Matcher
-from router.rules.sizing import Sizing
-from router.stages.intake import IntakeStage
+from router.wiring import Wiring
 from schemas.config import Config, parse_config
 from schemas.ledger.migrate import upgrade
 
@@ -105,13 +103,7 @@ async def intake(settings: Mapping[str, str], config: Config, topic: str, record
     shares = Shares()
     database = Database(settings["DATABASE_URL"])
     source = KafkaSource(settings["KAFKA_BOOTSTRAP_SERVERS"], str(uuid4()), [topic])
-    stage = IntakeStage(
-        shares.around(source),
-        shares.around(PostgresIntake(database)),
-        Matcher(config, for_events=True),
-        Sizing(config),
-        config.arrival_topics,
-    )
+    stage = Wiring(config).intake(shares.around(source), shares.around(PostgresIntake(database)))
     taken = 0
     with shares.taken():
         while taken < records:

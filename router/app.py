@@ -26,19 +26,8 @@ from router.adapters.storage import ObjectStore
 from router.driver import Progress, drive, log
 from router.errors import Transient
 from router.exposition import Exposition
-from router.rules.belonging import Belonging
-from router.rules.matching import Matcher
-from router.rules.permissions import Permissions
-from router.rules.sizing import Sizing
 from router.settings import Settings
-from router.stages.discovery import DiscoveryStage
-from router.stages.intake import IntakeStage
-from router.stages.publication import PublicationStage
-from router.stages.requests import RequestsStage
-from router.stages.resolution import ResolutionStage
-from router.stages.scheduling import SchedulingStage
-from router.stages.settlement import SettlementStage
-from router.step import Stage
+from router.wiring import Ports, Wiring
 from schemas.config import Config
 from schemas.config.topics import REQUESTS_TOPIC
 
@@ -58,30 +47,24 @@ async def run(settings: Settings, config: Config) -> None:
     database = Database(settings.database_url)
     lease = PostgresLease(database, settings.holder)
     runs = PrefectRuns(settings.prefect.api_url, settings.prefect.ui_url, settings.prefect.headers)
-    source = KafkaSource(settings.kafka_bootstrap_servers, ARRIVALS_GROUP, sorted(config.arrival_topics))
+    events = KafkaSource(settings.kafka_bootstrap_servers, ARRIVALS_GROUP, sorted(config.arrival_topics))
     asked = KafkaSource(settings.kafka_bootstrap_servers, REQUESTS_GROUP, [REQUESTS_TOPIC])
     publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
 
-    arrivals, requests, store = PostgresIntake(database), PostgresRequests(database), ObjectStore(config.allow)
-    sizing, matcher = Sizing(config), Matcher(config)
-    permissions, belonging = Permissions(config, matcher), Belonging(config, matcher)
-    settlement = SettlementStage(
-        PostgresSettlement(database),
-        requests,
-        runs,
-        permissions=permissions,
-        sizing=sizing,
-        config=config,
+    ports = Ports(
+        events=events,
+        asked=asked,
+        intake=PostgresIntake(database),
+        requests=PostgresRequests(database),
+        scheduling=PostgresScheduling(database, lease),
+        settlement=PostgresSettlement(database),
+        publication=PostgresPublication(database, lease),
+        store=ObjectStore(config.allow),
+        runs=runs,
+        publisher=publisher,
+        clock=clock,
     )
-    stages: list[Stage] = [
-        IntakeStage(source, arrivals, Matcher(config, for_events=True), sizing, config.arrival_topics),
-        RequestsStage(asked, requests, permissions),
-        DiscoveryStage(store, arrivals, belonging, sizing),
-        ResolutionStage(store, requests, permissions, belonging, sizing),
-        SchedulingStage(config, PostgresScheduling(database, lease), runs, clock, sizing),
-        settlement,
-        PublicationStage(PostgresPublication(database, lease), publisher),
-    ]
+    settlement, stages = Wiring(config).stages(ports)
     wakes = {stage.name: asyncio.Event() for stage in stages}
     progress = Progress(list(wakes), metrics, clock)
 
@@ -89,7 +72,7 @@ async def run(settings: Settings, config: Config) -> None:
         settlement.hint(run_id)
         wakes[settlement.name].set()
 
-    exposition = Exposition(metrics, PostgresReading(database).lines, [source.lag, asked.lag], clock)
+    exposition = Exposition(metrics, PostgresReading(database).lines, [events.lag, asked.lag], clock)
     routes = [
         *webhook_routes(settings.webhook_secret, hint),
         *health_routes(progress.stuck, progress.not_ready, exposition.text),
@@ -104,7 +87,7 @@ async def run(settings: Settings, config: Config) -> None:
             _cancel_on_signal(tasks)
     finally:
         server.close()
-        await source.close()
+        await events.close()
         await asked.close()
         await publisher.close()
         await runs.close()

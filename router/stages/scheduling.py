@@ -11,7 +11,6 @@ from router.ports.runs import Runs, Submission
 from router.ports.scheduling import DueBatch, NewBatch, SchedulingLedger
 from router.rules.belonging import Belonging
 from router.rules.breaker import Targets
-from router.rules.matching import Matcher
 from router.rules.recovery import touch_seconds
 from router.rules.scheduling import (
     Accounts,
@@ -49,7 +48,16 @@ class SchedulingStage:
 
     name = "scheduling"
 
-    def __init__(self, config: Config, ledger: SchedulingLedger, runs: Runs, clock: Clock, sizing: Sizing) -> None:
+    def __init__(
+        self,
+        ledger: SchedulingLedger,
+        runs: Runs,
+        clock: Clock,
+        *,
+        sizing: Sizing,
+        belonging: Belonging,
+        config: Config,
+    ) -> None:
         self._config = config
         self._sources: Mapping[str, tuple[str, SourceConfig]] = {
             source.id: (name, source) for name, source in config.sources.items()
@@ -59,7 +67,7 @@ class SchedulingStage:
         self._runs = runs
         self._clock = clock
         self._sizing = sizing
-        self._belonging = Belonging(config, Matcher(config))
+        self._belonging = belonging
         self._accounts: dict[Lane, Accounts] = {lane: {} for lane in LANES}
         self._next_commits: dict[str, datetime] = {}
         self._had_half: set[tuple[str, Lane]] = set()

@@ -9,8 +9,7 @@ import pytest
 from router.facts import AttemptSubmitted
 from router.ports.discovery import Measurement
 from router.rules.looking import not_there
-from router.rules.sizing import Sizing
-from router.stages.scheduling import SchedulingStage
+from router.wiring import Wiring
 from tests.builders import NOON, announced, config, intake, settlement
 from tests.contract.ledgers import RealLedger
 from tests.fakes.clock import FakeClock
@@ -43,8 +42,8 @@ class Slot:
 
     def __init__(self, ledger: RealLedger) -> None:
         self._ledger = ledger
-        self._stage = SchedulingStage(
-            CONFIG, ledger.router("one").batches, FakeRuns(FakeClock(NOON)), FakeClock(NOON), Sizing(CONFIG)
+        self._stage = Wiring(CONFIG).scheduling(
+            ledger.router("one").batches, FakeRuns(FakeClock(NOON)), FakeClock(NOON)
         )
         self._now = NOON
 

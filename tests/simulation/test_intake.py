@@ -8,9 +8,7 @@ import pytest
 
 from router.errors import Transient
 from router.ports.intake import Intake, Recorded
-from router.rules.matching import Matcher
-from router.rules.sizing import Sizing
-from router.stages.intake import IntakeStage
+from router.wiring import Wiring
 from schemas.config.topics import ARRIVALS_TOPIC
 from tests.builders import NOON, config, file_event
 from tests.fakes.clock import FakeClock
@@ -46,8 +44,7 @@ class Scene:
         self.database = FakeDatabase(FakeClock(NOON))
         self.ledger = SlowArrivals(self.database)
         source = FakeSource(self.broker, records_a_poll=4)
-        known = config()
-        self.stage = IntakeStage(source, self.ledger, Matcher(known), Sizing(known), known.arrival_topics)
+        self.stage = Wiring(config()).intake(source, self.ledger)
 
     def begin(self) -> "asyncio.Task[object]":
         return asyncio.create_task(self.stage.step(NOON))

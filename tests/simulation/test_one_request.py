@@ -7,8 +7,9 @@ from typing import Any
 from router.ports.discovery import Measured
 from router.rules.identity import object_key
 from router.rules.looking import TWICE
-from router.rules.sizing import Place, Sizing
-from router.stages.scheduling import RUNS_A_STEP, SchedulingStage
+from router.rules.sizing import Place
+from router.stages.scheduling import RUNS_A_STEP
+from router.wiring import Wiring
 from schemas.config import Config
 from schemas.events.requests import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import NOON, announced, config, intake, load_asked, request
@@ -492,7 +493,7 @@ class Wide:
         self.database = FakeDatabase(self.clock)
         ledger = FakeScheduling(self.database, FakeLease(self.database, "one"))
         self.runs = FakeRuns(self.clock)
-        self._stage = SchedulingStage(config, ledger, self.runs, self.clock, Sizing(config))
+        self._stage = Wiring(config).scheduling(ledger, self.runs, self.clock)
         self._arrivals = FakeIntake(self.database)
 
     async def lands(self, source_id: str, *, files: int) -> None:

@@ -10,14 +10,12 @@ import pytest
 from router.errors import Transient
 from router.ports.intake import Intake, Recorded
 from router.ports.requests import AskedRequest
-from router.rules.matching import Matcher
 from router.rules.outgoing import OutgoingEvent
-from router.rules.permissions import Permissions
 from router.rules.portion import ENTRY_BYTES, PORTION_BYTES, TURN_BYTES, Portion
-from router.rules.sizing import Sizing
 from router.stages.intake import MAX_LETTERS_A_RECORD, IntakeStage
 from router.stages.requests import RequestsStage
 from router.step import Step
+from router.wiring import Wiring
 from schemas.config.topics import ARRIVALS_TOPIC, REQUESTS_TOPIC
 from tests.builders import NOON, config, file_event, load_asked, request_event
 from tests.fakes.clock import FakeClock
@@ -69,10 +67,9 @@ class Scene:
         self.database = FakeDatabase(FakeClock(NOON))
         self.arrivals = CountingArrivals(self.database, most)
         self.requests = CountingRequests(self.database, most)
-        known = config()
-        matcher = Matcher(known)
-        self.intake = IntakeStage(FakeSource(self.arrived), self.arrivals, matcher, Sizing(known), known.arrival_topics)
-        self.desk = RequestsStage(FakeSource(self.asked), self.requests, Permissions(known, matcher))
+        wiring = Wiring(config())
+        self.intake = wiring.intake(FakeSource(self.arrived), self.arrivals)
+        self.desk = wiring.requests(FakeSource(self.asked), self.requests)
 
     def lands(self, *values: bytes) -> None:
         for value in values:

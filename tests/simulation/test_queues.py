@@ -137,7 +137,7 @@ async def test_requests_for_removed_sources_are_answered_and_starve_nobody() -> 
     for _ in range(80):
         for stage in ("requests", "listing"):
             await world.step(stage)
-    world.deploys(without("audit"))
+    world.reconfigure(without("audit"))
 
     for _ in range(3):
         for stage in ("scheduling", "settlement"):
@@ -162,13 +162,13 @@ async def test_a_source_that_only_some_routers_know_yet_is_not_removed() -> None
     world.ask(load_asked(AUDIT, source="audit"), "r-1")
     await world.step("requests")
     whole = world.config
-    world.deploys(without("audit"))
+    world.reconfigure(without("audit"))
 
     for stage in ("listing", "scheduling", "settlement"):
         await world.step(stage)
     trouble = world.database.requests["r-1"].trouble
     world.clock.pass_time(timedelta(minutes=5))
-    world.deploys(whole)
+    world.reconfigure(whole)
     await world.heal()
 
     assert trouble == "audit-v1 is not in the configuration of the router that looked"

@@ -14,19 +14,11 @@ from random import Random
 from router.errors import Transient
 from router.ports.clock import Clock
 from router.ports.discovery import Measured
-from router.rules.belonging import Belonging
 from router.rules.matching import Matcher
-from router.rules.permissions import Permissions
 from router.rules.portion import Portion
-from router.rules.sizing import Sizing
-from router.stages.discovery import DiscoveryStage
-from router.stages.intake import IntakeStage
-from router.stages.publication import PublicationStage
-from router.stages.requests import RequestsStage
-from router.stages.resolution import ResolutionStage
-from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage, Step
+from router.wiring import Ports, Wiring
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
@@ -608,13 +600,6 @@ class World:
             if row.end is None and of not in self.database.poison and all(file.batch_id not in stuck for file in files):
                 yield of
 
-    def deploys(self, config: Config) -> None:
-        """All routers make place for others with this configuration."""
-        self.config, self.matcher, self.sizing = config, Matcher(config), Sizing(config)
-        self.permissions = Permissions(config, self.matcher)
-        for router in list(self.routers):
-            self._replace(router)
-
     async def step(self, stage: str, router: int = 0) -> None:
         """One whole step of one stage, without chaos."""
         self.gate.is_open = True
@@ -639,39 +624,29 @@ class World:
 
     def _configure(self, now: Config) -> None:
         self.config = now
-        self.matcher = Matcher(now)
-        self.sizing = Sizing(now)
-        self.permissions = Permissions(now, self.matcher)
-        self.belonging = Belonging(now, self.matcher)
+        self.matcher = Matcher(now, for_events=True)
+        self._wiring = Wiring(now, portion=PORTION)
 
     def _new_router(self, name: str) -> Router:
         lease, clock = FakeLease(self.database, name), self._clocks[name.partition("/")[0]]
-        source = FakeSource(self.broker, records_a_poll=4)
+        events = FakeSource(self.broker, records_a_poll=4)
         asked = FakeSource(self.desk, records_a_poll=4)
         around = partial(gated, actor=name, gate=self.gate)
-        arrivals = around(FakeIntake(self.database))
-        runs = around(self.runs)
-        store, requests = around(self.store), around(FakeRequests(self.database))
-        settlement = SettlementStage(
-            around(FakeSettlement(self.database)),
-            requests,
-            runs,
-            permissions=self.permissions,
-            sizing=self.sizing,
-            config=self.config,
+        ports = Ports(
+            events=around(events),
+            asked=around(asked),
+            intake=around(FakeIntake(self.database)),
+            requests=around(FakeRequests(self.database)),
+            scheduling=around(FakeScheduling(self.database, lease)),
+            settlement=around(FakeSettlement(self.database)),
+            publication=around(FakePublication(self.database, lease)),
+            store=around(self.store),
+            runs=around(self.runs),
+            publisher=around(self.publisher),
+            clock=clock,
         )
-        stages: list[Stage] = [
-            IntakeStage(
-                around(source), arrivals, self.matcher, self.sizing, self.config.arrival_topics, portion=PORTION
-            ),
-            RequestsStage(around(asked), requests, self.permissions, portion=PORTION),
-            DiscoveryStage(store, arrivals, self.belonging, self.sizing),
-            ResolutionStage(store, requests, self.permissions, self.belonging, self.sizing),
-            SchedulingStage(self.config, around(FakeScheduling(self.database, lease)), runs, clock, self.sizing),
-            settlement,
-            PublicationStage(around(FakePublication(self.database, lease)), around(self.publisher)),
-        ]
-        return Router(name, clock, [source, asked], settlement, {stage.name: stage for stage in stages})
+        settlement, stages = self._wiring.stages(ports)
+        return Router(name, clock, [events, asked], settlement, {stage.name: stage for stage in stages})
 
     def _step(self, router: Router, name: str) -> None:
         if name not in router.steps:

@@ -21,6 +21,7 @@ FORBIDDEN = {
     "a vendor that no adapter has yet": ("router/adapters/storage.py", "import psycopg"),
     "a stage in another stage": ("router/stages/discovery.py", "from router.stages import intake"),
     "an adapter in a stage": ("router/stages/discovery.py", "from router.adapters import storage"),
+    "an adapter in the wiring": ("router/wiring.py", "from router.adapters import storage"),
     "a vendor in a stage": ("router/stages/discovery.py", "import obstore"),
     "a log in a stage": ("router/stages/discovery.py", "import structlog"),
     "chance in a rule": ("router/rules/sizing.py", "import secrets"),

@@ -1,0 +1,91 @@
+"""Who gets which rule: the stages, made out of ports and the configuration.
+
+The app wires them to the adapters, the simulation to fakes; so what is simulated is what runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from router.ports.clock import Clock
+from router.ports.discovery import Store
+from router.ports.intake import IntakeLedger, Source
+from router.ports.publication import PublicationLedger, Publisher
+from router.ports.requests import RequestLedger
+from router.ports.runs import Runs
+from router.ports.scheduling import SchedulingLedger
+from router.ports.settlement import SettlementLedger
+from router.rules.belonging import Belonging
+from router.rules.matching import Matcher
+from router.rules.permissions import Permissions
+from router.rules.portion import WHOLE_POLLS, Portion
+from router.rules.sizing import Sizing
+from router.stages.discovery import DiscoveryStage
+from router.stages.intake import IntakeStage
+from router.stages.publication import PublicationStage
+from router.stages.requests import RequestsStage
+from router.stages.resolution import ResolutionStage
+from router.stages.scheduling import SchedulingStage
+from router.stages.settlement import SettlementStage
+from router.step import Stage
+from schemas.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All that the stages ask of the world; `events` and `asked` are the topics of arrivals and of requests."""
+
+    events: Source
+    asked: Source
+    intake: IntakeLedger
+    requests: RequestLedger
+    scheduling: SchedulingLedger
+    settlement: SettlementLedger
+    publication: PublicationLedger
+    store: Store
+    runs: Runs
+    publisher: Publisher
+    clock: Clock
+
+
+class Wiring:
+    """The rules of one configuration, and the stages that ask them."""
+
+    def __init__(self, config: Config, *, portion: Portion = WHOLE_POLLS) -> None:
+        self._config = config
+        self._portion = portion
+        matcher = Matcher(config)
+        self._sizing = Sizing(config)
+        self._permissions = Permissions(config, matcher)
+        self._belonging = Belonging(config, matcher)
+
+    def stages(self, ports: Ports) -> tuple[SettlementStage, Sequence[Stage]]:
+        """All of them, in the order of a file's path; settlement once more by itself, because it takes hints."""
+        settlement = self.settlement(ports.settlement, ports.requests, ports.runs)
+        return settlement, [
+            self.intake(ports.events, ports.intake),
+            self.requests(ports.asked, ports.requests),
+            DiscoveryStage(ports.store, ports.intake, self._belonging, self._sizing),
+            ResolutionStage(ports.store, ports.requests, self._permissions, self._belonging, self._sizing),
+            self.scheduling(ports.scheduling, ports.runs, ports.clock),
+            settlement,
+            PublicationStage(ports.publication, ports.publisher),
+        ]
+
+    def intake(self, source: Source, ledger: IntakeLedger) -> IntakeStage:
+        """Events find no source that loads only what is requested, so it has a matcher of its own."""
+        matcher = Matcher(self._config, for_events=True)
+        return IntakeStage(source, ledger, matcher, self._sizing, self._config.arrival_topics, portion=self._portion)
+
+    def requests(self, source: Source, ledger: RequestLedger) -> RequestsStage:
+        """Requests are refused by the same permissions with which they are resolved and settled later."""
+        return RequestsStage(source, ledger, self._permissions, portion=self._portion)
+
+    def scheduling(self, ledger: SchedulingLedger, runs: Runs, clock: Clock) -> SchedulingStage:
+        """Batches are cut by the same sizes by which intake placed their files."""
+        return SchedulingStage(ledger, runs, clock, sizing=self._sizing, belonging=self._belonging, config=self._config)
+
+    def settlement(self, ledger: SettlementLedger, requests: RequestLedger, runs: Runs) -> SettlementStage:
+        """Attempts go on in the size classes in which they were scheduled."""
+        return SettlementStage(
+            ledger, requests, runs, permissions=self._permissions, sizing=self._sizing, config=self._config
+        )
