@@ -25,6 +25,6 @@ def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable
     return asyncio.run(done())
 
 
-def ask(environ: Mapping[str, str], question: Callable[[PostgresReading], Awaitable[T]]) -> T:
+def read_ledger(environ: Mapping[str, str], question: Callable[[PostgresReading], Awaitable[T]]) -> T:
     """Ask the ledger one question, which changes nothing."""
     return with_ledger(environ, lambda database: question(PostgresReading(database)))

@@ -11,7 +11,7 @@ import typer
 
 from cli import environment
 from cli.exits import Exit, ended
-from cli.ledger import ask
+from cli.ledger import read_ledger
 from router.adapters.postgres.reading import PostgresReading
 from router.adapters.prefect.runs import PrefectRuns
 from router.adapters.storage import ObjectStore
@@ -42,7 +42,9 @@ def explain(
     """
     environ = environment.environment()
     config = environment.config(environ)
-    found = ask(environ, lambda ledger: _explanations(ledger, what, config, environ)) or [_unknown(config, what)]
+    found = read_ledger(environ, lambda ledger: _explanations(ledger, what, config, environ)) or [
+        _unknown(config, what)
+    ]
     if as_json:
         print(json.dumps([asdict(explanation) for explanation in found], default=str))
     else:

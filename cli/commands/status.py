@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from cli import environment
-from cli.ledger import ask
+from cli.ledger import read_ledger
 from router.adapters.postgres.reading import PostgresReading
 from router.rules.breaker import Breaker
 from router.rules.status import Failure, SourceStatus, Status, for_programs, lanes
@@ -51,7 +51,7 @@ def _read(environ: Mapping[str, str], config: Config) -> Status:
             await ledger.breakers(),
         )
 
-    return ask(environ, read)
+    return read_ledger(environ, read)
 
 
 def _watch(environ: Mapping[str, str], config: Config) -> None:

@@ -51,10 +51,15 @@ class Recorded(dict[str, str]):
         return super().get(name, default)
 
 
-def documented(command: str) -> set[str]:
-    """The variables whose row in docs/settings.md names the command."""
+def documented(program: str) -> set[str]:
+    """The variables whose row in docs/settings.md names the program: a command, or `runs`."""
     rows = re.findall(r"^\| (`.+?) \| (.+?) \|", Path("docs/settings.md").read_text(), flags=re.MULTILINE)
-    return {name for names, readers in rows if f"`{command}`" in readers for name in re.findall(r"`([A-Z_]+)`", names)}
+    return {
+        name
+        for names, readers in rows
+        if program in re.findall(r"\w+", readers)
+        for name in re.findall(r"`([A-Z_]+)`", names)
+    }
 
 
 def environ(folder: Path) -> dict[str, str]:
@@ -123,3 +128,14 @@ def test_a_command_names_a_setting_that_is_missing_and_what_to_write(
     said = ran(command, settings, tmp_path, monkeypatch).output
 
     assert f"{name} is not set; set it to" in said
+
+
+def test_a_run_reads_the_settings_that_are_documented_for_runs() -> None:
+    texts = [path.read_text() for path in (Path("flows/ingest.py"), *Path("flows/loading").rglob("*.py"))]
+    read = {
+        name for text in texts for name in re.findall(r'"((?:AUTOLOADER|DATABASE|KAFKA|PREFECT|SPARK)_[A-Z_]+)"', text)
+    }
+
+    read -= {"SPARK_CONNECT_MODE_ENABLED"}  # pyspark's word to itself
+    assert "DATABASE_URL" in read
+    assert read <= documented("runs")

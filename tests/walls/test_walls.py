@@ -42,6 +42,8 @@ FORBIDDEN = {
     "a new room of the flows that no layer names": ("flows/extra.py", "import flows.deploying"),
     "a side in what both agree on": ("schemas/manifest.py", "from flows.loading import types"),
     "a vendor in what both agree on": ("schemas/manifest.py", "import asyncpg"),
+    "YAML in a model of the configuration": ("schemas/config/lanes.py", "import yaml"),
+    "Prefect's errors in a command": ("cli/commands/deploy.py", "import httpx"),
     "the ledger's driver in the command": ("cli/commands/status.py", "import asyncpg"),
 }
 
