@@ -2,6 +2,12 @@
 
 They grow, and never change meaning. The `id` is the same on every repetition. Keys on Kafka: the table of a batch's
 completion, the id of a request's, topic and partition of a dead letter; what has one key keeps its order.
+
+    autoloader.batch.<outcome>.v1     one for each batch that ended: its counts, and its files by name up to a bound
+    autoloader.request.<outcome>.v1   one for each request, by which it is answered
+    autoloader.dead-letter.v1         one for each part of a record that cannot be used
+
+An event stays below a megabyte, Kafka's usual limit: hence the bounds on what is named.
 """
 
 from datetime import datetime
@@ -171,7 +177,7 @@ class DeadLetter(Wire):
 
 
 class CloudEvent(Wire):
-    """The envelope."""
+    """The CloudEvents envelope of a completion or a dead letter."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str

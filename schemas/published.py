@@ -31,7 +31,7 @@ MODELS: Mapping[str, type[BaseModel]] = {
 
 
 def schema(name: str) -> Mapping[str, Any]:
-    """The schema of one of them: of what is written for what goes out, of what is read for what comes in."""
+    """Make the schema of one of `MODELS`: of what is written if it goes out, of what is read if it comes in."""
     goes_out = name in {"batch-completion", "request-completion", "dead-letter"}
     return {"$schema": DIALECT, **MODELS[name].model_json_schema(mode="serialization" if goes_out else "validation")}
 

@@ -14,6 +14,7 @@ MAX_BYTES = 2**60
 
 
 def duration(value: Any) -> Any:
+    """Read `10s`, `15m`, `1h` as seconds; what is no text is left to pydantic."""
     if not isinstance(value, str):
         return value
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)", value.strip())
@@ -24,6 +25,7 @@ def duration(value: Any) -> Any:
 
 
 def checked_prefix(value: str) -> str:
+    """Check a prefix of URIs, and end it with a slash: `s3://b/a` does not take `s3://b/ab`."""
     try:
         checked_uri(value)
     except UriError as error:
@@ -38,6 +40,7 @@ def _finite(value: Any) -> Any:
 
 
 def checked_glob(value: str) -> str:
+    """Check that files can match the glob."""
     try:
         check(value)
     except GlobError as error:

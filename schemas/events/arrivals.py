@@ -1,4 +1,4 @@
-"""What comes in: our own events, CloudEvents 1.0, on the topics `ingestion.file-arrivals` and `ingestion.requests`.
+"""What producers say on `ingestion.file-arrivals`: a file has landed, or was removed. CloudEvents 1.0.
 
 A producer writes e.g.
 
@@ -33,5 +33,5 @@ class FileEvent(Wire):
     data: FileData
 
     def to_json(self) -> str:
-        """As it is written to Kafka, without what is not known."""
+        """Write the event as it goes to Kafka, without what is not known."""
         return self.model_dump_json(exclude_none=True)

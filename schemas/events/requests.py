@@ -1,9 +1,8 @@
 """What a producer may ask for on `ingestion.requests`: a load, a preview, a retry, a cancel.
 
 A request is a CloudEvent like that of a landed file, of the type `autoloader.load.requested.v1`, `.preview.`, `.retry.`
-or `.cancel.`. Its `id` is the request's, chosen by the producer:
-the same id again asks for nothing new, and is answered by the first outcome. Its
-`source` is the producer's name, which a source of the configuration may demand.
+or `.cancel.`. Its `id` is the request's, chosen by the producer: the same id again asks for nothing new, and is
+answered by the first outcome. Its `source` is the producer's name, which a source of the configuration may demand.
 """
 
 from collections.abc import Mapping
@@ -96,13 +95,13 @@ REQUESTS: Mapping[RequestKind, type[Asked]] = {
 
 
 def request_type(asked: Asked) -> str:
-    """The `type` of the event that asks for it."""
+    """Find the `type` of the event that asks for it."""
     [kind] = [kind for kind, model in REQUESTS.items() if isinstance(asked, model)]
     return TYPE.format(kind)
 
 
 class RequestEvent(Wire):
-    """`autoloader.<kind>.requested.v1`."""
+    """The event that asks, of the type `autoloader.<kind>.requested.v1`."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -112,5 +111,5 @@ class RequestEvent(Wire):
     data: LoadAsked | PreviewAsked | RetryAsked | CancelAsked
 
     def to_json(self) -> str:
-        """As it is written to Kafka, without what was left out."""
+        """Write the event as it goes to Kafka, without what was left out."""
         return self.model_dump_json(exclude_none=True, exclude_defaults=False)

@@ -44,13 +44,14 @@ class Format(Strict):
 
     @property
     def options(self) -> Options:
-        """Those of the one format that is named; their class tells which it is."""
+        """The options of the one format that is named; their class tells which it is."""
         return self._named()[0]
 
     def _named(self) -> list[Options]:
-        return [options for options in (self.csv, self.json_lines, self.parquet) if options is not None]
+        written = [getattr(self, name) for name in type(self).model_fields]
+        return [options for options in written if options is not None]
 
 
 def _kinds() -> list[str]:
-    """The formats as the configuration names them."""
+    """Name the formats as the configuration does."""
     return [field.alias or name for name, field in Format.model_fields.items()]
