@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from router.adapters.postgres.database import Connection
-from router.adapters.postgres.lines import total
+from router.adapters.postgres.fragments import Statement, total
 from router.rules.settlement import BatchContext, RequestInBatch
 from schemas.completions import MAX_REQUESTS_NAMED, StillWaiting
 from schemas.config.lanes import LANES
@@ -13,9 +13,7 @@ COUNTED_AT_MOST = 10_000
 
 async def around(connection: Connection, source_id: str, batch: str) -> BatchContext:
     """Through indexes, and with a bounded count."""
-    state = await connection.fetchrow(
-        "SELECT bytes_per_second, newest_landed FROM source_state WHERE source_id = $1", source_id
-    )
+    state = await connection.fetchrow(_LEARNED, source_id)
     return BatchContext(
         requests=await _asking(connection, batch),
         oldest_open=await _oldest_open(connection, source_id, batch),
@@ -26,55 +24,55 @@ async def around(connection: Connection, source_id: str, batch: str) -> BatchCon
 
 
 async def _asking(connection: Connection, batch: str) -> tuple[RequestInBatch, ...]:
-    rows = await connection.fetch(
-        """
-        SELECT a.id, a.here, c.done, CASE WHEN a.listed IS NOT NULL AND c.files <= $3 THEN c.files END AS total
-        FROM (
-            SELECT r.id, r.listed, count(*) AS here
-            FROM file f JOIN request_file q ON (q.object, q.source_id, q.version) = (f.object, f.source_id, f.version)
-            JOIN request r ON r.id = q.request_id
-            WHERE f.batch_id = $1 AND r.ended IS NULL GROUP BY r.id ORDER BY r.id LIMIT $2) a
-        CROSS JOIN LATERAL (
-            SELECT count(*) FILTER (WHERE o.is_done) AS done, count(*) AS files FROM (
-                SELECT (q.outcome IS NOT NULL OR f.outcome IS NOT NULL) AND f.batch_id IS DISTINCT FROM $1 AS is_done
-                FROM request_file q LEFT JOIN file f USING (source_id, object, version)
-                WHERE q.request_id = a.id LIMIT $3 + 1) o) c
-        ORDER BY a.id
-        """,
-        batch,
-        MAX_REQUESTS_NAMED,
-        COUNTED_AT_MOST,
-    )
+    rows = await connection.fetch(_REQUESTS_IN_BATCH, batch, MAX_REQUESTS_NAMED, COUNTED_AT_MOST)
     return tuple(RequestInBatch(row["id"], row["done"], row["here"], row["total"]) for row in rows)
 
 
 async def _oldest_open(connection: Connection, source_id: str, batch: str) -> datetime | None:
     """A line is in the order of landing, within each rank: the first of each tells all."""
-    oldest: datetime | None = await connection.fetchval(
-        """
-        SELECT least(
-            (SELECT min(f.landed) FROM unnest($3::text[]) AS l (lane) CROSS JOIN (VALUES (0), (1)) AS r (rank)
-             CROSS JOIN LATERAL (
-                SELECT landed FROM file WHERE source_id = $1 AND lane = l.lane AND rank = r.rank
-                  AND batch_id IS NULL AND outcome IS NULL ORDER BY landed, object LIMIT 1) f),
-            (SELECT min(landed) FROM batch WHERE source_id = $1 AND ended IS NULL AND kind = 'load' AND id <> $2),
-            (SELECT min(landed) FROM arrival WHERE source_id = $1 AND NOT quiet))
-        """,
-        source_id,
-        batch,
-        list(LANES),
-    )
+    oldest: datetime | None = await connection.fetchval(_OLDEST_OPEN, source_id, batch, list(LANES))
     return oldest
 
 
 async def _waiting(connection: Connection, source_id: str) -> StillWaiting:
-    row = await connection.fetchrow(
-        f"""
-        SELECT count(*) AS files, {total("size")} AS bytes
-        FROM (SELECT size FROM file WHERE source_id = $1 AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f
-        """,  # noqa: S608 - a constant of ours
-        source_id,
-        COUNTED_AT_MOST,
-    )
+    row = await connection.fetchrow(_WAITING, source_id, COUNTED_AT_MOST)
     files: int = row["files"] if row else 0
     return StillWaiting(files=files, bytes=row["bytes"] if row else 0, or_more=files == COUNTED_AT_MOST)
+
+
+# What is sent to PostgreSQL.
+# What earlier loads of a source have taught.
+_LEARNED = Statement("SELECT bytes_per_second, newest_landed FROM source_state WHERE source_id = $1")
+
+# The open requests that ask for files of a batch, and how far each is.
+_REQUESTS_IN_BATCH = Statement("""
+    SELECT a.id, a.here, c.done, CASE WHEN a.listed IS NOT NULL AND c.files <= $3 THEN c.files END AS total
+    FROM (
+        SELECT r.id, r.listed, count(*) AS here
+        FROM file f JOIN request_file q ON (q.object, q.source_id, q.version) = (f.object, f.source_id, f.version)
+        JOIN request r ON r.id = q.request_id
+        WHERE f.batch_id = $1 AND r.ended IS NULL GROUP BY r.id ORDER BY r.id LIMIT $2) a
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE o.is_done) AS done, count(*) AS files FROM (
+            SELECT (q.outcome IS NOT NULL OR f.outcome IS NOT NULL) AND f.batch_id IS DISTINCT FROM $1 AS is_done
+            FROM request_file q LEFT JOIN file f USING (source_id, object, version)
+            WHERE q.request_id = a.id LIMIT $3 + 1) o) c
+    ORDER BY a.id
+""")
+
+# The earliest landing of what is open of a source besides a batch.
+_OLDEST_OPEN = Statement("""
+    SELECT least(
+        (SELECT min(f.landed) FROM unnest($3::text[]) AS l (lane) CROSS JOIN (VALUES (0), (1)) AS r (rank)
+         CROSS JOIN LATERAL (
+            SELECT landed FROM file WHERE source_id = $1 AND lane = l.lane AND rank = r.rank
+              AND batch_id IS NULL AND outcome IS NULL ORDER BY landed, object LIMIT 1) f),
+        (SELECT min(landed) FROM batch WHERE source_id = $1 AND ended IS NULL AND kind = 'load' AND id <> $2),
+        (SELECT min(landed) FROM arrival WHERE source_id = $1 AND NOT quiet))
+""")
+
+# How many files of a source wait, and their bytes, counted up to a bound.
+_WAITING = Statement(f"""
+    SELECT count(*) AS files, {total("size")} AS bytes
+    FROM (SELECT size FROM file WHERE source_id = $1 AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f
+""")

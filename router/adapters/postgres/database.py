@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from router.adapters.postgres.fragments import Statement
 from router.errors import Transient
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import newest_revision
@@ -60,7 +61,7 @@ class Database:
         """The ledger is there, in the revision this code needs; Transient says what to do else."""
         try:
             async with self.transaction() as connection:
-                found = await connection.fetchval("SELECT version_num FROM alembic_version")
+                found = await connection.fetchval(_REVISION)
         except asyncpg.UndefinedTableError as error:
             raise Transient(f"PostgreSQL: {error}; run `autoloader deploy` to make the ledger's tables") from error
         if found != newest_revision():
@@ -76,3 +77,8 @@ class Database:
 
 def _passes(error: Exception) -> bool:
     return isinstance(error, PASSING) or (isinstance(error, asyncpg.PostgresError) and passes(error.sqlstate))
+
+
+# What is sent to PostgreSQL.
+# The revision of the ledger's tables.
+_REVISION = Statement("SELECT version_num FROM alembic_version")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from router.adapters.postgres.database import Connection
+from router.adapters.postgres.fragments import SAME, WAITS, Statement, locked
 from router.notifications.record import Position
 from router.rules.identity import Identity
 from router.rules.looking import NOT_LOADED
@@ -14,27 +15,6 @@ COLUMNS = 'source_id, object, version, uri, landed, topic, "partition", "offset"
 ROWS = "unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::int[], $8::bigint[]"
 # Which version of an object is the newest: not one of which the storage had another, and of event times the latest.
 NEWEST = "version = '', outcome IS NOT DISTINCT FROM 'superseded', landed DESC, accepted DESC"
-# That of a file `k`: it waits.
-WAITS = "k.batch_id IS NULL AND k.outcome IS NULL"
-
-
-def locked(named: str, condition: str, *, more: str = "") -> str:
-    """The rows `n` that `named` has, as far as `condition` holds of their files `k`, which are locked.
-
-    By whomever in the order in which intake writes them, so that nobody deadlocks. And each looked up by its key, which
-    the LIMIT has PostgreSQL do: from statistics made before a flood it takes it that nothing waits, and would go
-    through all that waits for each of them.
-    """
-    return f"""
-        SELECT n.*{more} FROM (
-            SELECT * FROM {named} ORDER BY source_id COLLATE "C", object, version COLLATE "C") n
-        CROSS JOIN LATERAL (
-            SELECT * FROM file WHERE (source_id, object, version) = (n.source_id, n.object, n.version)
-            LIMIT 1 FOR UPDATE) k
-        WHERE {condition}
-    """  # noqa: S608 - what is put in are constants of ours
-
-
 # What the commands below name, with what they say of it.
 _LANDED = """
     unnest($1::text[], $2::bytea[], $3::text[], $4::timestamptz[]) AS t (source_id, object, version, landed)
@@ -106,16 +86,7 @@ def default_place(size: int | None) -> Place:
 
 async def insert(connection: Connection, rows: Sequence[Sized]) -> int:
     """Those that are not known; says how many."""
-    return count(
-        await connection.execute(
-            f"""
-            INSERT INTO file ({COLUMNS}, size, estimate, lane)
-            SELECT * FROM {ROWS}, $9::bigint[], $10::bigint[], $11::text[]) ON CONFLICT DO NOTHING
-            """,  # noqa: S608 - constants of this module
-            *arrays(rows),
-            *sizes(rows),
-        )
-    )
+    return count(await connection.execute(_INSERT, *arrays(rows), *sizes(rows)))
 
 
 async def land_again(connection: Connection, rows: Sequence[Told]) -> None:
@@ -123,33 +94,13 @@ async def land_again(connection: Connection, rows: Sequence[Told]) -> None:
 
     And what a request has found before an event told of it does not end with that request.
     """
-    await connection.execute(
-        f"""
-        UPDATE file f SET landed = greatest(f.landed, n.landed), request_id = NULL
-        FROM ({locked(_LANDED, "k.outcome IS NULL AND (k.landed < n.landed OR k.request_id IS NOT NULL)")}) n
-        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-        """,  # noqa: S608 - a constant of ours
-        *keys(rows),
-        [row.landed for row in rows],
-    )
+    await connection.execute(_LAND_AGAIN, *keys(rows), [row.landed for row in rows])
 
 
 async def begin_anew(connection: Connection, rows: Sequence[Sized]) -> int:
     """A new round for what had ended without a load, and lies there; says for how many."""
     return count(
-        await connection.execute(
-            f"""
-            UPDATE file f SET landed = greatest(f.landed, n.landed), size = n.size, estimate = n.estimate,
-                lane = n.lane, rank = 1, round = f.round + 1, accepted = now(), batch_id = NULL, request_id = NULL,
-                outcome = NULL, rows = NULL, reason = NULL
-            FROM ({locked(_SIZED, "k.outcome = ANY($8)")}) n
-            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-            """,  # noqa: S608 - a constant of ours
-            *keys(rows),
-            [row.landed for row in rows],
-            *sizes(rows),
-            list(NOT_LOADED),
-        )
+        await connection.execute(_BEGIN_ANEW, *keys(rows), [row.landed for row in rows], *sizes(rows), list(NOT_LOADED))
     )
 
 
@@ -159,27 +110,14 @@ async def remove_waiting(connection: Connection, removals: Sequence[tuple[Told, 
         return 0
     rows = [row for row, _ in removals]
     source_ids, objects, _ = keys(rows)
-    return count(
-        await connection.execute(
-            f"""
-            UPDATE file f SET outcome = 'removed', reason = n.reason FROM ({locked(_REMOVED, WAITS)}) n
-            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-            """,  # noqa: S608 - a constant of ours
-            source_ids,
-            objects,
-            [reason for _, reason in removals],
-        )
-    )
+    return count(await connection.execute(_REMOVE_WAITING, source_ids, objects, [reason for _, reason in removals]))
 
 
 async def fail_waiting(connection: Connection, failures: Sequence[tuple[Identity, str]]) -> int:
     """Those of these files that wait, each with the reason; says how many."""
     return count(
         await connection.execute(
-            f"""
-            UPDATE file f SET outcome = 'failed', reason = n.reason FROM ({locked(_REFUSED, WAITS)}) n
-            WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-            """,  # noqa: S608 - a constant of ours
+            _FAIL_WAITING,
             [key.source_id for key, _ in failures],
             [key.object for key, _ in failures],
             [key.version for key, _ in failures],
@@ -196,14 +134,7 @@ async def insert_ended(connection: Connection, ends: Sequence[tuple[Told, str, s
     if not ends:
         return
     await connection.execute(
-        f"""
-        INSERT INTO file AS f ({COLUMNS}, outcome, reason, size)
-        SELECT *, 0 FROM {ROWS}, $9::text[], $10::text[])
-        ON CONFLICT (source_id, object, version) DO UPDATE
-        SET landed = greatest(f.landed, excluded.landed), accepted = now(), outcome = excluded.outcome,
-            reason = excluded.reason
-        WHERE f.batch_id IS NULL AND f.outcome IS NOT NULL
-        """,  # noqa: S608 - constants of this module
+        _INSERT_ENDED,
         *arrays([row for row, _, _ in ends]),
         [outcome for _, outcome, _ in ends],
         [reason for _, _, reason in ends],
@@ -213,3 +144,49 @@ async def insert_ended(connection: Connection, ends: Sequence[tuple[Told, str, s
 def count(tag: str) -> int:
     """The number of rows a command says it has written."""
     return int(tag.rpartition(" ")[2])
+
+
+# What is sent to PostgreSQL.
+# New files; those that are known stay as they are.
+_INSERT = Statement(f"""
+    INSERT INTO file ({COLUMNS}, size, estimate, lane)
+    SELECT * FROM {ROWS}, $9::bigint[], $10::bigint[], $11::text[]) ON CONFLICT DO NOTHING
+""")
+
+# The last landing of what is open; it does not end with a request any more.
+_LAND_AGAIN = Statement(f"""
+    UPDATE file f SET landed = greatest(f.landed, n.landed), request_id = NULL
+    FROM ({locked(_LANDED, "k.outcome IS NULL AND (k.landed < n.landed OR k.request_id IS NOT NULL)")}) n
+    WHERE {SAME}
+""")
+
+# A new round for what had ended without a load.
+_BEGIN_ANEW = Statement(f"""
+    UPDATE file f SET landed = greatest(f.landed, n.landed), size = n.size, estimate = n.estimate,
+        lane = n.lane, rank = 1, round = f.round + 1, accepted = now(), batch_id = NULL, request_id = NULL,
+        outcome = NULL, rows = NULL, reason = NULL
+    FROM ({locked(_SIZED, "k.outcome = ANY($8)")}) n
+    WHERE {SAME}
+""")
+
+# All that waits of objects that were removed.
+_REMOVE_WAITING = Statement(f"""
+    UPDATE file f SET outcome = 'removed', reason = n.reason FROM ({locked(_REMOVED, WAITS)}) n
+    WHERE {SAME}
+""")
+
+# Waiting files end as failed, each for its reason.
+_FAIL_WAITING = Statement(f"""
+    UPDATE file f SET outcome = 'failed', reason = n.reason FROM ({locked(_REFUSED, WAITS)}) n
+    WHERE {SAME}
+""")
+
+# What ends without ever having waited; what had ended so has its last reason.
+_INSERT_ENDED = Statement(f"""
+    INSERT INTO file AS f ({COLUMNS}, outcome, reason, size)
+    SELECT *, 0 FROM {ROWS}, $9::text[], $10::text[])
+    ON CONFLICT (source_id, object, version) DO UPDATE
+    SET landed = greatest(f.landed, excluded.landed), accepted = now(), outcome = excluded.outcome,
+        reason = excluded.reason
+    WHERE f.batch_id IS NULL AND f.outcome IS NOT NULL
+""")

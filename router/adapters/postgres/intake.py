@@ -8,6 +8,7 @@ import asyncpg
 
 from router.adapters.postgres import files, looks
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.fragments import WAITS, Statement
 from router.adapters.postgres.looks import Told
 from router.adapters.postgres.publication import put
 from router.ports.discovery import Looked, Measurement
@@ -76,15 +77,7 @@ def _file_rows(rows: Sequence[Announced]) -> list[tuple[object, ...]]:
 
 async def _ended(connection: Connection, rows: Sequence[Announced]) -> list[Told]:
     """The objects of which a version is told once more that had ended without a load: it may lie there again."""
-    found = await connection.fetch(
-        """
-        SELECT f.source_id, f.object, f.version
-        FROM unnest($1::text[], $2::bytea[], $3::text[]) AS n (source_id, object, version)
-        JOIN file f USING (source_id, object, version) WHERE f.outcome = ANY($4)
-        """,
-        *files.keys(rows),
-        list(NOT_LOADED),
-    )
+    found = await connection.fetch(_ENDED_UNLOADED, *files.keys(rows), list(NOT_LOADED))
     ended = {Identity(*row) for row in found}
     return [_quiet(row) for row in rows if row.identity in ended]
 
@@ -95,17 +88,7 @@ async def _doubted(connection: Connection, intake: Intake) -> list[Told]:
         return []
     by_object = {row.identity[:2]: row for row in intake.removed}
     found = await connection.fetch(
-        f"""
-        SELECT DISTINCT r.source_id, r.object, o.version
-        FROM unnest($1::text[], $2::bytea[]) AS r (source_id, object) CROSS JOIN LATERAL (
-            SELECT '' AS version FROM (
-                SELECT batch_id, outcome FROM file f WHERE (f.source_id, f.object) = (r.source_id, r.object)
-                OFFSET 0) k  -- see `files.locked`: through its key, not through all that waits
-            WHERE {files.WAITS}
-            UNION SELECT version FROM arrival a WHERE (a.source_id, a.object) = (r.source_id, r.object)) o
-        """,  # noqa: S608 - a constant of ours
-        [source_id for source_id, _ in by_object],
-        [object_ for _, object_ in by_object],
+        _UNLOADED_OF_REMOVED, [source_id for source_id, _ in by_object], [object_ for _, object_ in by_object]
     )
     keys = {Identity(*row) for row in found} | {
         row.identity for row in intake.unmeasured if row.identity[:2] in by_object
@@ -116,3 +99,23 @@ async def _doubted(connection: Connection, intake: Intake) -> list[Told]:
 def _quiet(row: Announced, *, removed: bool = False) -> Told:
     key = row.identity if removed else row.identity._replace(version="")
     return Told(key, row.uri, row.landed, row.position, removed=removed, quiet=True)
+
+
+# What is sent to PostgreSQL.
+# Which of some files had ended without a load.
+_ENDED_UNLOADED = Statement("""
+    SELECT f.source_id, f.object, f.version
+    FROM unnest($1::text[], $2::bytea[], $3::text[]) AS n (source_id, object, version)
+    JOIN file f USING (source_id, object, version) WHERE f.outcome = ANY($4)
+""")
+
+# What waits or is looked at of objects that were told to be removed.
+_UNLOADED_OF_REMOVED = Statement(f"""
+    SELECT DISTINCT r.source_id, r.object, o.version
+    FROM unnest($1::text[], $2::bytea[]) AS r (source_id, object) CROSS JOIN LATERAL (
+        SELECT '' AS version FROM (
+            SELECT batch_id, outcome FROM file f WHERE (f.source_id, f.object) = (r.source_id, r.object)
+            OFFSET 0) k  -- see `fragments.locked`: through its key, not through all that waits
+        WHERE {WAITS}
+        UNION SELECT version FROM arrival a WHERE (a.source_id, a.object) = (r.source_id, r.object)) o
+""")

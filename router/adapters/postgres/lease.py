@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.fragments import Statement
 from router.ports.lease import LeaseLost
 
 TERM = timedelta(seconds=10)
@@ -18,34 +19,33 @@ class PostgresLease:
     async def hold(self, role: str) -> int | None:
         """Take it when it is free or expired, keep it when it is ours. A new holder has a new epoch."""
         async with self._database.transaction() as connection:
-            epoch: int | None = await connection.fetchval(
-                """
-                INSERT INTO lease AS l VALUES ($1, $2, 1, now() + $3)
-                ON CONFLICT (role) DO UPDATE SET holder = $2, expires = now() + $3,
-                    epoch = CASE WHEN l.holder = $2 AND l.expires > now() THEN l.epoch ELSE l.epoch + 1 END
-                WHERE l.holder = $2 OR l.expires <= now()
-                RETURNING epoch
-                """,
-                role,
-                self._holder,
-                TERM,
-            )
+            epoch: int | None = await connection.fetchval(_TAKE_OR_KEEP, role, self._holder, TERM)
         return epoch
 
     async def release(self, role: str | None = None) -> None:
         """Let the next router take over at once, that role or all of them."""
         async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE lease SET expires = now() WHERE holder = $1 AND role = coalesce($2, role)", self._holder, role
-            )
+            await connection.execute(_GIVE_BACK, self._holder, role)
 
     async def check(self, connection: Connection, role: str, epoch: int) -> None:
         """In the transaction of a write: it is still ours, and stays so until the commit."""
-        held = await connection.fetchval(
-            "SELECT true FROM lease WHERE role = $1 AND holder = $2 AND epoch = $3 FOR SHARE",
-            role,
-            self._holder,
-            epoch,
-        )
+        held = await connection.fetchval(_STILL_HELD, role, self._holder, epoch)
         if not held:
             raise LeaseLost(f"the lease for {role} has gone to another router")
+
+
+# What is sent to PostgreSQL.
+# The lease of a role, if nobody else holds it; a new holder has a new epoch.
+_TAKE_OR_KEEP = Statement("""
+    INSERT INTO lease AS l VALUES ($1, $2, 1, now() + $3)
+    ON CONFLICT (role) DO UPDATE SET holder = $2, expires = now() + $3,
+        epoch = CASE WHEN l.holder = $2 AND l.expires > now() THEN l.epoch ELSE l.epoch + 1 END
+    WHERE l.holder = $2 OR l.expires <= now()
+    RETURNING epoch
+""")
+
+# The holder's lease of a role, or all of them, may be taken at once.
+_GIVE_BACK = Statement("UPDATE lease SET expires = now() WHERE holder = $1 AND role = coalesce($2, role)")
+
+# Whether the lease is held under an epoch, kept so until the transaction ends.
+_STILL_HELD = Statement("SELECT true FROM lease WHERE role = $1 AND holder = $2 AND epoch = $3 FOR SHARE")

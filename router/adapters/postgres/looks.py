@@ -9,6 +9,7 @@ import asyncpg
 
 from router.adapters.postgres import files
 from router.adapters.postgres.database import Connection
+from router.adapters.postgres.fragments import Statement, later
 from router.adapters.postgres.publication import put
 from router.notifications.record import Position
 from router.ports.discovery import Looked, Measurement
@@ -65,20 +66,7 @@ async def tell(connection: Connection, told: Sequence[Told]) -> int:
     if not rows:
         return 0
     written = await connection.fetch(
-        f"""
-        INSERT INTO arrival AS a ({files.COLUMNS}, removed, quiet)
-        SELECT * FROM {files.ROWS}, $9::boolean[], $10::boolean[])
-        ON CONFLICT (source_id, object, version) DO UPDATE
-        SET landed = greatest(a.landed, excluded.landed), due = now(), serial = nextval('look'), misses = 0,
-            removed = a.removed OR excluded.removed, quiet = a.quiet AND excluded.quiet,
-            topic = excluded.topic, "partition" = excluded."partition", "offset" = excluded."offset"
-        WHERE excluded.removed > a.removed OR (a.topic, a."partition", a."offset")
-              IS DISTINCT FROM (excluded.topic, excluded."partition", excluded."offset")
-        RETURNING a.xmax = 0 AND NOT a.quiet AS is_new
-        """,  # noqa: S608 - constants of ours
-        *files.arrays(rows),
-        [row.removed for row in rows],
-        [row.quiet for row in rows],
+        _TELL, *files.arrays(rows), [row.removed for row in rows], [row.quiet for row in rows]
     )
     return sum(row["is_new"] for row in written)
 
@@ -93,37 +81,12 @@ async def follow(connection: Connection, batch: str) -> None:
 
     An object that never stands still is looked at later each time, as `rules.looking.circle` says.
     """
-    await connection.execute(
-        f"""
-        INSERT INTO arrival AS a ({files.COLUMNS}, misses, due, quiet)
-        SELECT f.source_id, f.object, '', f.uri, f.landed, f.topic, f."partition", f."offset",
-               (f.outcome = 'missing')::int, now() + CASE f.outcome WHEN 'missing' THEN $2::interval
-                   ELSE least(interval '1 second' * (2 ^ least(c.times - 1, 16) - 1), $3::interval) END, true
-        FROM file f CROSS JOIN LATERAL (
-            SELECT sum(round) AS times FROM file o WHERE (o.source_id, o.object) = (f.source_id, f.object)
-              AND o.outcome = 'superseded' AND o.accepted > now() - interval '1 day') c
-        WHERE f.batch_id = $1 AND f.outcome IN ('missing', 'superseded')
-        ORDER BY f.source_id COLLATE "C", f.object
-        ON CONFLICT (source_id, object, version) DO UPDATE
-        SET due = least(a.due, excluded.due), misses = least(a.misses, excluded.misses), serial = nextval('look')
-        """,  # noqa: S608 - constants of ours
-        batch,
-        PAUSES[0],
-        LONGEST_PAUSE,
-    )
+    await connection.execute(_FOLLOW, batch, PAUSES[0], LONGEST_PAUSE)
 
 
 async def give(connection: Connection, limit: int) -> Sequence[Look]:
     """Those that are due; until they are answered or a minute has passed nobody else gets them."""
-    rows = await connection.fetch(
-        """
-        UPDATE arrival a SET due = now() + interval '1 minute', tries = a.tries + 1, serial = nextval('look')
-        FROM (SELECT source_id, object, version FROM arrival WHERE due <= now()
-              ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED) d
-        WHERE (a.source_id, a.object, a.version) = (d.source_id, d.object, d.version) RETURNING a.*
-        """,
-        limit,
-    )
+    rows = await connection.fetch(_GIVE, limit)
     return [_look(row) for row in rows]
 
 
@@ -141,23 +104,13 @@ async def cancel(
     connection: Connection, objects: Sequence[bytes], source_ids: Sequence[str], reason: str
 ) -> Sequence[asyncpg.Record]:
     """What is owed of these objects has failed; its rows. What has an outcome already is looked at all the same."""
-    rows = await connection.fetch(
-        "DELETE FROM arrival WHERE object = ANY($1) AND source_id = ANY($2) AND NOT quiet RETURNING *",
-        objects,
-        source_ids,
-    )
+    rows = await connection.fetch(_CANCEL, objects, source_ids)
     await files.insert_ended(connection, [(_look(row), "failed", reason) for row in rows])
     return rows
 
 
 async def _lasting(connection: Connection, measurements: Sequence[Measurement]) -> Sequence[Measurement]:
-    rows = await connection.fetch(
-        f"""
-        SELECT a.source_id, a.object, a.version
-        FROM arrival a JOIN {_LOOKS}) AS m (source_id, object, version, serial) ON {_IS_SAME}
-        """,  # noqa: S608 - constants of this module
-        *_looks([one.look for one in measurements]),
-    )
+    rows = await connection.fetch(_STILL_LAST, *_looks([one.look for one in measurements]))
     lasting = {Identity(*row) for row in rows}
     return [one for one in measurements if one.look.identity in lasting]
 
@@ -188,15 +141,7 @@ async def _not_there(connection: Connection, misses: Sequence[tuple[Look, NotThe
     await files.insert_ended(connection, [end for end in ends if not end[0].quiet])
     await put(connection, [miss.letter for _, miss in misses if miss.letter is not None])
     again = [(look, miss.again) for look, miss in misses if miss.again is not None]
-    await connection.execute(
-        f"""
-        UPDATE arrival a SET misses = a.misses + 1, tries = 0, due = now() + m.again, removed = false,
-            quiet = a.quiet OR a.removed, reason = NULL
-        FROM {_LOOKS}, $5::interval[]) AS m (source_id, object, version, serial, again) WHERE {_IS_SAME}
-        """,  # noqa: S608 - constants of this module
-        *_looks([look for look, _ in again]),
-        [pause for _, pause in again],
-    )
+    await connection.execute(_LOOK_AGAIN, *_looks([look for look, _ in again]), [pause for _, pause in again])
     await _end(connection, [look for look, miss in misses if miss.again is None])
     return removed
 
@@ -210,25 +155,13 @@ async def _not_asked(connection: Connection, refusals: Sequence[tuple[Look, NotA
 async def _put_off(connection: Connection, troubled: Sequence[tuple[Look, NoAnswer]]) -> None:
     """Longer each time."""
     await connection.execute(
-        f"""
-        UPDATE arrival a
-        SET reason = m.reason, due = now() + least(interval '1 second' * 2 ^ least(a.tries, 16), $6::interval)
-        FROM {_LOOKS}, $5::text[]) AS m (source_id, object, version, serial, reason) WHERE {_IS_SAME}
-        """,  # noqa: S608 - constants of this module
-        *_looks([look for look, _ in troubled]),
-        [answer.trouble for _, answer in troubled],
-        LONGEST_PAUSE,
+        _PUT_OFF, *_looks([look for look, _ in troubled]), [answer.trouble for _, answer in troubled], LONGEST_PAUSE
     )
 
 
 async def _end(connection: Connection, looks: Sequence[Look]) -> None:
     """Not those that have been told of once more, or given to others, since they were given out."""
-    await connection.execute(
-        f"""
-        DELETE FROM arrival a USING {_LOOKS}) AS m (source_id, object, version, serial) WHERE {_IS_SAME}
-        """,  # noqa: S608 - constants of this module
-        *_looks(looks),
-    )
+    await connection.execute(_END, *_looks(looks))
 
 
 def _of(kind: type[A], measurements: Sequence[Measurement]) -> Sequence[tuple[Look, A]]:
@@ -251,3 +184,69 @@ def _look(row: asyncpg.Record) -> Look:
         removed=row["removed"],
         quiet=row["quiet"],
     )
+
+
+# What is sent to PostgreSQL.
+# Objects to be looked at now; the same record told once more changes nothing.
+_TELL = Statement(f"""
+    INSERT INTO arrival AS a ({files.COLUMNS}, removed, quiet)
+    SELECT * FROM {files.ROWS}, $9::boolean[], $10::boolean[])
+    ON CONFLICT (source_id, object, version) DO UPDATE
+    SET landed = greatest(a.landed, excluded.landed), due = now(), serial = nextval('look'), misses = 0,
+        removed = a.removed OR excluded.removed, quiet = a.quiet AND excluded.quiet,
+        topic = excluded.topic, "partition" = excluded."partition", "offset" = excluded."offset"
+    WHERE excluded.removed > a.removed OR (a.topic, a."partition", a."offset")
+          IS DISTINCT FROM (excluded.topic, excluded."partition", excluded."offset")
+    RETURNING a.xmax = 0 AND NOT a.quiet AS is_new
+""")
+
+# The objects of a batch that ends of which another version was there, or none.
+_FOLLOW = Statement(f"""
+    INSERT INTO arrival AS a ({files.COLUMNS}, misses, due, quiet)
+    SELECT f.source_id, f.object, '', f.uri, f.landed, f.topic, f."partition", f."offset",
+           (f.outcome = 'missing')::int, now() + CASE f.outcome WHEN 'missing' THEN $2::interval
+               ELSE least(interval '1 second' * (2 ^ least(c.times - 1, 16) - 1), $3::interval) END, true
+    FROM file f CROSS JOIN LATERAL (
+        SELECT sum(round) AS times FROM file o WHERE (o.source_id, o.object) = (f.source_id, f.object)
+          AND o.outcome = 'superseded' AND o.accepted > now() - interval '1 day') c
+    WHERE f.batch_id = $1 AND f.outcome IN ('missing', 'superseded')
+    ORDER BY f.source_id COLLATE "C", f.object
+    ON CONFLICT (source_id, object, version) DO UPDATE
+    SET due = least(a.due, excluded.due), misses = least(a.misses, excluded.misses), serial = nextval('look')
+""")
+
+# Looks that are due, given away for a minute.
+_GIVE = Statement("""
+    UPDATE arrival a SET due = now() + interval '1 minute', tries = a.tries + 1, serial = nextval('look')
+    FROM (SELECT source_id, object, version FROM arrival WHERE due <= now()
+          ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED) d
+    WHERE (a.source_id, a.object, a.version) = (d.source_id, d.object, d.version) RETURNING a.*
+""")
+
+# What is owed of some objects is not looked at any more.
+_CANCEL = Statement("DELETE FROM arrival WHERE object = ANY($1) AND source_id = ANY($2) AND NOT quiet RETURNING *")
+
+# Which looks are still the last that were given out for their object.
+_STILL_LAST = Statement(f"""
+    SELECT a.source_id, a.object, a.version
+    FROM arrival a JOIN {_LOOKS}) AS m (source_id, object, version, serial) ON {_IS_SAME}
+""")
+
+# When an object that was not there is looked at again.
+_LOOK_AGAIN = Statement(f"""
+    UPDATE arrival a SET misses = a.misses + 1, tries = 0, due = now() + m.again, removed = false,
+        quiet = a.quiet OR a.removed, reason = NULL
+    FROM {_LOOKS}, $5::interval[]) AS m (source_id, object, version, serial, again) WHERE {_IS_SAME}
+""")
+
+# What the storage did not tell is asked for later, longer each time.
+_PUT_OFF = Statement(f"""
+    UPDATE arrival a
+    SET reason = m.reason, due = {later("1 second", "a.tries", "$6::interval")}
+    FROM {_LOOKS}, $5::text[]) AS m (source_id, object, version, serial, reason) WHERE {_IS_SAME}
+""")
+
+# Looks that were answered, and not given out again since.
+_END = Statement(f"""
+    DELETE FROM arrival a USING {_LOOKS}) AS m (source_id, object, version, serial) WHERE {_IS_SAME}
+""")

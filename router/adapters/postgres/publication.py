@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.fragments import Statement
 from router.adapters.postgres.lease import PostgresLease
 from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import SET_ASIDE
@@ -29,17 +30,9 @@ class PostgresPublication:
     ) -> Sequence[tuple[int, OutgoingEvent]]:
         """The oldest rows; the one with which they become too many bytes is the last."""
         async with self._database.transaction() as connection:
-            await connection.execute("UPDATE outbox SET set_aside = NULL WHERE set_aside <= now()")
+            await connection.execute(_BRING_BACK)
             rows = await connection.fetch(
-                """
-                SELECT id, topic, key, value FROM (
-                    SELECT *, sum(octet_length(value)) OVER (ORDER BY id) - octet_length(value) AS bytes_before FROM (
-                        SELECT id, topic, key, value FROM outbox
-                        WHERE set_aside IS NULL AND topic <> ALL($3::text[])
-                          AND (topic, key) NOT IN (SELECT * FROM unnest($4::text[], $5::text[]))
-                        ORDER BY id LIMIT $1) oldest) summed
-                WHERE $2::bigint IS NULL OR bytes_before < $2 ORDER BY id
-                """,
+                _WAITING,
                 limit,
                 max_bytes,
                 topics_held,
@@ -59,34 +52,50 @@ class PostgresPublication:
         """Delete the rows, and change those that were refused."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
-            await connection.execute("DELETE FROM outbox WHERE id = ANY($1)", ids)
+            await connection.execute(_DELETE, ids)
             if shorter:
-                await connection.execute(
-                    """
-                    UPDATE outbox o SET value = s.value
-                    FROM unnest($1::bigint[], $2::text[]) AS s (id, value) WHERE o.id = s.id
-                    """,
-                    list(shorter),
-                    list(shorter.values()),
-                )
+                await connection.execute(_SHORTEN, list(shorter), list(shorter.values()))
             if set_aside:
-                await connection.execute(
-                    """
-                    UPDATE outbox o SET set_aside = now() + $3, refusal = s.reason
-                    FROM unnest($1::bigint[], $2::text[]) AS s (id, reason) WHERE o.id = s.id
-                    """,
-                    list(set_aside),
-                    list(set_aside.values()),
-                    SET_ASIDE,
-                )
+                await connection.execute(_SET_ASIDE, list(set_aside), list(set_aside.values()), SET_ASIDE)
 
 
 async def put(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
     """Write events in the transaction of what they tell of."""
     if events:
         await connection.execute(
-            "INSERT INTO outbox (topic, key, value) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])",
-            [event.topic for event in events],
-            [event.key for event in events],
-            [event.value for event in events],
+            _PUT, [event.topic for event in events], [event.key for event in events], [event.value for event in events]
         )
+
+
+# What is sent to PostgreSQL.
+# What was set aside long enough is to be published again.
+_BRING_BACK = Statement("UPDATE outbox SET set_aside = NULL WHERE set_aside <= now()")
+
+# Events to be published, the oldest first, in all not much more than some bytes.
+_WAITING = Statement("""
+    SELECT id, topic, key, value FROM (
+        SELECT *, sum(octet_length(value)) OVER (ORDER BY id) - octet_length(value) AS bytes_before FROM (
+            SELECT id, topic, key, value FROM outbox
+            WHERE set_aside IS NULL AND topic <> ALL($3::text[])
+              AND (topic, key) NOT IN (SELECT * FROM unnest($4::text[], $5::text[]))
+            ORDER BY id LIMIT $1) oldest) summed
+    WHERE $2::bigint IS NULL OR bytes_before < $2 ORDER BY id
+""")
+
+# The broker has them.
+_DELETE = Statement("DELETE FROM outbox WHERE id = ANY($1)")
+
+# Values to be tried in a shorter form.
+_SHORTEN = Statement("""
+    UPDATE outbox o SET value = s.value
+    FROM unnest($1::bigint[], $2::text[]) AS s (id, value) WHERE o.id = s.id
+""")
+
+# What the broker refuses stands back for a while.
+_SET_ASIDE = Statement("""
+    UPDATE outbox o SET set_aside = now() + $3, refusal = s.reason
+    FROM unnest($1::bigint[], $2::text[]) AS s (id, reason) WHERE o.id = s.id
+""")
+
+# Events for the broker, in the transaction of what they tell.
+_PUT = Statement("INSERT INTO outbox (topic, key, value) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])")

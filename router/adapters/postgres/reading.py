@@ -9,7 +9,7 @@ import asyncpg
 from router.adapters.postgres import breakers
 from router.adapters.postgres.database import COMMAND_SECONDS, Connection, Database
 from router.adapters.postgres.files import NEWEST
-from router.adapters.postgres.lines import LINES, total
+from router.adapters.postgres.fragments import LINES, Statement, total
 from router.adapters.postgres.slots import taken
 from router.rules.breaker import OPENS_AT, Breaker
 from router.rules.explanation.known import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
@@ -31,50 +31,14 @@ class PostgresReading:
     async def status(self, source_ids: Sequence[str]) -> Sequence[SourceStatus]:
         """One row a source, in the order asked."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                f"""
-                SELECT s.id AS source_id, t.paused, w.files AS waiting_files, w.bytes AS waiting_bytes, w.landed,
-                       (SELECT count(*) FROM (SELECT FROM arrival a WHERE a.source_id = s.id LIMIT $2) a) AS to_measure,
-                       (SELECT id FROM batch b WHERE b.source_id = s.id AND ended IS NULL LIMIT 1) AS in_flight,
-                       h.files AS hour_files, h.bytes AS hour_bytes,
-                       l.id AS last_batch, l.outcome AS last_outcome, l.reason AS last_reason, l.ended AS last_ended
-                FROM unnest($1::text[]) WITH ORDINALITY AS s (id, place)
-                LEFT JOIN source_state t ON t.source_id = s.id
-                CROSS JOIN LATERAL (
-                    SELECT count(*) AS files, {total("size")} AS bytes, min(landed) AS landed
-                    FROM (SELECT size, landed FROM file
-                          WHERE source_id = s.id AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f) w
-                CROSS JOIN LATERAL (
-                    SELECT {total("files")} AS files, {total("bytes")} AS bytes FROM batch
-                    WHERE source_id = s.id AND cut > now() - interval '1 hour' AND ended IS NOT NULL
-                      AND outcome <> 'split') h
-                LEFT JOIN LATERAL (
-                    SELECT id, outcome, reason, ended FROM batch
-                    WHERE source_id = s.id AND ended IS NOT NULL ORDER BY cut DESC LIMIT 1) l ON true
-                ORDER BY s.place
-                """,  # noqa: S608 - constants of ours
-                source_ids,
-                COUNTED_AT_MOST,
-            )
+            rows = await connection.fetch(_SOURCES, source_ids, COUNTED_AT_MOST)
         return [SourceStatus(**dict(row)) for row in rows]
 
     async def lines(self, patience: timedelta = timedelta(seconds=COMMAND_SECONDS)) -> Sequence[LineStatus]:
         """What waits, by source and lane; Transient when counting it takes longer than that."""
         async with self._database.transaction() as connection:
-            await connection.execute(f"SET LOCAL statement_timeout = {patience // timedelta(milliseconds=1)}")
-            rows = await connection.fetch(
-                f"""
-                WITH lines AS MATERIALIZED ({LINES})
-                SELECT l.source_id, l.lane, f.* FROM lines l CROSS JOIN LATERAL (
-                    SELECT count(*) AS files, {total("size")} AS bytes, min(landed) AS landed
-                    FROM (SELECT size, landed FROM file
-                          WHERE source_id = l.source_id AND lane = l.lane AND batch_id IS NULL AND outcome IS NULL
-                          ORDER BY rank, landed, object
-                          LIMIT (SELECT least($1, greatest($2 / greatest(count(*), 1), 1)) FROM lines)) w) f
-                """,  # noqa: S608 - constants of ours
-                COUNTED_AT_MOST,
-                COUNTED_TOGETHER,
-            )
+            await connection.execute(_PATIENCE, str(patience // timedelta(milliseconds=1)))
+            rows = await connection.fetch(_LINES_WAITING, COUNTED_AT_MOST, COUNTED_TOGETHER)
         return [LineStatus(**dict(row)) for row in rows]
 
     async def in_flight(self) -> Mapping[Lane, int]:
@@ -85,30 +49,17 @@ class PostgresReading:
     async def failures(self, limit: int) -> Sequence[Failure]:
         """The last batches of which something was not loaded, the newest first, of the last 1,000 that ended."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT id AS batch, source_id, ended, outcome, reason FROM (
-                    SELECT * FROM batch WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1000) b
-                WHERE outcome NOT IN ('loaded', 'previewed', 'split') ORDER BY ended DESC LIMIT $1
-                """,
-                limit,
-            )
+            rows = await connection.fetch(_FAILURES, limit)
         return [Failure(**dict(row)) for row in rows]
 
     async def files(self, uri: str) -> Sequence[KnownFile]:
         """Every version of an object in every source, the newest first; `NEWEST` says what that is."""
         key = object_key(uri)
         async with self._database.transaction() as connection:
-            files = await connection.fetch(f"SELECT * FROM file WHERE object = $1 ORDER BY {NEWEST}", key)  # noqa: S608
-            arrivals = await connection.fetch("SELECT * FROM arrival WHERE object = $1", key)
+            files = await connection.fetch(_VERSIONS, key)
+            arrivals = await connection.fetch(_LOOKS, key)
             batches = {row["batch_id"]: await _batch(connection, row["batch_id"]) for row in files if row["batch_id"]}
-            requests = await connection.fetch(
-                """
-                SELECT r.id FROM request_file q JOIN request r ON r.id = q.request_id
-                WHERE q.object = $1 AND r.ended IS NULL ORDER BY r.accepted LIMIT 10
-                """,
-                key,
-            )
+            requests = await connection.fetch(_REQUESTS_FOR, key)
         asked = [row["id"] for row in requests]
         looks = {row["source_id"]: row["due"] for row in arrivals if row["quiet"]}
         known = [_known(row, batches.get(row["batch_id"]), asked) for row in files]
@@ -125,18 +76,7 @@ class PostgresReading:
     async def request(self, request_id: str) -> KnownRequest | None:
         """A request, with how many of its files have ended."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
-                """
-                SELECT r.*, f.done, f.total, f.oldest_open FROM request r CROSS JOIN LATERAL (
-                    SELECT count(*) AS total, count(*) FILTER (WHERE o.is_done) AS done,
-                           (array_agg(o.uri ORDER BY o.landed) FILTER (WHERE NOT o.is_done))[1] AS oldest_open
-                    FROM (SELECT q.uri, f.landed, q.outcome IS NOT NULL OR f.outcome IS NOT NULL AS is_done
-                          FROM request_file q LEFT JOIN file f USING (source_id, object, version)
-                          WHERE q.request_id = r.id) o) f
-                WHERE r.id = $1
-                """,
-                request_id,
-            )
+            row = await connection.fetchrow(_REQUEST, request_id)
         return None if row is None else _request(row)
 
     async def breakers(self) -> Sequence[Breaker]:
@@ -147,18 +87,7 @@ class PostgresReading:
     async def around(self, source_id: str, lane: Lane) -> Surroundings:
         """What a waiting file of the source waits for, as far as the ledger knows."""
         async with self._database.transaction() as connection:
-            [row] = await connection.fetch(
-                """
-                SELECT (SELECT id FROM batch WHERE source_id = $1 AND lane = $2 AND ended IS NULL AND kind = 'load'
-                        LIMIT 1) AS in_flight,
-                       EXISTS (SELECT FROM lease WHERE role = 'scheduling' AND expires > now()) AS router_alive,
-                       (SELECT count(*) FROM attempt WHERE lane = $2 AND ended IS NULL)::int AS taken,
-                       (SELECT paused FROM source_state WHERE source_id = $1) AS paused,
-                       (SELECT paused_by FROM source_state WHERE source_id = $1) AS paused_by
-                """,
-                source_id,
-                lane,
-            )
+            [row] = await connection.fetch(_SURROUNDINGS, source_id, lane)
         return Surroundings(source=source_id, **dict(row))
 
 
@@ -183,11 +112,11 @@ def _request(row: asyncpg.Record) -> KnownRequest:
 
 
 async def _batch(connection: Connection, batch_id: str) -> KnownBatch | None:
-    row = await connection.fetchrow("SELECT * FROM batch WHERE id = $1", batch_id)
+    row = await connection.fetchrow(_BATCH, batch_id)
     if row is None:
         return None
-    attempts = await connection.fetch("SELECT * FROM attempt WHERE batch_id = $1 ORDER BY n", batch_id)
-    halves = await connection.fetch("SELECT id FROM batch WHERE split_from = $1 ORDER BY id", batch_id)
+    attempts = await connection.fetch(_ATTEMPTS, batch_id)
+    halves = await connection.fetch(_HALVES, batch_id)
     return KnownBatch(
         id=row["id"],
         lane=row["lane"],
@@ -250,3 +179,91 @@ def _position(row: asyncpg.Record) -> str | None:
 
 def _place(row: asyncpg.Record) -> str:
     return f"{row['topic']}/{row['partition']}/{row['offset']}"
+
+
+# What is sent to PostgreSQL.
+# How each source stands, in the order asked.
+_SOURCES = Statement(f"""
+    SELECT s.id AS source_id, t.paused, w.files AS waiting_files, w.bytes AS waiting_bytes, w.landed,
+           (SELECT count(*) FROM (SELECT FROM arrival a WHERE a.source_id = s.id LIMIT $2) a) AS to_measure,
+           (SELECT id FROM batch b WHERE b.source_id = s.id AND ended IS NULL LIMIT 1) AS in_flight,
+           h.files AS hour_files, h.bytes AS hour_bytes,
+           l.id AS last_batch, l.outcome AS last_outcome, l.reason AS last_reason, l.ended AS last_ended
+    FROM unnest($1::text[]) WITH ORDINALITY AS s (id, place)
+    LEFT JOIN source_state t ON t.source_id = s.id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS files, {total("size")} AS bytes, min(landed) AS landed
+        FROM (SELECT size, landed FROM file
+              WHERE source_id = s.id AND batch_id IS NULL AND outcome IS NULL LIMIT $2) f) w
+    CROSS JOIN LATERAL (
+        SELECT {total("files")} AS files, {total("bytes")} AS bytes FROM batch
+        WHERE source_id = s.id AND cut > now() - interval '1 hour' AND ended IS NOT NULL
+          AND outcome <> 'split') h
+    LEFT JOIN LATERAL (
+        SELECT id, outcome, reason, ended FROM batch
+        WHERE source_id = s.id AND ended IS NOT NULL ORDER BY cut DESC LIMIT 1) l ON true
+    ORDER BY s.place
+""")
+
+# How many milliseconds the next statement may take.
+_PATIENCE = Statement("SELECT set_config('statement_timeout', $1, true)")
+
+# What waits, by source and lane, counted up to a bound.
+_LINES_WAITING = Statement(f"""
+    WITH lines AS MATERIALIZED ({LINES})
+    SELECT l.source_id, l.lane, f.* FROM lines l CROSS JOIN LATERAL (
+        SELECT count(*) AS files, {total("size")} AS bytes, min(landed) AS landed
+        FROM (SELECT size, landed FROM file
+              WHERE source_id = l.source_id AND lane = l.lane AND batch_id IS NULL AND outcome IS NULL
+              ORDER BY rank, landed, object
+              LIMIT (SELECT least($1, greatest($2 / greatest(count(*), 1), 1)) FROM lines)) w) f
+""")
+
+# The last batches that were not loaded whole.
+_FAILURES = Statement("""
+    SELECT id AS batch, source_id, ended, outcome, reason FROM (
+        SELECT * FROM batch WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1000) b
+    WHERE outcome NOT IN ('loaded', 'previewed', 'split') ORDER BY ended DESC LIMIT $1
+""")
+
+# Every version of an object, the newest first.
+_VERSIONS = Statement(f"SELECT * FROM file WHERE object = $1 ORDER BY {NEWEST}")
+
+# The looks at an object that are due.
+_LOOKS = Statement("SELECT * FROM arrival WHERE object = $1")
+
+# The open requests that ask for an object.
+_REQUESTS_FOR = Statement("""
+    SELECT r.id FROM request_file q JOIN request r ON r.id = q.request_id
+    WHERE q.object = $1 AND r.ended IS NULL ORDER BY r.accepted LIMIT 10
+""")
+
+# A request, and how far its files are.
+_REQUEST = Statement("""
+    SELECT r.*, f.done, f.total, f.oldest_open FROM request r CROSS JOIN LATERAL (
+        SELECT count(*) AS total, count(*) FILTER (WHERE o.is_done) AS done,
+               (array_agg(o.uri ORDER BY o.landed) FILTER (WHERE NOT o.is_done))[1] AS oldest_open
+        FROM (SELECT q.uri, f.landed, q.outcome IS NOT NULL OR f.outcome IS NOT NULL AS is_done
+              FROM request_file q LEFT JOIN file f USING (source_id, object, version)
+              WHERE q.request_id = r.id) o) f
+    WHERE r.id = $1
+""")
+
+# What else decides when a waiting file goes.
+_SURROUNDINGS = Statement("""
+    SELECT (SELECT id FROM batch WHERE source_id = $1 AND lane = $2 AND ended IS NULL AND kind = 'load'
+            LIMIT 1) AS in_flight,
+           EXISTS (SELECT FROM lease WHERE role = 'scheduling' AND expires > now()) AS router_alive,
+           (SELECT count(*) FROM attempt WHERE lane = $2 AND ended IS NULL)::int AS taken,
+           (SELECT paused FROM source_state WHERE source_id = $1) AS paused,
+           (SELECT paused_by FROM source_state WHERE source_id = $1) AS paused_by
+""")
+
+# A batch.
+_BATCH = Statement("SELECT * FROM batch WHERE id = $1")
+
+# Its attempts.
+_ATTEMPTS = Statement("SELECT * FROM attempt WHERE batch_id = $1 ORDER BY n")
+
+# Its halves, when it was split.
+_HALVES = Statement("SELECT id FROM batch WHERE split_from = $1 ORDER BY id")

@@ -8,10 +8,10 @@ import asyncpg
 
 from router.adapters.postgres import breakers
 from router.adapters.postgres.database import Connection, Database
-from router.adapters.postgres.files import WAITS, fail_waiting, locked
+from router.adapters.postgres.files import fail_waiting
+from router.adapters.postgres.fragments import LINES, SAME, WAITS, Statement, later, locked
 from router.adapters.postgres.halves import unbegun
 from router.adapters.postgres.lease import PostgresLease
-from router.adapters.postgres.lines import LINES
 from router.adapters.postgres.slots import taken
 from router.ports.runs import Submission
 from router.ports.scheduling import DueBatch, DuePreview, NewBatch
@@ -39,32 +39,13 @@ class PostgresScheduling:
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         """Open attempts without a run: one that Prefect did not take stands behind those that are due before it."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT a.batch_id, a.n, a.lane, a.kind, a.job_variables, b.source_id
-                FROM attempt a JOIN batch b ON b.id = a.batch_id
-                WHERE a.ended IS NULL AND a.run_id IS NULL AND a.due <= now() ORDER BY a.due LIMIT $1
-                """,
-                limit,
-            )
+            rows = await connection.fetch(_UNSUBMITTED, limit)
         return [_submission(row) for row in rows]
 
     async def due_batches(self, lane: Lane, limit: int, without: Collection[str] = ()) -> Sequence[DueBatch]:
         """Open batches, due, without an open attempt."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT b.id, a.n + 1 AS n, b.lane, b.source_id, b.size_class,
-                       CASE WHEN b.closing IS NULL THEN b.kind ELSE 'close' END AS kind
-                FROM batch b CROSS JOIN LATERAL (
-                    SELECT max(n) AS n, bool_and(ended IS NOT NULL) AS over FROM attempt WHERE batch_id = b.id) a
-                WHERE b.ended IS NULL AND b.lane = $1 AND b.due <= now() AND a.over AND b.source_id <> ALL($3::text[])
-                ORDER BY b.due LIMIT $2
-                """,
-                lane,
-                limit,
-                list(without),
-            )
+            rows = await connection.fetch(_DUE, lane, limit, list(without))
         return [DueBatch(**dict(row)) for row in rows]
 
     async def breakers(self) -> Sequence[Breaker]:
@@ -90,41 +71,19 @@ class PostgresScheduling:
     async def busy(self) -> frozenset[tuple[str, Lane]]:
         """Open batches that load and have an attempt."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT source_id, lane FROM batch b
-                WHERE ended IS NULL AND kind = 'load' AND EXISTS (SELECT FROM attempt WHERE batch_id = b.id)
-                """
-            )
+            rows = await connection.fetch(_BUSY)
         return frozenset((row["source_id"], row["lane"]) for row in rows)
 
     async def backlogs(self) -> Sequence[Backlog]:
         """From line to line through the index of waiting files: two probes for each that is not empty."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                f"""
-                SELECT l.source_id, l.lane, f.landed, f.accepted, s.bytes_per_second
-                FROM ({LINES}) l CROSS JOIN LATERAL (
-                    SELECT landed, accepted FROM file k WHERE source_id = l.source_id AND lane = l.lane AND {WAITS}
-                    ORDER BY rank, landed, object LIMIT 1) f
-                LEFT JOIN source_state s ON s.source_id = l.source_id
-                WHERE s.paused IS NULL
-                """  # noqa: S608 - a constant of this module
-            )
+            rows = await connection.fetch(_BACKLOGS)
         return [Backlog(**dict(row)) for row in rows]
 
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         """Through the partial index of waiting files."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                f"""
-                SELECT object, version, uri, size, landed, estimate FROM file k
-                WHERE source_id = $1 AND lane = $2 AND {WAITS} ORDER BY rank, landed, object LIMIT $3
-                """,  # noqa: S608
-                source_id,
-                lane,
-                limit,
-            )
+            rows = await connection.fetch(_FIRST_OF_LINE, source_id, lane, limit)
         return [
             WaitingFile(
                 Identity(source_id, row["object"], row["version"]),
@@ -145,17 +104,7 @@ class PostgresScheduling:
     async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         """Requests whose file is there and that no batch stands for."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT r.id, r.source_id, (r.asked ->> 'rows')::int AS rows, f.uri, f.version, f.size
-                FROM request r JOIN request_file f ON f.request_id = r.id
-                WHERE r.kind = 'preview' AND r.ended IS NULL AND f.version IS NOT NULL
-                  AND NOT EXISTS (SELECT FROM batch b WHERE b.request_id = r.id) AND r.source_id = ANY($2::text[])
-                ORDER BY r.accepted LIMIT $1
-                """,
-                limit,
-                list(source_ids),
-            )
+            rows = await connection.fetch(_PREVIEWS, limit, list(source_ids))
         return [
             DuePreview(
                 row["id"],
@@ -175,12 +124,7 @@ class PostgresScheduling:
                 return None
             kind: AttemptKind = "load" if batch.request_id is None else "preview"
             made = await connection.fetchval(
-                """
-                INSERT INTO batch (id, source_id, lane, kind, size_class, request_id, files, bytes, estimate, landed,
-                                   manifest)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11)
-                ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO NOTHING RETURNING true
-                """,
+                _CUT,
                 batch.id,
                 batch.manifest.source_id,
                 batch.lane,
@@ -205,36 +149,17 @@ class PostgresScheduling:
     async def submitted(self, submission: Submission, run_id: str) -> None:
         """The run is known now; a repetition changes nothing."""
         async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE attempt SET run_id = $3, submitted = now() WHERE batch_id = $1 AND n = $2 AND run_id IS NULL",
-                submission.batch,
-                submission.n,
-                run_id,
-            )
+            await connection.execute(_SUBMITTED, submission.batch, submission.n, run_id)
 
     async def put_off(self, submission: Submission, trouble: str) -> None:
         """Twice as long each time."""
         async with self._database.transaction() as connection:
-            await connection.execute(
-                """
-                UPDATE attempt SET trouble = $3, tries = tries + 1,
-                    due = now() + least(interval '1 second' * 2 ^ least(tries, 16), $4)
-                WHERE batch_id = $1 AND n = $2 AND run_id IS NULL
-                """,
-                submission.batch,
-                submission.n,
-                readable(trouble),
-                _LONGEST_PAUSE,
-            )
+            await connection.execute(_PUT_OFF, submission.batch, submission.n, readable(trouble), _LONGEST_PAUSE)
 
 
 async def _take(connection: Connection, batch: NewBatch) -> Sequence[asyncpg.Record]:
     return await connection.fetch(
-        f"""
-        UPDATE file f SET batch_id = $1 FROM ({locked(_NAMED, WAITS)}) n
-        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-        RETURNING f.size, f.landed, f.estimate
-        """,  # noqa: S608 - a constant of ours
+        _TAKE,
         batch.id,
         [file.identity.source_id for file in batch.files],
         [file.identity.object for file in batch.files],
@@ -246,20 +171,7 @@ async def _begin(
     connection: Connection, due: DueBatch, job_variables: Mapping[str, str], epoch: int
 ) -> Submission | None:
     row = await connection.fetchrow(
-        """
-        INSERT INTO attempt AS a (batch_id, n, kind, lane, size_class, job_variables, epoch)
-        SELECT b.id, $2, $3, $4, $5, $6, $7 FROM batch b WHERE b.id = $1 AND b.ended IS NULL
-        ON CONFLICT DO NOTHING
-        RETURNING a.batch_id, a.n, a.lane, a.kind, a.job_variables,
-                  (SELECT source_id FROM batch WHERE id = a.batch_id) AS source_id
-        """,
-        due.id,
-        due.n,
-        due.kind,
-        due.lane,
-        due.size_class,
-        json.dumps(dict(job_variables)),
-        epoch,
+        _BEGIN, due.id, due.n, due.kind, due.lane, due.size_class, json.dumps(dict(job_variables)), epoch
     )
     return _submission(row) if row is not None else None
 
@@ -267,3 +179,89 @@ async def _begin(
 def _submission(row: asyncpg.Record) -> Submission:
     variables = json.loads(row["job_variables"])
     return Submission(row["batch_id"], row["n"], row["lane"], row["source_id"], row["kind"], variables)
+
+
+# What is sent to PostgreSQL.
+# Open attempts without a run, the longest due first.
+_UNSUBMITTED = Statement("""
+    SELECT a.batch_id, a.n, a.lane, a.kind, a.job_variables, b.source_id
+    FROM attempt a JOIN batch b ON b.id = a.batch_id
+    WHERE a.ended IS NULL AND a.run_id IS NULL AND a.due <= now() ORDER BY a.due LIMIT $1
+""")
+
+# Open batches whose time has come, without an open attempt.
+_DUE = Statement("""
+    SELECT b.id, a.n + 1 AS n, b.lane, b.source_id, b.size_class,
+           CASE WHEN b.closing IS NULL THEN b.kind ELSE 'close' END AS kind
+    FROM batch b CROSS JOIN LATERAL (
+        SELECT max(n) AS n, bool_and(ended IS NOT NULL) AS over FROM attempt WHERE batch_id = b.id) a
+    WHERE b.ended IS NULL AND b.lane = $1 AND b.due <= now() AND a.over AND b.source_id <> ALL($3::text[])
+    ORDER BY b.due LIMIT $2
+""")
+
+# Sources with a batch in flight, and the lane of that.
+_BUSY = Statement("""
+    SELECT source_id, lane FROM batch b
+    WHERE ended IS NULL AND kind = 'load' AND EXISTS (SELECT FROM attempt WHERE batch_id = b.id)
+""")
+
+# The lines that have files waiting: two probes of an index for each.
+_BACKLOGS = Statement(f"""
+    SELECT l.source_id, l.lane, f.landed, f.accepted, s.bytes_per_second
+    FROM ({LINES}) l CROSS JOIN LATERAL (
+        SELECT landed, accepted FROM file k WHERE source_id = l.source_id AND lane = l.lane AND {WAITS}
+        ORDER BY rank, landed, object LIMIT 1) f
+    LEFT JOIN source_state s ON s.source_id = l.source_id
+    WHERE s.paused IS NULL
+""")
+
+# The first files of a line.
+_FIRST_OF_LINE = Statement(f"""
+    SELECT object, version, uri, size, landed, estimate FROM file k
+    WHERE source_id = $1 AND lane = $2 AND {WAITS} ORDER BY rank, landed, object LIMIT $3
+""")
+
+# Previews whose file is there and that no batch stands for.
+_PREVIEWS = Statement("""
+    SELECT r.id, r.source_id, (r.asked ->> 'rows')::int AS rows, f.uri, f.version, f.size
+    FROM request r JOIN request_file f ON f.request_id = r.id
+    WHERE r.kind = 'preview' AND r.ended IS NULL AND f.version IS NOT NULL
+      AND NOT EXISTS (SELECT FROM batch b WHERE b.request_id = r.id) AND r.source_id = ANY($2::text[])
+    ORDER BY r.accepted LIMIT $1
+""")
+
+# A batch; of a preview one at most.
+_CUT = Statement("""
+    INSERT INTO batch (id, source_id, lane, kind, size_class, request_id, files, bytes, estimate, landed,
+                       manifest)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce($10, now()), $11)
+    ON CONFLICT (request_id) WHERE request_id IS NOT NULL DO NOTHING RETURNING true
+""")
+
+# The run of an attempt is known.
+_SUBMITTED = Statement(
+    "UPDATE attempt SET run_id = $3, submitted = now() WHERE batch_id = $1 AND n = $2 AND run_id IS NULL"
+)
+
+# Its run is to be created later, longer each time.
+_PUT_OFF = Statement(f"""
+    UPDATE attempt SET trouble = $3, tries = tries + 1,
+        due = {later("1 second", "tries", "$4")}
+    WHERE batch_id = $1 AND n = $2 AND run_id IS NULL
+""")
+
+# Those of some files that still wait are in a batch.
+_TAKE = Statement(f"""
+    UPDATE file f SET batch_id = $1 FROM ({locked(_NAMED, WAITS)}) n
+    WHERE {SAME}
+    RETURNING f.size, f.landed, f.estimate
+""")
+
+# The next attempt of an open batch, once.
+_BEGIN = Statement("""
+    INSERT INTO attempt AS a (batch_id, n, kind, lane, size_class, job_variables, epoch)
+    SELECT b.id, $2, $3, $4, $5, $6, $7 FROM batch b WHERE b.id = $1 AND b.ended IS NULL
+    ON CONFLICT DO NOTHING
+    RETURNING a.batch_id, a.n, a.lane, a.kind, a.job_variables,
+              (SELECT source_id FROM batch WHERE id = a.batch_id) AS source_id
+""")

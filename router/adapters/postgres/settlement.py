@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from router.adapters.postgres import breakers
 from router.adapters.postgres.context import around
 from router.adapters.postgres.database import Connection, Database
-from router.adapters.postgres.files import locked
+from router.adapters.postgres.fragments import SAME, Statement, locked
 from router.adapters.postgres.halves import halve
 from router.adapters.postgres.looks import follow
 from router.adapters.postgres.publication import put
@@ -42,40 +42,16 @@ class PostgresSettlement:
     async def open_attempts(self, run_ids: Sequence[str] | None = None) -> Sequence[OpenAttempt]:
         """With their results, and the earlier failures of their batches."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                SELECT a.*, b.source_id, b.closing, b.files, b.split_from, r.state,
-                    now() - coalesce(a.submitted, a.created) AS age,
-                    now() - a.claimed AS claimed_for, now() - a.touched AS silent, (
-                    SELECT coalesce(jsonb_object_agg(cause, times), '{}') FROM (
-                        SELECT cause, count(*) AS times FROM attempt
-                        WHERE batch_id = a.batch_id AND kind = a.kind AND ended IS NOT NULL AND cause IS NOT NULL
-                        GROUP BY cause) c) AS failures
-                FROM attempt a JOIN batch b ON b.id = a.batch_id LEFT JOIN result r USING (batch_id, n)
-                WHERE a.ended IS NULL AND ($1::text[] IS NULL OR a.run_id::text = ANY($1) OR a.claimed_by = ANY($1))
-                ORDER BY a.created
-                """,
-                run_ids,
-            )
+            rows = await connection.fetch(_OPEN_ATTEMPTS, run_ids)
         return [_open_attempt(row) for row in rows]
 
     async def ended(self, batch: str, n: int) -> EndedBatch | None:
         """The batch with its files and its run's report."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
-                """
-                SELECT b.id, a.n, a.lane, b.source_id, b.manifest, b.landed, b.estimate, b.cut, a.submitted, a.claimed,
-                       a.run_id, r.ended AS reported, r.state, r.report,
-                       b.closing IS NOT NULL AND NOT b.splitting AS given_up
-                FROM batch b JOIN attempt a ON a.batch_id = b.id JOIN result r USING (batch_id, n)
-                WHERE b.id = $1 AND a.n = $2 AND b.ended IS NULL AND r.state IN ('published', 'closed')
-                """,
-                batch,
-                n,
-            )
+            row = await connection.fetchrow(_REPORTED, batch, n)
             if row is None:
                 return None
-            files = await connection.fetch("SELECT uri, version, size, landed FROM file WHERE batch_id = $1", batch)
+            files = await connection.fetch(_FILES, batch)
             return _ended_batch(row, files, await around(connection, row["source_id"], batch))
 
     async def settle(self, settlement: Settlement) -> bool:
@@ -83,23 +59,12 @@ class PostgresSettlement:
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, settlement.batch):
                 return False
+            await connection.execute(_END_BATCH, settlement.batch, settlement.outcome, settlement.reason)
             await connection.execute(
-                "UPDATE batch SET ended = now(), outcome = $2, reason = $3 WHERE id = $1",
-                settlement.batch,
-                settlement.outcome,
-                settlement.reason,
+                _END_ATTEMPTS, settlement.batch, "closed" if settlement.outcome == "failed" else "loaded"
             )
             await connection.execute(
-                "UPDATE attempt SET ended = now(), outcome = $2 WHERE batch_id = $1 AND ended IS NULL",
-                settlement.batch,
-                "closed" if settlement.outcome == "failed" else "loaded",
-            )
-            await connection.execute(
-                f"""
-                UPDATE file f SET rows = n.rows, reason = n.reason, outcome = n.outcome
-                FROM ({locked(_OUTCOMES, "k.batch_id = $1")}) n
-                WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-                """,  # noqa: S608 - a constant of ours
+                _END_FILES,
                 settlement.batch,
                 [object_key(file.uri) for file in settlement.files],
                 [file.version for file in settlement.files],
@@ -109,14 +74,7 @@ class PostgresSettlement:
             )
             await follow(connection, settlement.batch)
             await connection.execute(
-                """
-                INSERT INTO source_state AS s (source_id, bytes_per_second, newest_landed) VALUES ($1, $2, $3)
-                ON CONFLICT (source_id) DO UPDATE
-                SET bytes_per_second = $2, newest_landed = greatest(s.newest_landed, $3)
-                """,
-                settlement.source_id,
-                settlement.bytes_per_second,
-                settlement.newest_landed,
+                _LEARN, settlement.source_id, settlement.bytes_per_second, settlement.newest_landed
             )
             await put(connection, [settlement.event])
         return True
@@ -143,16 +101,7 @@ class PostgresSettlement:
     async def previewed(self, batch: str, n: int) -> EndedPreview | None:
         """The preview's request, with what its run saw; nothing as long as it has not reported."""
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
-                """
-                SELECT q.id, q.kind, q.producer, q.source_id, q.accepted, r.report
-                FROM batch b JOIN request q ON q.id = b.request_id
-                LEFT JOIN result r ON r.batch_id = b.id AND r.n = $2 AND r.state = 'previewed'
-                WHERE b.id = $1 AND b.ended IS NULL
-                """,
-                batch,
-                n,
-            )
+            row = await connection.fetchrow(_PREVIEWED, batch, n)
         if row is None:
             return None
         request = FinishedRequest(row["id"], row["kind"], row["producer"], row["source_id"], row["accepted"])
@@ -164,12 +113,8 @@ class PostgresSettlement:
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, batch):
                 return False
-            await connection.execute(
-                "UPDATE batch SET ended = now(), outcome = $2, reason = $3 WHERE id = $1", batch, outcome, end.reason
-            )
-            await connection.execute(
-                "UPDATE attempt SET ended = now(), outcome = $2 WHERE batch_id = $1 AND ended IS NULL", batch, outcome
-            )
+            await connection.execute(_END_BATCH, batch, outcome, end.reason)
+            await connection.execute(_END_ATTEMPTS, batch, outcome)
             return await end_request(connection, end)
 
     async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
@@ -177,54 +122,30 @@ class PostgresSettlement:
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, batch):
                 return False
-            reported = await connection.fetchval(
-                "SELECT true FROM result WHERE batch_id = $1 AND n = $2 AND state <> 'staged'", batch, n
-            )
+            reported = await connection.fetchval(_HAS_REPORTED, batch, n)
             if reported or not await _end_attempt(connection, batch, n, decision):
                 return False
             match decision:
                 case Again():
-                    await connection.execute(
-                        """
-                        UPDATE batch SET due = now() + $2::interval, size_class = coalesce($3, size_class),
-                            lane = CASE WHEN $3::int IS NULL THEN lane ELSE 'high-memory' END
-                        WHERE id = $1
-                        """,
-                        batch,
-                        decision.pause,
-                        decision.size_class,
-                    )
+                    await connection.execute(_TRY_AGAIN, batch, decision.pause, decision.size_class)
                 case Close():
-                    await connection.execute(
-                        """
-                        UPDATE batch SET due = now(), closing = coalesce(closing, $2),
-                            splitting = CASE WHEN closing IS NULL THEN $3 ELSE splitting END
-                        WHERE id = $1
-                        """,
-                        batch,
-                        decision.reason,
-                        decision.split,
-                    )
+                    await connection.execute(_CLOSE, batch, decision.reason, decision.split)
                 case Void():
-                    await connection.execute("UPDATE batch SET due = now() WHERE id = $1", batch)
+                    await connection.execute(_GO_ON, batch)
                 case _:
                     assert_never(decision)
         return True
 
 
 async def _lock_open(connection: Connection, batch: str) -> bool:
-    return bool(await connection.fetchval("SELECT true FROM batch WHERE id = $1 AND ended IS NULL FOR UPDATE", batch))
+    return bool(await connection.fetchval(_LOCK_OPEN, batch))
 
 
 async def _end_attempt(connection: Connection, batch: str, n: int, decision: Again | Close | Void) -> bool:
     """A void attempt must not have been claimed, a silent one not been heard of: this update excludes both."""
     outcome, cause = ("void", "infrastructure") if isinstance(decision, Void) else ("failed", decision.cause)
     ended = await connection.fetchval(
-        """
-        UPDATE attempt SET ended = now(), outcome = $3, cause = $4, reason = $5
-        WHERE batch_id = $1 AND n = $2 AND ended IS NULL AND ($3 <> 'void' OR claimed_by IS NULL)
-          AND ($6::interval IS NULL OR touched <= now() - $6) RETURNING true
-        """,
+        _FAIL_ATTEMPT,
         batch,
         n,
         outcome,
@@ -290,3 +211,89 @@ def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundi
         given_up=row["given_up"],
         around=surroundings,
     )
+
+
+# What is sent to PostgreSQL.
+# Open attempts, with their results and the earlier failures of their batches.
+_OPEN_ATTEMPTS = Statement("""
+    SELECT a.*, b.source_id, b.closing, b.files, b.split_from, r.state,
+        now() - coalesce(a.submitted, a.created) AS age,
+        now() - a.claimed AS claimed_for, now() - a.touched AS silent, (
+        SELECT coalesce(jsonb_object_agg(cause, times), '{}') FROM (
+            SELECT cause, count(*) AS times FROM attempt
+            WHERE batch_id = a.batch_id AND kind = a.kind AND ended IS NOT NULL AND cause IS NOT NULL
+            GROUP BY cause) c) AS failures
+    FROM attempt a JOIN batch b ON b.id = a.batch_id LEFT JOIN result r USING (batch_id, n)
+    WHERE a.ended IS NULL AND ($1::text[] IS NULL OR a.run_id::text = ANY($1) OR a.claimed_by = ANY($1))
+    ORDER BY a.created
+""")
+
+# An open batch whose run has reported.
+_REPORTED = Statement("""
+    SELECT b.id, a.n, a.lane, b.source_id, b.manifest, b.landed, b.estimate, b.cut, a.submitted, a.claimed,
+           a.run_id, r.ended AS reported, r.state, r.report,
+           b.closing IS NOT NULL AND NOT b.splitting AS given_up
+    FROM batch b JOIN attempt a ON a.batch_id = b.id JOIN result r USING (batch_id, n)
+    WHERE b.id = $1 AND a.n = $2 AND b.ended IS NULL AND r.state IN ('published', 'closed')
+""")
+
+# Its files.
+_FILES = Statement("SELECT uri, version, size, landed FROM file WHERE batch_id = $1")
+
+# A batch ends.
+_END_BATCH = Statement("UPDATE batch SET ended = now(), outcome = $2, reason = $3 WHERE id = $1")
+
+# Its attempts end with it.
+_END_ATTEMPTS = Statement("UPDATE attempt SET ended = now(), outcome = $2 WHERE batch_id = $1 AND ended IS NULL")
+
+# Its files end, each in its own way.
+_END_FILES = Statement(f"""
+    UPDATE file f SET rows = n.rows, reason = n.reason, outcome = n.outcome
+    FROM ({locked(_OUTCOMES, "k.batch_id = $1")}) n
+    WHERE {SAME}
+""")
+
+# What was learned of its source.
+_LEARN = Statement("""
+    INSERT INTO source_state AS s (source_id, bytes_per_second, newest_landed) VALUES ($1, $2, $3)
+    ON CONFLICT (source_id) DO UPDATE
+    SET bytes_per_second = $2, newest_landed = greatest(s.newest_landed, $3)
+""")
+
+# The request of a preview, with what its run saw.
+_PREVIEWED = Statement("""
+    SELECT q.id, q.kind, q.producer, q.source_id, q.accepted, r.report
+    FROM batch b JOIN request q ON q.id = b.request_id
+    LEFT JOIN result r ON r.batch_id = b.id AND r.n = $2 AND r.state = 'previewed'
+    WHERE b.id = $1 AND b.ended IS NULL
+""")
+
+# Whether a run has reported more than that it staged.
+_HAS_REPORTED = Statement("SELECT true FROM result WHERE batch_id = $1 AND n = $2 AND state <> 'staged'")
+
+# Its batch goes on after a pause, perhaps in a bigger class.
+_TRY_AGAIN = Statement("""
+    UPDATE batch SET due = now() + $2::interval, size_class = coalesce($3, size_class),
+        lane = CASE WHEN $3::int IS NULL THEN lane ELSE 'high-memory' END
+    WHERE id = $1
+""")
+
+# Its batch is to be closed now.
+_CLOSE = Statement("""
+    UPDATE batch SET due = now(), closing = coalesce(closing, $2),
+        splitting = CASE WHEN closing IS NULL THEN $3 ELSE splitting END
+    WHERE id = $1
+""")
+
+# Its batch goes on now.
+_GO_ON = Statement("UPDATE batch SET due = now() WHERE id = $1")
+
+# A batch that is open, locked.
+_LOCK_OPEN = Statement("SELECT true FROM batch WHERE id = $1 AND ended IS NULL FOR UPDATE")
+
+# An attempt ends, unless it was claimed or heard of meanwhile.
+_FAIL_ATTEMPT = Statement("""
+    UPDATE attempt SET ended = now(), outcome = $3, cause = $4, reason = $5
+    WHERE batch_id = $1 AND n = $2 AND ended IS NULL AND ($3 <> 'void' OR claimed_by IS NULL)
+      AND ($6::interval IS NULL OR touched <= now() - $6) RETURNING true
+""")

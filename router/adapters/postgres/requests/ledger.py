@@ -8,8 +8,7 @@ from typing import Any
 import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
-from router.adapters.postgres.files import WAITS, locked
-from router.adapters.postgres.halves import FAMILY
+from router.adapters.postgres.fragments import FAMILY, SAME, WAITS, Statement, later, locked
 from router.adapters.postgres.looks import cancel
 from router.adapters.postgres.publication import put
 from router.adapters.postgres.requests.answering import finished_request, take_finished
@@ -28,7 +27,7 @@ FILES_A_LISTING = 1000
 _LONGEST_PAUSE = timedelta(minutes=10)
 # What a retry or a cancel is about: the files of a batch $1 and its halves, of a request $2, the newest versions of
 # objects $3.
-_OF_BATCH = f"SELECT source_id, object, version FROM file WHERE batch_id IN ({FAMILY})"  # noqa: S608 - a constant
+_OF_BATCH = f"SELECT source_id, object, version FROM file WHERE batch_id IN ({FAMILY})"
 _OF_REQUEST = "SELECT source_id, object, version FROM request_file WHERE request_id = $2"
 _NAMED = "unnest($1::text[], $2::bytea[], $3::text[]) AS t (source_id, object, version)"
 _OPENED_BY_REQUEST = "SELECT source_id, object, version FROM file WHERE request_id = $2 AND outcome IS NULL"
@@ -64,14 +63,7 @@ class PostgresRequests:
         That stands before it is looked at: one at which to look takes too long keeps no other waiting.
         """
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(
-                """
-                UPDATE request r SET due = now() + interval '1 minute', tries = r.tries + 1
-                FROM (SELECT id FROM request WHERE ended IS NULL AND listed IS NULL AND due <= now()
-                      ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED) d
-                WHERE r.id = d.id RETURNING r.*
-                """
-            )
+            row = await connection.fetchrow(_GIVE)
         if row is None:
             return None
         try:
@@ -94,11 +86,7 @@ class PostgresRequests:
             once_more = await _miss(connection, found)
             await _refuse(connection, found)
             await connection.execute(
-                """
-                UPDATE request SET cursor = $2, tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END, trouble = $4,
-                    due = now() + CASE WHEN $5 AND $2::text IS NULL THEN $6::interval ELSE interval '0' END,
-                    listed = CASE WHEN $3 AND NOT $5 THEN now() END WHERE id = $1
-                """,
+                _LISTED_SO_FAR,
                 found.request_id,
                 found.cursor,
                 found.is_all,
@@ -114,21 +102,7 @@ class PostgresRequests:
             asked = await _lock_asked(connection, unlisted.id)
             if asked is None:
                 return 0
-            rows = await connection.fetch(
-                f"""
-                UPDATE file f SET outcome = NULL, reason = NULL, rows = NULL, batch_id = NULL, round = f.round + 1,
-                    accepted = now(), rank = 0, request_id = $4,
-                    lane = CASE WHEN f.lane = 'default' AND f.source_id <> ALL($5::text[]) THEN 'priority'
-                                ELSE f.lane END
-                FROM ({locked(f"({_TO_RETRY}) t", _MAY_BE_RETRIED)}) n
-                WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)
-                RETURNING f.source_id, f.object, f.version, f.uri
-                """,  # noqa: S608 - a constant of this module
-                *_targets(asked),
-                unlisted.id,
-                pinned,
-                list(unlisted.source_ids),
-            )
+            rows = await connection.fetch(_RETRY, *_targets(asked), unlisted.id, pinned, list(unlisted.source_ids))
             await _are_all(connection, unlisted.id, rows)
         return len(rows)
 
@@ -139,28 +113,9 @@ class PostgresRequests:
             if asked is None:
                 return 0
             batch, request, objects = _targets(asked)
-            rows = await connection.fetch(
-                f"""
-                SELECT f.source_id, f.object, f.version, f.uri FROM file f JOIN ({_TO_CANCEL}) t
-                  ON (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
-                WHERE f.source_id = ANY($4::text[])
-                """,  # noqa: S608
-                batch,
-                request,
-                objects,
-                list(unlisted.source_ids),
-            )
-            await connection.execute(
-                f"""
-                UPDATE batch SET closing = $2, splitting = false, due = now()
-                WHERE id IN ({FAMILY}) AND ended IS NULL AND (closing IS NULL OR splitting) AND kind = 'load'
-                """,  # noqa: S608
-                batch,
-                reason,
-            )
-            await connection.execute(
-                "UPDATE request SET given_up = $2 WHERE id = $1 AND ended IS NULL", request, reason
-            )
+            rows = await connection.fetch(_FILES_TO_CANCEL, batch, request, objects, list(unlisted.source_ids))
+            await connection.execute(_CLOSE_BATCH, batch, reason)
+            await connection.execute(_GIVE_UP_REQUEST, request, reason)
             given_up = await _give_up_waiting(connection, rows, reason)
             looks = await cancel(connection, objects, list(unlisted.source_ids), reason)
             await _are_all(connection, unlisted.id, [*rows, *looks])
@@ -169,17 +124,7 @@ class PostgresRequests:
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         """Longer each time."""
         async with self._database.transaction() as connection:
-            await connection.execute(
-                """
-                UPDATE request SET trouble = $2, cursor = $4,
-                    due = now() + least(interval '1 second' * 2 ^ least(tries, 16), $3)
-                WHERE id = $1
-                """,
-                request_id,
-                readable(trouble),
-                _LONGEST_PAUSE,
-                cursor,
-            )
+            await connection.execute(_PUT_OFF, request_id, readable(trouble), _LONGEST_PAUSE, cursor)
 
     async def finished(self, limit: int) -> Sequence[str]:
         """See `answers`: the back-off is written first, in a transaction of its own."""
@@ -194,21 +139,7 @@ class PostgresRequests:
     async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
         """A retry names no source: what is left of it may be of removed ones only."""
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                """
-                UPDATE request r SET given_up = CASE WHEN r.source_id IS NULL THEN 'unknown-source: what is left of it'
-                    ELSE 'unknown-source: ' || r.source_id END || ' is not in the configuration any more'
-                WHERE r.ended IS NULL AND r.given_up IS NULL AND r.accepted <= now() - $2::interval
-                  AND (r.source_id <> ALL($1::text[])
-                       OR (r.kind = 'retry' AND r.listed IS NOT NULL
-                           AND (SELECT bool_and(f.source_id <> ALL($1)) FROM request_file q
-                                JOIN file f USING (source_id, object, version)
-                                WHERE q.request_id = r.id AND f.outcome IS NULL)))
-                RETURNING true
-                """,
-                list(source_ids),
-                after,
-            )
+            rows = await connection.fetch(_GIVE_UP_REMOVED, list(source_ids), after)
         return len(rows)
 
     async def end(self, end: RequestEnd) -> bool:
@@ -220,10 +151,7 @@ class PostgresRequests:
 async def _record(connection: Connection, asked: AskedRequest) -> int:
     request, data = asked.request, asked.request.asked
     new = await connection.fetchval(
-        """
-        INSERT INTO request (id, kind, producer, source_id, asked, deadline, topic, "partition", "offset")
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true
-        """,
+        _RECORD,
         request.id,
         request.kind,
         request.producer,
@@ -237,21 +165,12 @@ async def _record(connection: Connection, asked: AskedRequest) -> int:
     elif asked.refusal is not None:
         await end_request(connection, asked.refusal)
     elif uris := _named(data):
-        await connection.execute(
-            """
-            INSERT INTO request_file (request_id, source_id, object, uri)
-            SELECT $1, $2, * FROM unnest($3::bytea[], $4::text[]) ON CONFLICT DO NOTHING
-            """,
-            request.id,
-            asked.source_id,
-            [object_key(uri) for uri in uris],
-            uris,
-        )
+        await connection.execute(_NAME_FILES, request.id, asked.source_id, [object_key(uri) for uri in uris], uris)
     return int(bool(new))
 
 
 async def _answer_again(connection: Connection, asked: AskedRequest) -> None:
-    row = await connection.fetchrow("SELECT producer, event FROM request WHERE id = $1", asked.request.id)
+    row = await connection.fetchrow(_ANSWER, asked.request.id)
     if row is None or row["producer"] != asked.request.producer:
         await put(connection, [asked.taken])
     elif row["event"] is not None:
@@ -279,16 +198,7 @@ async def _unlisted(connection: Connection, row: asyncpg.Record) -> Unlisted:
         frozenset([row["source_id"]]) if row["source_id"] else await _source_ids(connection, row["kind"], asked)
     )
     if row["kind"] in {"load", "preview"} and not asked.get("prefix"):
-        found = await connection.fetch(
-            """
-            SELECT uri FROM request_file
-            WHERE request_id = $1 AND version IS NULL AND outcome IS NULL AND ($3::text IS NULL OR uri COLLATE "C" > $3)
-            ORDER BY uri COLLATE "C" LIMIT $2
-            """,
-            row["id"],
-            FILES_A_LISTING,
-            row["cursor"],
-        )
+        found = await connection.fetch(_NEXT_NAMED, row["id"], FILES_A_LISTING, row["cursor"])
         files = [one["uri"] for one in found]
     return Unlisted(
         id=row["id"],
@@ -305,34 +215,20 @@ async def _unlisted(connection: Connection, row: asyncpg.Record) -> Unlisted:
 
 async def _source_ids(connection: Connection, kind: str, asked: Mapping[str, Any]) -> frozenset[str]:
     batch, request, objects = _targets(asked)
-    rows = await connection.fetch(
-        f"""
-        SELECT DISTINCT source_id FROM ({_TO_RETRY if kind == "retry" else _TO_CANCEL}) t
-        UNION SELECT source_id FROM batch WHERE id = $1
-        UNION SELECT source_id FROM request WHERE id = $2 AND source_id IS NOT NULL
-        UNION SELECT source_id FROM arrival WHERE object = ANY($3) AND $4
-        """,  # noqa: S608
-        batch,
-        request,
-        objects,
-        kind == "cancel",
-    )
+    statement = _SOURCES_TO_RETRY if kind == "retry" else _SOURCES_TO_CANCEL
+    rows = await connection.fetch(statement, batch, request, objects)
     return frozenset(row["source_id"] for row in rows)
 
 
 async def _lock_unlisted(connection: Connection, request_id: str) -> str | None:
-    kind: str | None = await connection.fetchval(
-        "SELECT kind FROM request WHERE id = $1 AND ended IS NULL AND listed IS NULL FOR UPDATE", request_id
-    )
+    kind: str | None = await connection.fetchval(_LOCK, request_id)
     return kind
 
 
 async def _lock_asked(connection: Connection, request_id: str) -> Mapping[str, Any] | None:
     if await _lock_unlisted(connection, request_id) is None:
         return None
-    asked: Mapping[str, Any] = json.loads(
-        await connection.fetchval("SELECT asked FROM request WHERE id = $1", request_id)
-    )
+    asked: Mapping[str, Any] = json.loads(await connection.fetchval(_ASKED, request_id))
     return asked
 
 
@@ -342,15 +238,7 @@ async def _take_up(connection: Connection, found: Found) -> Sequence[FoundFile]:
         return []
     files = {file.identity.object: file for file in found.files}
     rows = await connection.fetch(
-        """
-        INSERT INTO request_file AS q (request_id, source_id, object, version, uri, size)
-        SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[], $6::bigint[])
-        ON CONFLICT (request_id, source_id, object) DO UPDATE SET version = excluded.version, size = excluded.size
-        WHERE q.version IS NULL AND q.outcome IS NULL RETURNING q.object
-        """,
-        found.request_id,
-        *_columns(list(files.values())),
-        [file.size for file in files.values()],
+        _TAKE_UP, found.request_id, *_columns(list(files.values())), [file.size for file in files.values()]
     )
     return [files[row["object"]] for row in rows]
 
@@ -359,19 +247,7 @@ async def _open(connection: Connection, request_id: str, files: Sequence[FoundFi
     """What waits moves to where a person's files wait; what has ended waits anew; what is in flight goes on."""
     files = sorted(files, key=lambda file: file.identity)
     rows = await connection.fetch(
-        """
-        INSERT INTO file AS f (source_id, object, version, uri, size, estimate, lane, rank, request_id, landed)
-        SELECT *, 0, $8, now() FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
-                                           $7::text[])
-        ON CONFLICT (source_id, object, version) DO UPDATE
-        SET lane = excluded.lane, rank = 0, size = excluded.size, estimate = excluded.estimate,
-            request_id = CASE WHEN f.outcome IS NULL THEN f.request_id ELSE excluded.request_id END,
-            round = f.round + (f.outcome IS NOT NULL)::int,
-            accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
-            batch_id = NULL, outcome = NULL, rows = NULL, reason = NULL
-        WHERE (f.outcome IS NULL AND f.batch_id IS NULL) OR f.outcome <> 'loaded' OR (f.outcome = 'loaded' AND $9)
-        RETURNING true
-        """,
+        _OPEN,
         *_columns(files),
         [file.size for file in files],
         [file.place.estimate for file in files],
@@ -379,15 +255,7 @@ async def _open(connection: Connection, request_id: str, files: Sequence[FoundFi
         request_id,
         reload,
     )
-    await connection.execute(
-        """
-        UPDATE request_file q SET outcome = 'already-loaded' FROM file f
-        WHERE q.request_id = $1 AND q.object = ANY($2) AND f.outcome = 'loaded'
-          AND (f.source_id, f.object, f.version) = (q.source_id, q.object, q.version)
-        """,
-        request_id,
-        [file.identity.object for file in files],
-    )
+    await connection.execute(_ALREADY_LOADED, request_id, [file.identity.object for file in files])
     return len(rows)
 
 
@@ -404,38 +272,20 @@ async def _miss(connection: Connection, found: Found) -> bool:
     """What is not there is missing when it was not there before either; whether something is to be looked for again."""
     if not found.missing:
         return False
-    missed = await connection.fetch(
-        """
-        UPDATE request_file SET misses = misses + 1, outcome = CASE WHEN misses > 0 THEN 'missing' END,
-            reason = CASE WHEN misses > 0 THEN $3 END
-        WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL RETURNING outcome
-        """,
-        found.request_id,
-        [object_key(uri) for uri in found.missing],
-        TWICE,
-    )
+    missed = await connection.fetch(_MISS, found.request_id, [object_key(uri) for uri in found.missing], TWICE)
     return any(row["outcome"] is None for row in missed)
 
 
 async def _refuse(connection: Connection, found: Found) -> None:
     if found.refused:
         await connection.execute(
-            """
-            UPDATE request_file SET outcome = 'failed', reason = ($3::text[])[array_position($2::bytea[], object)]
-            WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL
-            """,
-            found.request_id,
-            [object_key(uri) for uri in found.refused],
-            list(found.refused.values()),
+            _REFUSE, found.request_id, [object_key(uri) for uri in found.refused], list(found.refused.values())
         )
 
 
 async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record], reason: str) -> int:
     given_up = await connection.fetch(
-        f"""
-        UPDATE file f SET outcome = 'failed', reason = $4 FROM ({locked(_NAMED, WAITS)}) n
-        WHERE (f.source_id, f.object, f.version) = (n.source_id, n.object, n.version) RETURNING true
-        """,  # noqa: S608
+        _GIVE_UP_WAITING,
         [row["source_id"] for row in rows],
         [row["object"] for row in rows],
         [row["version"] for row in rows],
@@ -446,14 +296,171 @@ async def _give_up_waiting(connection: Connection, rows: Sequence[asyncpg.Record
 
 async def _are_all(connection: Connection, request_id: str, rows: Sequence[asyncpg.Record]) -> None:
     await connection.execute(
-        """
-        INSERT INTO request_file (request_id, source_id, object, version, uri)
-        SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING
-        """,
+        _LINK_FILES,
         request_id,
         [row["source_id"] for row in rows],
         [row["object"] for row in rows],
         [row["version"] for row in rows],
         [row["uri"] for row in rows],
     )
-    await connection.execute("UPDATE request SET listed = now() WHERE id = $1", request_id)
+    await connection.execute(_MARK_LISTED, request_id)
+
+
+# What is sent to PostgreSQL.
+# The request whose listing is longest due, given away for a minute.
+_GIVE = Statement("""
+    UPDATE request r SET due = now() + interval '1 minute', tries = r.tries + 1
+    FROM (SELECT id FROM request WHERE ended IS NULL AND listed IS NULL AND due <= now()
+          ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED) d
+    WHERE r.id = d.id RETURNING r.*
+""")
+
+# How far a request is listed, and when that goes on.
+_LISTED_SO_FAR = Statement("""
+    UPDATE request SET cursor = $2, tries = CASE WHEN $4::text IS NULL THEN 0 ELSE tries END, trouble = $4,
+        due = now() + CASE WHEN $5 AND $2::text IS NULL THEN $6::interval ELSE interval '0' END,
+        listed = CASE WHEN $3 AND NOT $5 THEN now() END WHERE id = $1
+""")
+
+# A new round for all that a retry is about and was not loaded.
+_RETRY = Statement(f"""
+    UPDATE file f SET outcome = NULL, reason = NULL, rows = NULL, batch_id = NULL, round = f.round + 1,
+        accepted = now(), rank = 0, request_id = $4,
+        lane = CASE WHEN f.lane = 'default' AND f.source_id <> ALL($5::text[]) THEN 'priority'
+                    ELSE f.lane END
+    FROM ({locked(f"({_TO_RETRY}) t", _MAY_BE_RETRIED)}) n
+    WHERE {SAME}
+    RETURNING f.source_id, f.object, f.version, f.uri
+""")
+
+# All that a cancel is about.
+_FILES_TO_CANCEL = Statement(f"""
+    SELECT f.source_id, f.object, f.version, f.uri FROM file f JOIN ({_TO_CANCEL}) t
+      ON (f.source_id, f.object, f.version) = (t.source_id, t.object, t.version)
+    WHERE f.source_id = ANY($4::text[])
+""")
+
+# Its batch, with its halves, is closing.
+_CLOSE_BATCH = Statement(f"""
+    UPDATE batch SET closing = $2, splitting = false, due = now()
+    WHERE id IN ({FAMILY}) AND ended IS NULL AND (closing IS NULL OR splitting) AND kind = 'load'
+""")
+
+# The request it names is given up.
+_GIVE_UP_REQUEST = Statement("UPDATE request SET given_up = $2 WHERE id = $1 AND ended IS NULL")
+
+# Its listing goes on later, longer each time.
+_PUT_OFF = Statement(f"""
+    UPDATE request SET trouble = $2, cursor = $4,
+        due = {later("1 second", "tries", "$3")}
+    WHERE id = $1
+""")
+
+# Requests for sources that are configured no more.
+_GIVE_UP_REMOVED = Statement("""
+    UPDATE request r SET given_up = CASE WHEN r.source_id IS NULL THEN 'unknown-source: what is left of it'
+        ELSE 'unknown-source: ' || r.source_id END || ' is not in the configuration any more'
+    WHERE r.ended IS NULL AND r.given_up IS NULL AND r.accepted <= now() - $2::interval
+      AND (r.source_id <> ALL($1::text[])
+           OR (r.kind = 'retry' AND r.listed IS NOT NULL
+               AND (SELECT bool_and(f.source_id <> ALL($1)) FROM request_file q
+                    JOIN file f USING (source_id, object, version)
+                    WHERE q.request_id = r.id AND f.outcome IS NULL)))
+    RETURNING true
+""")
+
+# A request, once by its id.
+_RECORD = Statement("""
+    INSERT INTO request (id, kind, producer, source_id, asked, deadline, topic, "partition", "offset")
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true
+""")
+
+# The files it names.
+_NAME_FILES = Statement("""
+    INSERT INTO request_file (request_id, source_id, object, uri)
+    SELECT $1, $2, * FROM unnest($3::bytea[], $4::text[]) ON CONFLICT DO NOTHING
+""")
+
+# What was answered, and to whom.
+_ANSWER = Statement("SELECT producer, event FROM request WHERE id = $1")
+
+# The next files it names of which nothing is known yet.
+_NEXT_NAMED = Statement("""
+    SELECT uri FROM request_file
+    WHERE request_id = $1 AND version IS NULL AND outcome IS NULL AND ($3::text IS NULL OR uri COLLATE "C" > $3)
+    ORDER BY uri COLLATE "C" LIMIT $2
+""")
+
+# A request that is open and not listed, locked; its kind.
+_LOCK = Statement("SELECT kind FROM request WHERE id = $1 AND ended IS NULL AND listed IS NULL FOR UPDATE")
+
+# What was asked.
+_ASKED = Statement("SELECT asked FROM request WHERE id = $1")
+
+# Files found for a request; says which nobody has taken up before.
+_TAKE_UP = Statement("""
+    INSERT INTO request_file AS q (request_id, source_id, object, version, uri, size)
+    SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[], $6::bigint[])
+    ON CONFLICT (request_id, source_id, object) DO UPDATE SET version = excluded.version, size = excluded.size
+    WHERE q.version IS NULL AND q.outcome IS NULL RETURNING q.object
+""")
+
+# What waits moves to where a person's files wait, what has ended waits anew.
+_OPEN = Statement("""
+    INSERT INTO file AS f (source_id, object, version, uri, size, estimate, lane, rank, request_id, landed)
+    SELECT *, 0, $8, now() FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],
+                                       $7::text[])
+    ON CONFLICT (source_id, object, version) DO UPDATE
+    SET lane = excluded.lane, rank = 0, size = excluded.size, estimate = excluded.estimate,
+        request_id = CASE WHEN f.outcome IS NULL THEN f.request_id ELSE excluded.request_id END,
+        round = f.round + (f.outcome IS NOT NULL)::int,
+        accepted = CASE WHEN f.outcome IS NULL THEN f.accepted ELSE now() END,
+        batch_id = NULL, outcome = NULL, rows = NULL, reason = NULL
+    WHERE (f.outcome IS NULL AND f.batch_id IS NULL) OR f.outcome <> 'loaded' OR (f.outcome = 'loaded' AND $9)
+    RETURNING true
+""")
+
+# What it asks for and is loaded already.
+_ALREADY_LOADED = Statement("""
+    UPDATE request_file q SET outcome = 'already-loaded' FROM file f
+    WHERE q.request_id = $1 AND q.object = ANY($2) AND f.outcome = 'loaded'
+      AND (f.source_id, f.object, f.version) = (q.source_id, q.object, q.version)
+""")
+
+# Files that are not there, for good when they were not there before either.
+_MISS = Statement("""
+    UPDATE request_file SET misses = misses + 1, outcome = CASE WHEN misses > 0 THEN 'missing' END,
+        reason = CASE WHEN misses > 0 THEN $3 END
+    WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL RETURNING outcome
+""")
+
+# Files that its source does not take, each for its reason.
+_REFUSE = Statement("""
+    UPDATE request_file SET outcome = 'failed', reason = ($3::text[])[array_position($2::bytea[], object)]
+    WHERE request_id = $1 AND object = ANY($2) AND version IS NULL AND outcome IS NULL
+""")
+
+# What waits of all that a cancel is about has failed.
+_GIVE_UP_WAITING = Statement(f"""
+    UPDATE file f SET outcome = 'failed', reason = $4 FROM ({locked(_NAMED, WAITS)}) n
+    WHERE {SAME} RETURNING true
+""")
+
+# The files that a request turned out to be about.
+_LINK_FILES = Statement("""
+    INSERT INTO request_file (request_id, source_id, object, version, uri)
+    SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING
+""")
+
+# All its files are known.
+_MARK_LISTED = Statement("UPDATE request SET listed = now() WHERE id = $1")
+
+# The sources of all that a retry, or a cancel, is about.
+_OF_NAMED = """
+    UNION SELECT source_id FROM batch WHERE id = $1
+    UNION SELECT source_id FROM request WHERE id = $2 AND source_id IS NOT NULL
+"""
+_SOURCES_TO_RETRY = Statement(f"SELECT source_id FROM ({_TO_RETRY}) t {_OF_NAMED}")
+_SOURCES_TO_CANCEL = Statement(
+    f"SELECT source_id FROM ({_TO_CANCEL}) t {_OF_NAMED} UNION SELECT source_id FROM arrival WHERE object = ANY($3)"
+)
