@@ -3,18 +3,25 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import dedent
 from typing import get_args, get_type_hints
 
 import pytest
 
 from cli.exits import Exit
+from cli.main import app
 from router import errors, facts
+from router.notifications.decode import decode
+from router.notifications.record import Arrival, Position, Record
 from router.rules.recovery import OpenAttempt
 from schemas.completions import BatchOutcome, CompletedFile, RequestedFile, RequestOutcome
+from schemas.config import parse_config
 from schemas.report import Cause, Target
+from tests.unit.test_notifications import WRITTEN
 
 TROUBLESHOOTING = Path("docs/troubleshooting.md").read_text()
 STATES = Path("docs/states.md").read_text()
+QUICKSTART = Path("docs/quickstart.md").read_text()
 ARCHITECTURE = Path("ARCHITECTURE.md").read_text()
 # What is told of the past (decisions, the changelog) names places as they were then.
 PAGES = [
@@ -124,3 +131,48 @@ def test_the_index_names_every_page() -> None:
     named = {target for target, _ in LINK.findall(Path("docs/README.md").read_text())}
 
     assert {path.name for path in Path("docs").glob("*.md")} - named == {"README.md"}
+
+
+def test_the_sources_of_the_guides_are_read() -> None:
+    (configuration,) = blocks("add-a-source.md", "yaml")
+    (addition,) = re.findall(r"autoloader.yaml <<'END'\n(.*?)END\n", QUICKSTART, flags=re.DOTALL)
+    environ = {"AUTOLOADER_HOME": "/home"}
+
+    assert parse_config(configuration, {}).sources.keys() == {"orders"}
+    assert "orders" in parse_config(Path("dev/autoloader.yaml").read_text() + addition, environ).sources
+
+
+def test_the_commands_of_the_guides_are_there() -> None:
+    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"(?:^|`)autoloader ([a-z]+)", page.read_text(), flags=re.MULTILINE)
+    }
+
+    assert named
+    assert named <= known
+
+
+def test_the_programs_of_the_quickstart_are_python() -> None:
+    programs = re.findall(r"python - <<'END'\n(.*?)END\n", QUICKSTART, flags=re.DOTALL)
+
+    assert len(programs) == 2
+    assert [compile(program, "quickstart", "exec") for program in programs]
+
+
+def test_the_event_of_the_quickstart_is_understood() -> None:
+    (program,) = re.findall(r"event = (\{.*?\n    \})", QUICKSTART, flags=re.DOTALL)
+    written = program.replace("str(uuid.uuid4())", '"one"').replace('f"file', '"file').replace("{os.getcwd()}", "/here")
+    record = Record(Position("t", 0, 0), None, re.sub(r",\s*\}", "}", written).encode(), (), WRITTEN)
+
+    (arrival,) = decode(record)
+
+    assert isinstance(arrival, Arrival)
+    assert arrival.uri.endswith("/one.json")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The examples of a page in a language, without their indent."""
+    found = re.findall(rf" *```{language}\n.*? *```", (Path("docs") / page).read_text(), flags=re.DOTALL)
+    return ["\n".join(dedent(block).splitlines()[1:-1]) for block in found]
