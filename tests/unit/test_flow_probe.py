@@ -1,13 +1,16 @@
 """The flow reads an object's bytes itself: all of them in pieces, or the last ones, or none because it is gone."""
 
 import io
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 from obstore.store import MemoryStore
 
-from flows.loading.errors import Unfit
+from flows.loading.errors import Denied, Unfit
 from flows.loading.reading import probe
 from flows.loading.reading.looks import Look, look_at
 from schemas.formats import Format
@@ -44,9 +47,48 @@ def test_an_object_that_is_gone_is_not_taken_for_an_empty_one(bucket: MemoryStor
     file = landed(bucket, "a.csv", b"a\n1\n")
     bucket.delete("a.csv")
 
-    assert probe.look_up(file.uri, []) is None
     with pytest.raises(FileNotFoundError):
         look_at([file], CSV)
+
+
+class NotFound(BaseHTTPRequestHandler):
+    """Answers 404 to everything, in the words of its server."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        words = b"" if self.command == "HEAD" else getattr(self.server, "words", b"")
+        self.send_response(404)
+        self.send_header("content-length", str(len(words)))
+        self.end_headers()
+        self.wfile.write(words)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), NotFound) as server:
+        Thread(target=server.serve_forever).start()
+        environ = {"ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "REGION": "eu-central-1"}
+        for name, value in {**environ, "ACCESS_KEY_ID": "a", "SECRET_ACCESS_KEY": "b"}.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.parametrize("words", ["", "<html>Not Found</html>", "<Error><Code>NoSuchBucket</Code></Error>"])
+def test_an_object_is_missing_only_where_the_storage_says_so(server: ThreadingHTTPServer, words: str) -> None:
+    uri = f"s3://bucket-{server.server_port}/a.csv"  # clients are kept by bucket
+    vars(server)["words"] = words.encode()
+
+    with pytest.raises(Denied, match="does not say that the object is not there"):
+        probe.look_up(uri, [])
+
+    vars(server)["words"] = b"<Error><Code>NoSuchKey</Code></Error>"
+    assert probe.look_up(uri, []) is None
 
 
 def test_a_look_tells_the_records_of_every_format(bucket: MemoryStore) -> None:

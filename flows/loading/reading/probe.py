@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flows.loading.errors import Denied
 from flows.loading.translation import named_errors, reason_in
-from schemas.storage import bucket, local_file
+from schemas.storage import bucket, is_no_key, local_file
 from schemas.uris import version_mark
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 CONCURRENCY = 32
 PIECE_BYTES = 2**20
 RANGE_BYTES = 4 * 2**20  # of an object, in one request: its client gives up after seconds
-_ANOTHER_404 = re.compile(r"<Code>(?!NoSuchKey<|NoSuchVersion<)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +106,11 @@ def _meta(store: S3Store, key: str) -> ObjectMeta | None:
     try:
         return store.get(key).meta
     except FileNotFoundError as error:
-        if _ANOTHER_404.search(str(error)):
-            raise Denied(
-                f"the storage does not know the bucket or the key: {reason_in(str(error))}", target="storage"
-            ) from error
-        return None
+        if is_no_key(str(error)):
+            return None
+        raise Denied(
+            f"the storage does not say that the object is not there: {reason_in(str(error))}", target="storage"
+        ) from error
 
 
 def _at(uri: str) -> tuple[S3Store, str]:
