@@ -41,7 +41,7 @@ def collect_seldom() -> None:
 
 
 async def run(settings: Settings, config: Config) -> None:
-    """From start to SIGTERM or SIGINT."""
+    """Run the router from its start to SIGTERM or SIGINT."""
     collect_seldom()
     clock, metrics = SystemClock(), Metrics(source.id for source in config.sources.values())
     database = Database(settings.database_url)
@@ -98,7 +98,7 @@ async def run(settings: Settings, config: Config) -> None:
 
 
 def _cancel_on_signal(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """A step cut short is done again by whoever comes next: that is what the ledger is for."""
+    """Cancel all on SIGTERM and SIGINT: whoever comes next does again what was cut short, by the ledger."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])

@@ -1,4 +1,4 @@
-"""The one loop that drives every stage, and what it knows of each."""
+"""The one loop that drives every stage, and how each of them gets on."""
 
 import asyncio
 import time
@@ -50,7 +50,7 @@ class Progress:
         return {name: f"no progress for {age:.0f} s" for name, age in ages.items() if age > STUCK_SECONDS}
 
     def not_ready(self) -> Mapping[str, str]:
-        """Stages in trouble, with their trouble."""
+        """The stages that are in trouble, each with what troubles it."""
         return {name: trouble for name, trouble in self._trouble.items() if trouble}
 
 

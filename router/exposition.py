@@ -1,4 +1,4 @@
-"""The text of `/metrics`, with what stands just now."""
+"""The text of `/metrics`: what was counted, and what is read when somebody asks."""
 
 import asyncio
 import time
@@ -21,9 +21,9 @@ CountLag: TypeAlias = Callable[[], Mapping[str, int]]
 
 
 class Exposition:
-    """The metrics with what stands just now. However many ask at once, one looks and renders, the others get the same.
+    """The /metrics text; backlog and lag are re-read at most every 5 s, and a tenth of the time at most.
 
-    What waits is counted at most every five seconds, and a tenth of the time at most: counting may take long.
+    However many ask at once, one reads and renders, and the others get the same text.
     """
 
     def __init__(self, metrics: Metrics, lines: CountLines, lags: Sequence[CountLag], clock: Clock) -> None:
@@ -37,7 +37,7 @@ class Exposition:
         self._text = b""
 
     async def text(self) -> bytes:
-        """Rendered outside the loop: of many sources that takes longer than a stage may wait."""
+        """The text, rendered outside the loop: of many sources that takes longer than a stage may wait."""
         async with self._turn:
             if time.monotonic() >= self._next_text:
                 await self._look()
@@ -46,7 +46,7 @@ class Exposition:
             return self._text
 
     async def _look(self) -> None:
-        """Without an answer of the ledger what waits is told as before, with the time at which it was counted."""
+        """Re-read lag and backlog; without the ledger's answer that stays as it was, with the time of its count."""
         begun = time.monotonic()
         if begun < self._next_look:
             return

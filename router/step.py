@@ -44,7 +44,7 @@ class Pass:
         return not self.is_cut_short
 
     def over(self, items: Iterable[T]) -> Iterator[T]:
-        """As many of them as there is time for."""
+        """The items, as many as there is time for."""
         for count, item in enumerate(items):
             if count and not self.has_time():
                 return
@@ -52,7 +52,7 @@ class Pass:
 
     @contextmanager
     def item(self) -> Iterator[None]:
-        """Around what is done for one of them. A bug is not its trouble: it ends the process."""
+        """The context in which one item is worked on. A bug is not its trouble: it ends the process."""
         try:
             yield
         except Transient as trouble:
@@ -69,4 +69,4 @@ class Stage(Protocol):
     name: str
 
     async def step(self, now: datetime) -> Step:
-        """One bounded piece of work."""
+        """Do one bounded piece of work, at this time by the router's clock."""

@@ -57,7 +57,7 @@ def refused(request: FinishedRequest, rejected: Rejected, *, now: datetime) -> R
 
 
 def answered(finished: FinishedRequest, source: SourceName | None, *, now: datetime) -> RequestEnd:
-    """The answer to a request at its end."""
+    """The answer to a request of which nothing is open any more, or whose time is over."""
     outcome, reason = _outcome(finished)
     if finished.kind == "preview":  # it looked at a file, and asked for none to be loaded
         finished = replace(finished, counts=NOTHING, files=())

@@ -19,7 +19,7 @@ class Belonging:
         self._names = config.source_names
 
     def knows(self, source_id: str) -> bool:
-        """Whether there is such a source."""
+        """Whether a source with this id is configured."""
         return source_id in self._names
 
     def refusal(self, source_id: str, uri: str) -> str | None:

@@ -34,7 +34,7 @@ class Breaker:
 
     @property
     def is_half_open(self) -> bool:
-        """Whether one batch may try."""
+        """Whether its pause is over, so that one batch may try."""
         return self.failures >= OPENS_AT and self.pause <= timedelta(0)
 
 
@@ -60,7 +60,7 @@ class Targets:
         return frozenset(name for target, name in needs.items() if target != "connect" or lane != "high-memory")
 
     def named(self, source_id: str, target: Target | None) -> str | None:
-        """As a breaker names it; None for what none is kept of."""
+        """The name of a target as breakers have it; None for a target that has no breaker."""
         return None if target is None else self._needs.get(source_id, {}).get(target)
 
     def behind(self, lane: Lane, open_targets: Iterable[str]) -> frozenset[str]:

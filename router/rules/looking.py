@@ -67,7 +67,7 @@ class NotThere:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """The storage did not say."""
+    """The storage did not answer; it is asked again later."""
 
     trouble: str
 
@@ -97,7 +97,7 @@ def not_there(look: Look) -> NotThere:
 
 
 def another_version(told: str, found: str) -> str:
-    """Why an announced version is superseded."""
+    """The reason told with a file that is superseded: what is there now is another version than the announced one."""
     return f"its event told the version {told}, the storage has {found}: that one is loaded instead"
 
 

@@ -82,7 +82,7 @@ class Matcher:
         return found
 
     def check_prefix(self, prefix: str) -> None:
-        """Whether what lies below it may be listed.
+        """Refuse a prefix below which nothing may be listed.
 
         Raises:
             Rejected: bad-uri or not-allowed.

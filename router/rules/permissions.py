@@ -1,4 +1,4 @@
-"""Who may ask for what."""
+"""Who may ask for what: which source a request names, and whether its producer may ask of that."""
 
 from collections.abc import Collection
 
@@ -60,11 +60,11 @@ class Permissions:
 
     @property
     def source_ids(self) -> Collection[str]:
-        """Of the sources that are configured."""
+        """The ids of the sources that are configured."""
         return self._names.keys()
 
     def configured(self, source_ids: frozenset[str]) -> frozenset[str]:
-        """Those of them that are. Raises Rejected when none of them is any more."""
+        """Those of the sources that are configured. Raises Rejected when none of them is any more."""
         found = source_ids & self._names.keys()
         if source_ids and not found:
             raise Rejected("unknown-source", f"{', '.join(sorted(source_ids))} is not in the configuration any more")
@@ -78,7 +78,7 @@ class Permissions:
             return False
 
     def name(self, source_id: str) -> SourceName:
-        """As it is told."""
+        """A source as it is told in events."""
         return SourceName(id=source_id, name=self._names.get(source_id, source_id))
 
     def _named(self, source: str) -> str:

@@ -21,11 +21,11 @@ class Portion:
     most: int
 
     def after_trouble(self) -> "Portion":
-        """Half, down to a record at a time."""
+        """The portion after a failure: half as much, down to a record at a time."""
         return Portion(max(1, self.bytes // 2), self.most)
 
     def after_success(self) -> "Portion":
-        """Of a whole poll: twice as much, up to all of it. Within one it would fail again, and begin that poll anew."""
+        """The portion after a whole poll: twice as much. Grown within one it might fail, and begin that poll anew."""
         return self if self.bytes == self.most else Portion(min(self.most, self.bytes * 2), self.most)
 
 

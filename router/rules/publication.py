@@ -15,7 +15,7 @@ SET_ASIDE = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """All replicas have it."""
+    """The broker has the event, on all replicas."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Literal, assert_never
 
-from schemas.config import Config
-from schemas.config.lanes import LANES, Lane
+from router.rules.patience import Patience
+from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind
 from schemas.report import Cause, Target
 
@@ -54,32 +54,6 @@ GONE_AFTER = timedelta(minutes=1)
 CANCELLED_AFTER = timedelta(minutes=1)
 # When the ledger was away nobody could be heard: its runs have this long to be heard again.
 LISTEN_FIRST = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long is waited for a run of a lane.
-
-    `scheduled` until a worker takes it, `pending` until it has then claimed its attempt, `silent` when nothing is heard
-    of it any more, `longest_run` from the claim to its end.
-    """
-
-    scheduled: timedelta
-    pending: timedelta
-    silent: timedelta
-    longest_run: timedelta
-
-
-def patience_of(config: Config, lane: Lane) -> Patience:
-    """As configured. A pod may take as long to start as a run may wait for a worker."""
-    settings = config.lanes.of(lane)
-    pending = config.start_deadline if settings.pool.type == "kubernetes" else settings.pending_deadline
-    return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run)
-
-
-def touch_seconds(config: Config) -> float:
-    """How often a run says that it lives: nine times within the patience of whichever lane it may come to."""
-    return min(config.lanes.of(lane).silent_after for lane in LANES) / timedelta(seconds=9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +103,7 @@ class OpenAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do yet."""
+    """The attempt goes on: nothing is to be done yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +118,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """The first rows of a file are there."""
+    """The preview is done: the first rows of its file are in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from router.rules.identity import Identity
 from schemas.config.lanes import Lane
 
 AGEING = timedelta(minutes=10)
-NEXT = -1.0
+NEWCOMER_BALANCE = -1.0  # just below the least, which is 0: served next
 RUN_BYTES = 16 * 1024**2  # what a run costs by itself, as bytes: a thousand small runs are not for nothing
 
 
@@ -55,8 +55,8 @@ class Account:
 Accounts = Mapping[str, Account]  # of one lane, by source
 
 
-def opened(accounts: Accounts, *, waiting: AbstractSet[str], busy: AbstractSet[str], now: datetime) -> Accounts:
-    """The accounts of those that wait or have a batch in flight: the least of them has had nothing.
+def rebased(accounts: Accounts, *, waiting: AbstractSet[str], busy: AbstractSet[str], now: datetime) -> Accounts:
+    """The accounts of those that wait or have a batch in flight, less what the least of them has had.
 
     Who comes anew, or has been idle, begins just below the least: it is served next, and nobody saves up more credit
     than that. A debt is kept while idle.
@@ -69,7 +69,7 @@ def opened(accounts: Accounts, *, waiting: AbstractSet[str], busy: AbstractSet[s
         for source_id, account in accounts.items()
         if source_id in active or account.had > least
     }
-    return {source_id: Account(NEXT, now) for source_id in active - kept.keys()} | kept
+    return {source_id: Account(NEWCOMER_BALANCE, now) for source_id in active - kept.keys()} | kept
 
 
 def in_turn(accounts: Accounts, ready: Iterable[str], *, now: datetime) -> list[str]:
@@ -120,7 +120,7 @@ def may_commit(next_commit: datetime | None, *, interval: timedelta, burst: int,
 
 
 def committed(next_commit: datetime | None, *, interval: timedelta, now: datetime) -> datetime:
-    """The bucket after one more commit."""
+    """The time at which a table's bucket is full again after one more commit."""
     return max(next_commit or now, now) + interval
 
 

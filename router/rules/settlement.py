@@ -104,7 +104,7 @@ class Settlement:
 
 
 def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settlement:
-    """The end of a batch."""
+    """How a batch ends whose run has reported, and how each of its files does."""
     files = _files(batch)
     outcome, reason = _outcome(batch.report, files)
     newest_landed = max(batch.around.newest_landed or batch.last_landed, batch.last_landed)
@@ -135,7 +135,7 @@ def batch_event(
     run_url: str | None,
     split_into: Sequence[str] = (),
 ) -> OutgoingEvent:
-    """What is told of a batch, of which so many files have ended."""
+    """The completion event of a batch; `files` are those that end with it."""
     data = BatchCompletion(
         outcome=outcome,
         reason=reason,

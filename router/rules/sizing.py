@@ -78,7 +78,7 @@ class Sizing:
         return lane
 
     def last_class(self, source_id: str) -> int:
-        """The biggest there is for a source."""
+        """The biggest size class that a source may have."""
         return len(self._classes(source_id))
 
     def job_variables(self, source_id: str, size_class: int) -> Mapping[str, str]:
@@ -101,7 +101,7 @@ def first_class(lane: Lane) -> int:
 
 
 def size_classes(lane: HighMemory, pinned: SizeClass | None) -> Sequence[SizeClass]:
-    """In the order in which they are tried. A process has the memory it has: there is nothing to go up to."""
+    """The size classes of a source, in the order of trying; one for processes, which have the memory they have."""
     classes = sorted(lane.classes, key=lambda size: size.memory)
     first = pinned or classes[0]
     if lane.pool.type != "kubernetes":

@@ -41,7 +41,7 @@ class DiscoveryStage:
         self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
     async def step(self, now: datetime) -> Step:
-        """Look at what is due."""
+        """Look at the objects that are due, and record what the storage says."""
         looks = await self._ledger.to_measure(ARRIVALS_A_STEP)
         if not looks:
             return Step()

@@ -50,17 +50,17 @@ class IntakeStage:
         self._sizing = sizing
         self._topics = topics
         self._portion = portion
-        self._ahead: _Taken | None = None
+        self._ahead: _PollResult | None = None
 
     async def step(self, now: datetime) -> Step:
         """Record what was polled, and meanwhile take in, or poll, what comes next; then commit what is recorded."""
-        taken, self._ahead = self._ahead, None
-        taken = taken or await self._taken(await self._source.poll(), now)
-        if taken is None:
+        result, self._ahead = self._ahead, None
+        result = result or await self._read(await self._source.poll(), now)
+        if result is None:
             return Step(more=True)
-        recording = asyncio.ensure_future(self._ledger.record(taken.intake()))
+        recording = asyncio.ensure_future(self._ledger.record(result.intake()))
         try:
-            ahead = await self._taken(taken.rest or await self._source.poll_ahead(), now)
+            ahead = await self._read(result.rest or await self._source.poll_ahead(), now)
             recorded = await recording
         except Transient:
             self._portion = self._portion.after_trouble()
@@ -68,48 +68,48 @@ class IntakeStage:
         finally:
             recording.cancel()
             await asyncio.gather(recording, return_exceptions=True)
-        if not taken.rest:
+        if not result.rest:
             await self._source.commit()
             self._portion = self._portion.after_success()
         self._ahead = ahead
-        return Step(tuple(taken.facts(recorded)), more=True)
+        return Step(tuple(result.facts(recorded)), more=True)
 
-    async def _taken(self, records: Sequence[Record], now: datetime) -> "_Taken | None":
-        """In between others have their turns: PostgreSQL is told to go on, Kafka that we live."""
+    async def _read(self, records: Sequence[Record], now: datetime) -> "_PollResult | None":
+        """Read one portion. Between turns others have theirs: PostgreSQL is told to go on, Kafka that we live."""
         if not records:
             return None
-        taken = _Taken(self._sizing, records, now)
-        while taken.rest and taken.weight < self._portion.bytes:
-            self._take(taken)
+        result = _PollResult(self._sizing, records, now)
+        while result.rest and result.weight < self._portion.bytes:
+            self._read_turn(result)
             await asyncio.sleep(0)
-        return taken
+        return result
 
-    def _take(self, taken: "_Taken") -> None:
-        """One turn's worth."""
-        for record in taken.turn(min(TURN_BYTES, self._portion.bytes)):
+    def _read_turn(self, result: "_PollResult") -> None:
+        """Decode the next records, for as long as others may have to wait."""
+        for record in result.turn(min(TURN_BYTES, self._portion.bytes)):
             entries = decode(record)
-            taken.weight += weight(record, len(entries))
+            result.weight += weight(record, len(entries))
             for index, entry in enumerate(entries):
                 if isinstance(entry, Rejected):
-                    taken.reject(record, index, entry)
+                    result.reject(record, index, entry)
                     continue
                 try:
                     sources = self._matcher.sources_of(entry.uri)
                 except Rejected as rejected:
-                    self._reject(record, index, rejected, taken)
+                    self._reject(record, index, rejected, result)
                     continue
                 for source_id in sources:
-                    taken.accept(entry, source_id, record.position)
+                    result.accept(entry, source_id, record.position)
 
-    def _reject(self, record: Record, index: int, rejected: Rejected, taken: "_Taken") -> None:
+    def _reject(self, record: Record, index: int, rejected: Rejected, result: "_PollResult") -> None:
         if rejected.reason in UNMATCHED and self._topics[record.position.topic].unmatched == "count":
-            taken.unmatched += 1
+            result.unmatched += 1
         else:
-            taken.reject(record, index, rejected)
+            result.reject(record, index, rejected)
 
 
-class _Taken:
-    """What the records of one portion come to; `rest` are those of its poll that are not in it.
+class _PollResult:
+    """What one portion of a poll comes to; `rest` are the records of the poll that are not in it.
 
     A file that says to land in the future would be the last for ever; one of a record without a time the first.
     """

@@ -38,7 +38,7 @@ class PublicationStage:
         epoch = await self._ledger.hold(ROLE)
         if epoch is None:
             return Step()
-        taken = () if epoch == self._epoch else (LeaseTaken(ROLE, epoch),)
+        lease = () if epoch == self._epoch else (LeaseTaken(ROLE, epoch),)
         self._epoch = epoch
         rows = dict(
             await self._ledger.outbox(
@@ -49,12 +49,12 @@ class PublicationStage:
             )
         )
         if not rows:
-            return Step(taken)
+            return Step(lease)
         outcome = judged(
             {row_id: event.value for row_id, event in rows.items()},
             await self._publisher.publish(list(rows.values())),
         )
-        facts = (*taken, *_facts(rows, outcome))
+        facts = (*lease, *_facts(rows, outcome))
         if len(outcome.delayed) == len(rows):
             await self._ledger.release(ROLE)  # perhaps the broker answers another router
         else:
@@ -68,11 +68,11 @@ class PublicationStage:
             by_topic[event.topic].append(row_id)
         for topic, row_ids in by_topic.items():
             delayed = {rows[row_id].key: outcome.delayed[row_id] for row_id in row_ids if row_id in outcome.delayed}
-            taken = {rows[row_id].key for row_id in row_ids if row_id not in outcome.delayed}
+            accepted = {rows[row_id].key for row_id in row_ids if row_id not in outcome.delayed}
             before = self._topics.pop(topic, None)
-            for key in taken:
+            for key in accepted:
                 self._keys.pop((topic, key), None)
-            if delayed and (not taken or len(self._keys) > MAX_HELD_KEYS):
+            if delayed and (not accepted or len(self._keys) > MAX_HELD_KEYS):
                 self._topics[topic] = held(before, next(iter(delayed.values())), now)
                 continue
             for key, reason in delayed.items():

@@ -40,54 +40,54 @@ class RequestsStage:
         records = records or await self._source.poll()
         if not records:
             return Step(more=True)
-        taken = await self._taken(records, now)
+        result = await self._read(records, now)
         try:
-            new = await self._ledger.record_requests(taken.asked, taken.letters)
+            new = await self._ledger.record_requests(result.asked, result.letters)
         except Transient:
             self._portion = self._portion.after_trouble()
             raise
-        self._rest = records[taken.records :]
+        self._rest = records[result.records :]
         if not self._rest:
             await self._source.commit()
             self._portion = self._portion.after_success()
-        return Step((RequestsRecorded(len(taken.asked), new), *taken.facts), more=True)
+        return Step((RequestsRecorded(len(result.asked), new), *result.facts), more=True)
 
-    async def _taken(self, records: Sequence[Record], now: datetime) -> "_Taken":
-        """In between others have their turns."""
-        taken, turn = _Taken(), TURN_BYTES
+    async def _read(self, records: Sequence[Record], now: datetime) -> "_PollResult":
+        """Read one portion; between its turns the loop serves others."""
+        result, turn = _PollResult(), TURN_BYTES
         for record in records:
-            self._take(record, taken, now)
-            if taken.weight >= self._portion.bytes:
+            self._read_record(record, result, now)
+            if result.weight >= self._portion.bytes:
                 break
-            if taken.weight >= turn:
-                turn = taken.weight + TURN_BYTES
+            if result.weight >= turn:
+                turn = result.weight + TURN_BYTES
                 await asyncio.sleep(0)
-        return taken
+        return result
 
-    def _take(self, record: Record, taken: "_Taken", now: datetime) -> None:
-        taken.records += 1
-        taken.weight += weight(record, FILES_A_REQUEST)
+    def _read_record(self, record: Record, result: "_PollResult", now: datetime) -> None:
+        result.records += 1
+        result.weight += weight(record, FILES_A_REQUEST)
         try:
             asked = self._asked(record, request(record), now)
         except Rejected as rejected:
-            taken.letters.append(dead_letter(record, 0, rejected))
-            taken.facts.append(RecordsDeadLettered(1, rejected.reason))
+            result.letters.append(dead_letter(record, 0, rejected))
+            result.facts.append(RecordsDeadLettered(1, rejected.reason))
             return
-        taken.asked.append(asked)
+        result.asked.append(asked)
         if (end := asked.refusal) is not None:
-            taken.facts.append(RequestEnded(asked.request.id, asked.request.kind, end.outcome, end.reason))
+            result.facts.append(RequestEnded(asked.request.id, asked.request.kind, end.outcome, end.reason))
 
     def _asked(self, record: Record, asked: Request, now: datetime) -> AskedRequest:
-        taken = dead_letter(record, 0, Rejected("request-id-taken", f"another producer has used the id {asked.id}"))
+        id_taken = dead_letter(record, 0, Rejected("request-id-taken", f"another producer has used the id {asked.id}"))
         try:
-            return AskedRequest(asked, taken, self._permissions.source_of(asked))
+            return AskedRequest(asked, id_taken, self._permissions.source_of(asked))
         except Rejected as rejected:
             finished = FinishedRequest(asked.id, asked.kind, asked.producer, None, now)
-            return AskedRequest(asked, taken, refusal=refused(finished, rejected, now=now))
+            return AskedRequest(asked, id_taken, refusal=refused(finished, rejected, now=now))
 
 
-class _Taken:
-    """What the records of one portion come to."""
+class _PollResult:
+    """What one portion of a poll comes to; `records` says how many of the poll are in it."""
 
     def __init__(self) -> None:
         self.records = 0

@@ -11,7 +11,7 @@ from router.ports.runs import Runs, Submission
 from router.ports.scheduling import DueBatch, NewBatch, SchedulingLedger
 from router.rules.belonging import Belonging
 from router.rules.breaker import Targets
-from router.rules.recovery import touch_seconds
+from router.rules.manifests import manifest_of
 from router.rules.scheduling import (
     Accounts,
     Backlog,
@@ -22,14 +22,14 @@ from router.rules.scheduling import (
     in_turn,
     is_due,
     may_commit,
-    opened,
+    rebased,
 )
 from router.rules.sizing import Sizing, first_class
 from router.step import Pass, Step
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 from schemas.config.sources import SourceConfig
-from schemas.manifest import Glance, Manifest
+from schemas.manifest import Glance
 
 ROLE = "scheduling"
 # Prefect's server creates 20-30 runs a second: a step must not keep the lease waiting for it. What is written beyond
@@ -42,8 +42,8 @@ PREVIEWS: Lane = "priority"
 class SchedulingStage:
     """Creates what is written but not created, then writes what is due, then cuts what waits.
 
-    Who has had how much, and when a table was committed last, it knows by heart: another router begins with empty
-    accounts and full buckets.
+    Who has had how much, and when a table was committed last, lives in memory: a router that takes over begins with
+    empty accounts and full buckets.
     """
 
     name = "scheduling"
@@ -74,7 +74,7 @@ class SchedulingStage:
         self._epoch: int | None = None
 
     async def step(self, now: datetime) -> Step:
-        """One round over the lanes."""
+        """Go over the lanes once, and submit what was written for them."""
         epoch = await self._ledger.hold(ROLE)
         if epoch is None:
             return Step()
@@ -119,7 +119,8 @@ class SchedulingStage:
         for due in room.work.over(await self._ledger.previews(may_begin, room.free[PREVIEWS])):
             if not self._may_begin(due.source_id, PREVIEWS, room):
                 continue
-            manifest = self._manifest(due.source_id, Glance(file=due.file, rows=due.rows))
+            glance = Glance(file=due.file, rows=due.rows)
+            manifest = manifest_of(self._config, *self._sources[due.source_id], glance)
             batch = NewBatch(self._clock.new_batch_id(), PREVIEWS, 0, {}, manifest, request_id=due.request_id)
             with room.work.item():
                 if submission := await self._ledger.cut(batch, room.epoch):
@@ -141,7 +142,7 @@ class SchedulingStage:
         halves_of = {half.source_id: half for half in halves if half.lane == lane}
         waiting = lines.keys() | halves_of.keys()
         busy = {source_id for source_id, of in room.busy if of == lane}
-        self._accounts[lane] = opened(self._accounts[lane], waiting=waiting, busy=busy, now=now)
+        self._accounts[lane] = rebased(self._accounts[lane], waiting=waiting, busy=busy, now=now)
         written = []
         for source_id in room.work.over(in_turn(self._accounts[lane], waiting - busy, now=now)):
             if room.free[lane] <= 0:
@@ -160,7 +161,7 @@ class SchedulingStage:
         return written
 
     def _may_begin(self, source_id: str, lane: Lane, room: "_Room") -> bool:
-        """Whether nothing a batch needs is away."""
+        """Whether all is there that a batch of this source would need."""
         return not self._targets.of(source_id, lane) & room.away
 
     async def _tries(self, source_id: str, lane: Lane, room: "_Room") -> None:
@@ -190,7 +191,7 @@ class SchedulingStage:
         return submission
 
     async def _cut(self, line: Backlog, room: "_Room", now: datetime) -> Submission | None:
-        _, source = self._sources[line.source_id]
+        name, source = self._sources[line.source_id]
         asked_for = line.lane == "priority"
         if not asked_for and not self._may_commit(source.into.table, now):
             return None
@@ -208,7 +209,9 @@ class SchedulingStage:
             return None
         size_class = first_class(lane)
         variables = self._sizing.job_variables(line.source_id, size_class)
-        batch = NewBatch(self._clock.new_batch_id(), lane, size_class, variables, self._manifest(line.source_id), files)
+        batch = NewBatch(
+            self._clock.new_batch_id(), lane, size_class, variables, manifest_of(self._config, name, source), files
+        )
         submission = await self._ledger.cut(batch, room.epoch)
         if submission is not None:
             room.take(line.source_id, lane)
@@ -239,20 +242,6 @@ class SchedulingStage:
         if source is not None:
             table, interval = source.into.table, self._config.commit_interval
             self._next_commits[table] = committed(self._next_commits.get(table), interval=interval, now=now)
-
-    def _manifest(self, source_id: str, glance: Glance | None = None) -> Manifest:
-        name, source = self._sources[source_id]
-        return Manifest(
-            source_id=source_id,
-            source_name=name,
-            table=source.into.table,
-            format=source.format,
-            columns=source.columns,
-            partition=source.into.partition,
-            allow=self._config.allow,
-            glance=glance,
-            touch_seconds=touch_seconds(self._config),
-        )
 
     async def _submit_all(self, submissions: Sequence[Submission], work: Pass) -> None:
         """Whom Prefect does not answer at all gives the lease to a router that it may answer."""
@@ -295,7 +284,7 @@ class _Room:
 
     @property
     def lanes(self) -> Sequence[Lane]:
-        """Those with a free slot."""
+        """The lanes with a free slot."""
         return [lane for lane, slots in self.free.items() if slots > 0]
 
     def has(self, source_id: str, lane: Lane) -> bool:

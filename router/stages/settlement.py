@@ -26,6 +26,7 @@ from router.ports.runs import Runs
 from router.ports.settlement import SettlementLedger
 from router.rules.answers import answered, previewed
 from router.rules.breaker import OPENS_AT, Targets
+from router.rules.patience import patience_of
 from router.rules.permissions import Permissions
 from router.rules.recovery import (
     LIVING,
@@ -41,7 +42,6 @@ from router.rules.recovery import (
     Void,
     Wait,
     decide,
-    patience_of,
 )
 from router.rules.settlement import EndedBatch, Settlement, settle
 from router.rules.sizing import Sizing

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.rules.patience import Patience, patience_of
 from router.rules.recovery import (
     CANCELLED_AFTER,
     GONE_AFTER,
@@ -19,14 +20,12 @@ from router.rules.recovery import (
     GiveUp,
     Loaded,
     OpenAttempt,
-    Patience,
     Previewed,
     RunPhase,
     RunState,
     Void,
     Wait,
     decide,
-    patience_of,
     pause,
 )
 from schemas.report import Cause

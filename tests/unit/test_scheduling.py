@@ -21,7 +21,7 @@ from router.rules.scheduling import (
     in_turn,
     is_due,
     may_commit,
-    opened,
+    rebased,
 )
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
@@ -42,7 +42,7 @@ def served(
     accounts: Accounts = {}
     had, now = dict.fromkeys(weights, 0), START
     for turn in range(rounds):
-        accounts = opened(accounts, waiting=weights.keys(), busy=NOBODY, now=now)
+        accounts = rebased(accounts, waiting=weights.keys(), busy=NOBODY, now=now)
         first = in_turn(accounts, weights, now=now)[0]
         estimated = sizes[first][turn % len(sizes[first])]
         accounts = charged(accounts, first, estimated=estimated, weight=weights[first], now=now)
@@ -71,7 +71,7 @@ def test_who_is_passed_over_for_too_long_goes_first_whatever_it_had() -> None:
 
 
 def test_a_newcomer_comes_next() -> None:
-    accounts = opened(
+    accounts = rebased(
         {"a": Account(7, START), "b": Account(9, START)}, waiting={"a", "b", "new"}, busy=NOBODY, now=START
     )
 
@@ -81,7 +81,7 @@ def test_a_newcomer_comes_next() -> None:
 def test_nobody_saves_up_credit_while_idle_but_debts_are_kept() -> None:
     accounts: Accounts = {"idle": Account(0, START), "busy": Account(5, START), "greedy": Account(90, START)}
 
-    accounts = opened(accounts, waiting={"busy"}, busy=NOBODY, now=START)
+    accounts = rebased(accounts, waiting={"busy"}, busy=NOBODY, now=START)
 
     assert accounts == {"busy": Account(0, START), "greedy": Account(85, START)}
 
@@ -90,7 +90,7 @@ def test_a_batch_in_flight_is_neither_idle_nor_passed_over() -> None:
     later = START + timedelta(hours=1)
     accounts: Accounts = {"loading": Account(1, START), "waiting": Account(4, START)}
 
-    accounts = opened(accounts, waiting={"waiting"}, busy={"loading"}, now=later)
+    accounts = rebased(accounts, waiting={"waiting"}, busy={"loading"}, now=later)
 
     assert accounts == {"loading": Account(0, later), "waiting": Account(3, START)}
 
@@ -99,11 +99,11 @@ def test_a_flood_delays_a_lonely_file_by_one_run() -> None:
     flood: Accounts = {}
     for turn in range(100):
         now = START + timedelta(seconds=turn)
-        flood = opened(flood, waiting={"flood"}, busy=NOBODY, now=now)
+        flood = rebased(flood, waiting={"flood"}, busy=NOBODY, now=now)
         flood = charged(flood, "flood", estimated=2048 * MIB, weight=1, now=now)
     now = START + timedelta(seconds=100)
 
-    accounts = opened(flood, waiting={"flood", "lonely"}, busy=NOBODY, now=now)
+    accounts = rebased(flood, waiting={"flood", "lonely"}, busy=NOBODY, now=now)
 
     assert in_turn(accounts, accounts, now=now + timedelta(seconds=1))[0] == "lonely"
 
@@ -135,7 +135,7 @@ def test_nobody_starves(weights: dict[int, float], seconds: int) -> None:
     last = dict.fromkeys(names, now)
     patience = AGEING + timedelta(seconds=seconds) * (len(names) + 1)
     for _ in range(int(3 * patience / timedelta(seconds=seconds))):
-        accounts = opened(accounts, waiting=names.keys(), busy=NOBODY, now=now)
+        accounts = rebased(accounts, waiting=names.keys(), busy=NOBODY, now=now)
         first = in_turn(accounts, names, now=now)[0]
         accounts = charged(accounts, first, estimated=512 * MIB, weight=names[first], now=now)
         last[first] = now
