@@ -49,6 +49,12 @@ def checked_words(column: str, *, beside: str) -> set[str]:
     return set(re.findall(r"'([\w-]+)'", next(check for check in reversed(checks) if f"'{beside}'" in check)))
 
 
+def logged() -> set[str]:
+    """What the router logs by name, besides facts."""
+    code = "".join(path.read_text() for path in Path("router").rglob("*.py"))
+    return set(re.findall(r'\blog\.\w+\("(\w+)"', code))
+
+
 FILE_OUTCOMES = checked_words("outcome", beside="quarantined")
 
 
@@ -62,6 +68,7 @@ FILE_OUTCOMES = checked_words("outcome", beside="quarantined")
         ("Causes of failed attempts", words(Cause)),
         ("What is away", words(Target)),
         ("Facts", {facts.name_of(kind) for kind in get_args(facts.Fact)}),
+        ("Other lines of the router's log", logged()),
         ("Exit codes of the commands", {str(code.value) for code in Exit}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -125,6 +132,22 @@ def test_every_row_of_what_to_edit_names_a_place() -> None:
 
     assert rows
     assert [row for row in rows if not PLACE.search(row)] == []
+
+
+def test_the_architecture_names_every_stage_and_every_room() -> None:
+    stages = [path for path in Path("router/stages").glob("*.py") if path.stem != "__init__"]
+    rooms = [
+        path
+        for top in ("router", "flows", "schemas")
+        for path in Path(top).glob("*/")
+        if (path / "__init__.py").exists()
+    ]
+    modules = [path for top in ("router", "flows") for path in Path(top).glob("*.py") if path.stem != "__init__"]
+    house = section(ARCHITECTURE, "The house")
+
+    assert [stage for stage in stages if f"`{stage}`" not in section(ARCHITECTURE, "The path of one file")] == []
+    assert [room for room in rooms if f"{room.name}/" not in house] == []
+    assert [module for module in modules if f" {module.name}" not in house] == []
 
 
 def test_the_index_names_every_page() -> None:
