@@ -20,8 +20,8 @@ import asyncpg
 from dev.stack import Stack
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
-from router.adapters.postgres.reading import PostgresReading
 from router.adapters.postgres.scheduling import PostgresScheduling
+from router.adapters.postgres.status import PostgresStatus
 from router.rules.identity import object_key
 from schemas.ledger.migrate import upgrade
 
@@ -59,7 +59,7 @@ async def main(url: str, files: int, sources: int) -> None:
     """A line a state of the ledger."""
     database = Database(url)
     batches = PostgresScheduling(database, PostgresLease(database, "bench"))
-    reading = PostgresReading(database)
+    reading = PostgresStatus(database)
     await filled(url, [f"small-{number}" for number in range(sources)], 1)
     await told(batches, reading, f"{sources} sources with a file each")
     await filled(url, ["flood"], files)
@@ -67,7 +67,7 @@ async def main(url: str, files: int, sources: int) -> None:
     await database.close()
 
 
-async def told(batches: PostgresScheduling, reading: PostgresReading, what: str) -> None:
+async def told(batches: PostgresScheduling, reading: PostgresStatus, what: str) -> None:
     backlogs = await milliseconds(batches.backlogs)
     waiting = await milliseconds(lambda: batches.waiting("flood", "default", 1000))
     lines = await milliseconds(reading.lines)

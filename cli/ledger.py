@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from router.adapters.postgres.database import Database
-from router.adapters.postgres.reading import PostgresReading
 from schemas.settings import needed
 
 T = TypeVar("T")
@@ -23,8 +22,3 @@ def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable
             await database.close()
 
     return asyncio.run(done())
-
-
-def read_ledger(environ: Mapping[str, str], question: Callable[[PostgresReading], Awaitable[T]]) -> T:
-    """Ask the ledger one question, which changes nothing."""
-    return with_ledger(environ, lambda database: question(PostgresReading(database)))

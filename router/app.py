@@ -17,10 +17,10 @@ from router.adapters.postgres.database import Database
 from router.adapters.postgres.intake import PostgresIntake
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.publication import PostgresPublication
-from router.adapters.postgres.reading import PostgresReading
 from router.adapters.postgres.requests.ledger import PostgresRequests
 from router.adapters.postgres.scheduling import PostgresScheduling
 from router.adapters.postgres.settlement import PostgresSettlement
+from router.adapters.postgres.status import PostgresStatus
 from router.adapters.prefect.runs import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.driver import Progress, drive, log
@@ -72,7 +72,7 @@ async def run(settings: Settings, config: Config) -> None:
         settlement.hint(run_id)
         wakes[settlement.name].set()
 
-    exposition = Exposition(metrics, PostgresReading(database).lines, [events.lag, asked.lag], clock)
+    exposition = Exposition(metrics, PostgresStatus(database).lines, [events.lag, asked.lag], clock)
     routes = [
         *webhook_routes(settings.webhook_secret, hint),
         *health_routes(progress.stuck, progress.not_ready, exposition.text),

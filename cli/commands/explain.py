@@ -11,8 +11,8 @@ import typer
 
 from cli import environment
 from cli.exits import Exit, ended
-from cli.ledger import read_ledger
-from router.adapters.postgres.reading import PostgresReading
+from cli.ledger import with_ledger
+from router.adapters.postgres.explain import PostgresExplain
 from router.adapters.prefect.runs import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.errors import Rejected, Transient
@@ -42,7 +42,7 @@ def explain(
     """
     environ = environment.environment()
     config = environment.config(environ)
-    found = read_ledger(environ, lambda ledger: _explanations(ledger, what, config, environ)) or [
+    found = with_ledger(environ, lambda database: _explanations(PostgresExplain(database), what, config, environ)) or [
         _unknown(config, what)
     ]
     if as_json:
@@ -53,7 +53,7 @@ def explain(
 
 
 async def _explanations(
-    ledger: PostgresReading, what: str, config: Config, environ: Mapping[str, str]
+    ledger: PostgresExplain, what: str, config: Config, environ: Mapping[str, str]
 ) -> list[Explanation]:
     """Explain a batch, a request, or the newest version of a file in each of its sources; none when it is unknown."""
     now = datetime.now(UTC)

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.table import Table
 
 from cli import environment
-from cli.ledger import read_ledger
-from router.adapters.postgres.reading import PostgresReading
+from cli.ledger import with_ledger
+from router.adapters.postgres.database import Database
+from router.adapters.postgres.status import PostgresStatus
 from router.rules.breaker import Breaker
 from router.rules.status import Failure, SourceStatus, Status, for_programs, lanes
 from schemas.config import Config
@@ -42,16 +43,17 @@ def status(
 def _read(environ: Mapping[str, str], config: Config) -> Status:
     ids = [source.id for source in config.sources.values()]
 
-    async def read(ledger: PostgresReading) -> Status:
+    async def read(database: Database) -> Status:
+        ledger = PostgresStatus(database)
         return Status(
-            await ledger.status(ids),
+            await ledger.sources(ids),
             await ledger.lines(),
             await ledger.in_flight(),
             await ledger.failures(FAILURES),
             await ledger.breakers(),
         )
 
-    return read_ledger(environ, read)
+    return with_ledger(environ, read)
 
 
 def _watch(environ: Mapping[str, str], config: Config) -> None:

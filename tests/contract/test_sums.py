@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from router.adapters.postgres.database import Database
-from router.adapters.postgres.reading import PostgresReading
+from router.adapters.postgres.status import PostgresStatus
 from router.errors import Transient
 from tests.builders import NOON, ORDERS, after, announced, intake, report
 from tests.contract.ledgers import Ledger, RealLedger
@@ -23,9 +23,9 @@ async def lands_hugely(ledger: Ledger, files: int = 3) -> None:
 
 
 @pytest.fixture
-async def reading(database_url: str, real_ledger: RealLedger) -> AsyncIterator[PostgresReading]:
+async def reading(database_url: str, real_ledger: RealLedger) -> AsyncIterator[PostgresStatus]:
     database = Database(database_url)
-    yield PostgresReading(database)
+    yield PostgresStatus(database)
     await database.close()
 
 
@@ -43,11 +43,11 @@ async def test_a_batch_ends_beside_more_bytes_than_there_are(ledger: Ledger) -> 
 
 @pytest.mark.integration
 async def test_status_and_metrics_tell_of_more_bytes_than_there_are(
-    real_ledger: RealLedger, reading: PostgresReading
+    real_ledger: RealLedger, reading: PostgresStatus
 ) -> None:
     await lands_hugely(real_ledger)
 
-    [status] = await reading.status([ORDERS])
+    [status] = await reading.sources([ORDERS])
     [line] = await reading.lines()
 
     assert (status.waiting_files, status.waiting_bytes, status.hour_bytes) == (3, MOST, 0)
@@ -56,7 +56,7 @@ async def test_status_and_metrics_tell_of_more_bytes_than_there_are(
 
 @pytest.mark.integration
 async def test_counting_what_waits_has_a_patience_of_its_own(
-    database_url: str, real_ledger: RealLedger, reading: PostgresReading
+    database_url: str, real_ledger: RealLedger, reading: PostgresStatus
 ) -> None:
     holder = Database(database_url)
     async with holder.transaction() as connection:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import Statement
-from router.rules.breaker import Breaker, pause
+from router.rules.breaker import OPENS_AT, Breaker, pause
 
 
 async def away(connection: Connection, target: str, reason: str) -> Breaker | None:
@@ -27,6 +27,11 @@ async def breakers(connection: Connection) -> Sequence[Breaker]:
     """All that failed since they last answered."""
     rows = await connection.fetch(_ALL)
     return [Breaker(**dict(row)) for row in rows]
+
+
+async def of_what_is_away(connection: Connection) -> Sequence[Breaker]:
+    """The breakers that have opened."""
+    return [breaker for breaker in await breakers(connection) if breaker.failures >= OPENS_AT]
 
 
 async def probed(connection: Connection, targets: Collection[str]) -> None:
