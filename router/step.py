@@ -39,7 +39,7 @@ class Pass:
         self.is_cut_short = False
 
     def has_time(self) -> bool:
-        """Whether another item may be begun."""
+        """Whether there is time to begin another item."""
         self.is_cut_short = self.is_cut_short or monotonic() >= self._ends
         return not self.is_cut_short
 

@@ -1,4 +1,9 @@
-"""How a batch and each of its files end, and the event that says so."""
+"""How a batch and each of its files end, and the event that says so.
+
+A run reports each file; one it does not report has failed. The batch is loaded when all of its files are. Its event
+says what else somebody may ask then: how far the requests for its files are, what is still waiting, how long each span
+took, and up to which landing the source is complete: the earliest that is still open, else all that has ended.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -49,7 +54,7 @@ class RequestInBatch:
 
 @dataclass(frozen=True, slots=True)
 class BatchContext:
-    """What stands around a batch when it ends: requests, and what else is open of its source.
+    """What else holds when a batch ends: requests for its files, and what else is open of its source.
 
     `oldest_open`: the earliest landing of a file that is open, in other batches or waiting. `newest_landed`: the latest
     of all that has ended so far. `bytes_per_second`: what is learned of the source's loads.
@@ -84,7 +89,7 @@ class EndedBatch:
     run_id: str | None
     report: Report | Closed
     given_up: bool = False
-    around: BatchContext = field(default_factory=BatchContext)
+    context: BatchContext = field(default_factory=BatchContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,8 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
     """How a batch ends whose run has reported, and how each of its files does."""
     files = _files(batch)
     outcome, reason = _outcome(batch.report, files)
-    newest_landed = max(batch.around.newest_landed or batch.last_landed, batch.last_landed)
-    complete_through = batch.around.oldest_open or newest_landed
+    newest_landed = max(batch.context.newest_landed or batch.last_landed, batch.last_landed)
+    complete_through = batch.context.oldest_open or newest_landed
     event = batch_event(batch, outcome, reason, files, complete_through=complete_through, now=now, run_url=run_url)
     return Settlement(
         batch=batch.id,
@@ -140,13 +145,13 @@ def batch_event(
         outcome=outcome,
         reason=reason,
         source=SourceName(id=batch.manifest.source_id, name=batch.manifest.source_name),
-        requests=tuple(_progress(asking) for asking in batch.around.requests),
+        requests=tuple(_progress(asking) for asking in batch.context.requests),
         table=batch.manifest.table,
         snapshot=batch.report.snapshot if isinstance(batch.report, Report) else None,
         schema_changes=batch.report.schema_changes[:MAX_CHANGES_NAMED] if isinstance(batch.report, Report) else (),
         counts=_counts(batch, files),
         complete_through=complete_through,
-        still_waiting=batch.around.waiting,
+        still_waiting=batch.context.waiting,
         files=tuple(sorted(files, key=lambda file: file.outcome == "loaded")[:MAX_FILES_NAMED]),
         files_truncated=len(files) > MAX_FILES_NAMED,
         split_into=tuple(split_into),
@@ -172,7 +177,7 @@ def _progress(asking: RequestInBatch) -> RequestProgress:
 
 
 def _learned(batch: EndedBatch) -> float | None:
-    before = batch.around.bytes_per_second
+    before = batch.context.bytes_per_second
     if isinstance(batch.report, Closed) or batch.claimed is None:
         return before
     return learned(before, batch.estimate, (batch.reported - batch.claimed).total_seconds())

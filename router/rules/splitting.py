@@ -47,7 +47,7 @@ def split(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Split | N
         "split",
         closed.reason,
         [],
-        complete_through=min(batch.around.oldest_open or batch.landed, batch.landed),
+        complete_through=min(batch.context.oldest_open or batch.landed, batch.landed),
         now=now,
         run_url=run_url,
         split_into=[first.id, second.id],
@@ -57,5 +57,5 @@ def split(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Split | N
 
 def _still_open(batch: EndedBatch) -> EndedBatch:
     """As requests see it: none of its files has ended."""
-    requests = [replace(asking, files_here=0) for asking in batch.around.requests]
-    return replace(batch, around=replace(batch.around, requests=requests))
+    requests = [replace(asking, files_here=0) for asking in batch.context.requests]
+    return replace(batch, context=replace(batch.context, requests=requests))

@@ -1,4 +1,9 @@
-"""Kafka → ledger: decode, match sources, check the URI, record once, then commit the offset."""
+"""Kafka → ledger: decode, match sources, check the URI, record once, then commit the offset.
+
+A poll is bounded by records, a transaction by bytes: so a poll is read in portions, nearly always in one, and is
+committed when its last is recorded. Nothing is committed that is not in the ledger, as a file or as a dead letter. Two
+portions are in flight at most: while the ledger records one, the next is decoded.
+"""
 
 import asyncio
 from collections import Counter
@@ -26,11 +31,7 @@ AHEAD = timedelta(hours=1)  # a producer's clock may be so much ahead of ours
 
 
 class IntakeStage:
-    """One portion of a poll a step: nearly always all of it. A poll is committed when its last portion is recorded.
-
-    Nothing is committed that is not in the ledger, as a file or as a dead letter. Two portions are in flight at most:
-    while the ledger records one, the next is decoded.
-    """
+    """Records one portion of a poll a step."""
 
     name = "intake"
 

@@ -1,4 +1,9 @@
-"""Ledger → Prefect: under the lease, admit lines, cut their batches, write the attempts; then create their runs."""
+"""Ledger → Prefect: under the lease, admit lines, cut their batches, write the attempts; then create their runs.
+
+A step creates what is written but not created, then writes what is due, then cuts what waits: what a router left when
+it died goes before what is new. Who has had how much, and when a table was committed last, lives in memory: a router
+that takes over begins with empty accounts and full buckets.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,11 +45,7 @@ PREVIEWS: Lane = "priority"
 
 
 class SchedulingStage:
-    """Creates what is written but not created, then writes what is due, then cuts what waits.
-
-    Who has had how much, and when a table was committed last, lives in memory: a router that takes over begins with
-    empty accounts and full buckets.
-    """
+    """Fills the free slots of each lane, one step at a time."""
 
     name = "scheduling"
 
@@ -284,7 +285,7 @@ class _Room:
 
     @property
     def lanes(self) -> Sequence[Lane]:
-        """The lanes with a free slot."""
+        """The lanes that have a free slot."""
         return [lane for lane, slots in self.free.items() if slots > 0]
 
     def has(self, source_id: str, lane: Lane) -> bool:

@@ -1,6 +1,8 @@
 """Results and Prefect → ledger: how each attempt ended, by the table in `rules.recovery`.
 
-A webhook only says where to look first. The sweep looks at every open attempt.
+A webhook only says where to look first; the sweep looks at every open attempt. What its run has reported is settled
+from the ledger alone, and so are requests answered; Prefect is asked about the others last, so that nothing waits for
+it that need not. A batch ends under the lock that its run's fence takes: whichever comes second finds that it is over.
 """
 
 from collections.abc import Mapping, Sequence

@@ -127,7 +127,7 @@ async def test_what_follows_from_a_load_is_not_waited_for(ledger: Ledger) -> Non
     ended = await ledger.attempts.ended("b-2", 1)
 
     assert ended is not None
-    assert ended.around.oldest_open is None
+    assert ended.context.oldest_open is None
 
 
 async def test_what_is_looked_for_is_waited_for(ledger: Ledger) -> None:
@@ -138,7 +138,7 @@ async def test_what_is_looked_for_is_waited_for(ledger: Ledger) -> None:
     ended = await ledger.attempts.ended("b-2", 1)
 
     assert ended is not None
-    assert ended.around.oldest_open == after(0)
+    assert ended.context.oldest_open == after(0)
 
 
 async def is_claimed_of(ledger: Ledger, uri: str) -> None:

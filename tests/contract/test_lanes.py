@@ -62,7 +62,7 @@ async def around(ledger: Ledger, batch: str = "b-1", run: str = RUN) -> BatchCon
     await ledger.publish(batch, 1, report([file_report()]))
     ended = await ledger.attempts.ended(batch, 1)
     assert ended is not None
-    return ended.around
+    return ended.context
 
 
 @pytest.mark.parametrize("lane", LANES)

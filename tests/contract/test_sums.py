@@ -38,7 +38,7 @@ async def test_a_batch_ends_beside_more_bytes_than_there_are(ledger: Ledger) -> 
     ended = await ledger.attempts.ended("b-1", 1)
 
     assert ended is not None
-    assert (ended.around.waiting.files, ended.around.waiting.bytes) == (3, MOST)
+    assert (ended.context.waiting.files, ended.context.waiting.bytes) == (3, MOST)
 
 
 @pytest.mark.integration

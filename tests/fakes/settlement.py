@@ -60,7 +60,7 @@ class FakeSettlement:
             run_id=attempt.run_id,
             report=result.report,
             given_up=row.closing is not None and not row.splitting,
-            around=self._around(batch, row),
+            context=self._around(batch, row),
         )
 
     async def settle(self, settlement: Settlement) -> bool:

@@ -63,7 +63,7 @@ def test_the_event_of_a_split_counts_no_file_and_names_the_halves() -> None:
         requests=[RequestInBatch("r-1", files_done=2, files_here=5, files_total=7)], oldest_open=after(60)
     )
 
-    found = halves(replace(batch, around=asked))
+    found = halves(replace(batch, context=asked))
 
     event = json.loads(found.event.value)
     data = event["data"]

@@ -209,7 +209,7 @@ def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundi
         run_id=str(row["run_id"]) if row["run_id"] else None,
         report=report,
         given_up=row["given_up"],
-        around=surroundings,
+        context=surroundings,
     )
 
 

@@ -10,7 +10,7 @@ Standing = Literal["loaded", "waiting", "needs a person"]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A line of the history."""
+    """A line of a history: when it was, and what happened then."""
 
     at: datetime
     what: str

@@ -11,7 +11,7 @@ from router.rules.looking import PAUSES
 
 
 def explain(file: KnownFile, around: Surroundings, *, now: datetime) -> Explanation:
-    """The answer for a file the ledger knows."""
+    """The answer to "where is my file?" for one that the ledger knows."""
     standing, state, why, following, commands = _verdict(file, around, now)
     held_up = [f"request {request}" for request in file.requests] if standing != "loaded" else []
     return Explanation(file.uri, standing, state, why, following, commands, _history(file), held_up)

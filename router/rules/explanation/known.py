@@ -95,7 +95,7 @@ class KnownRequest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What else decides when a waiting file goes.
+    """What decides, besides the file itself, when a waiting file goes.
 
     `in_flight`: the batch its source has in its lane. `slots`: how many its lane has, `taken` how many of them are.
     `away`: what its batches need and does not answer.

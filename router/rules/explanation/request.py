@@ -7,7 +7,7 @@ from router.rules.explanation.known import KnownRequest
 
 
 def explain_request(request: KnownRequest, *, now: datetime) -> Explanation:
-    """The answer for a request."""
+    """The answer to "where is my request?" for one that the ledger knows."""
     history = [Moment(request.accepted, f"{request.kind} asked by {request.producer}, at {request.position}")]
     if request.listed is not None:
         history.append(Moment(request.listed, f"all its files are known: {request.files_total}"))
