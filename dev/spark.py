@@ -146,8 +146,8 @@ def _server_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
 
 
 def _class_data(home: Home, environ: Mapping[str, str]) -> ClassData:
-    # In the order in which the folder lists them, as Java will find them.
-    class_path = [*jars.SPARK.class_path(home.jars), str(home.no_conf), *os.listdir(spark_home() / "jars")]  # noqa: PTH208
+    bundled = os.listdir(spark_home() / "jars")  # noqa: PTH208 - names, in the order in which Java will find them
+    class_path = [*jars.SPARK.class_path(home.jars), str(home.no_conf), *bundled]
     return class_data(home, "spark", class_path, environ)
 
 

@@ -143,7 +143,7 @@ class Site:
         return not self.ledger("SELECT 1 FROM outbox LIMIT 1")
 
     def _recorded(self, which: str, *values: Sequence[str]) -> list[Recorded]:
-        rows = self.ledger(f"SELECT uri, outcome, batch_id, rows FROM file WHERE {which}", *values)  # noqa: S608 - ours
+        rows = self.ledger(f"SELECT uri, outcome, batch_id, rows FROM file WHERE {which}", *values)  # noqa: S608 - `which` is ours
         return [Recorded(row["uri"], row["outcome"], row["batch_id"], row["rows"] or 0) for row in rows]
 
     def _batches(self, files: Sequence[Landed]) -> list[str]:
@@ -159,14 +159,14 @@ class Site:
 
 def _ledger(database_url: str) -> "Connection[Row]":
     import psycopg  # noqa: PLC0415 - for this command alone
-    from psycopg.rows import dict_row  # noqa: PLC0415 - as above
+    from psycopg.rows import dict_row  # noqa: PLC0415 - for this command alone
 
     return psycopg.connect(database_url, autocommit=True, row_factory=dict_row)
 
 
 def _session(connect_url: str) -> "SparkSession":
     from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - a second, for this command alone
-    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.session import SparkSession  # noqa: PLC0415 - a second, for this command alone
 
     spark = SparkSession.builder.remote(connect_url).create()
     # its threads may hang the end (SPARK-55362); and without a server every call would try for ten minutes

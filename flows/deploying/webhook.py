@@ -13,7 +13,7 @@ WEBHOOK = "autoloader"
 
 async def put_webhook(url: str, secret: str) -> tuple[UUID, str]:
     from prefect.blocks.webhook import Webhook  # noqa: PLC0415 - registers with the server when it is imported
-    from prefect.types import SecretDict  # noqa: PLC0415
+    from prefect.types import SecretDict  # noqa: PLC0415 - only beside the block above
 
     headers = {"X-Autoloader-Secret": secret, "Content-Type": "application/json"}
     try:

@@ -86,7 +86,7 @@ def _embedded(heap: str | None) -> SparkSession:
 
 def _connected(url: str, session_id: UUID) -> SparkSession:
     _preflight(url)
-    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - seconds, after the claim alone
 
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
     # pyspark prints each error with its whole stack; ours say it in a line.
@@ -114,13 +114,13 @@ def _before_its_use() -> Iterator[None]:
 
 
 def _channel(url: str, session_id: UUID) -> DefaultChannelBuilder:
-    from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415 - seconds, after the claim alone
 
     return DefaultChannelBuilder(with_parameters(url, session_id), channelOptions=list(_KEEPALIVE.items()))
 
 
 def _policy() -> RetryPolicy:
-    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415 - seconds, after the claim alone
 
     return DefaultPolicy(max_retries=_RETRIES)
 
@@ -150,7 +150,7 @@ def _close_rivals(url: str, claimed: Claimed) -> None:
 
 def _close(url: str, session_id: UUID) -> None:
     """By the client alone: with a session of Connect all of this process's pyspark would be one of Connect."""
-    from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415 - as above
+    from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415 - seconds, after the claim alone
 
     _preflight(url)
     client = SparkConnectClient(_channel(url, session_id), use_reattachable_execute=False)

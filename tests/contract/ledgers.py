@@ -270,7 +270,7 @@ class RealLedger:
         columns = "source_id, uri, version, size, landed, round, batch_id, outcome, rows, reason"
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
-                f"SELECT {columns} FROM file ORDER BY uri, source_id, object, version"  # noqa: S608 - constants
+                f"SELECT {columns} FROM file ORDER BY uri, source_id, object, version"  # noqa: S608 - the names above
             )
         return [SeenFile(**dict(row)) for row in rows]
 

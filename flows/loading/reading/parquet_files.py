@@ -54,5 +54,5 @@ class ParquetReader:
     def _merged(self) -> DataFrame:
         with named_errors():
             frame = self.session.read.options(**READ_OPTIONS, mergeSchema="true").parquet(*map(escaped, self.uris))
-            frame.schema  # noqa: B018 - as above
+            frame.schema  # noqa: B018 - asked here, where its errors get their names
             return frame

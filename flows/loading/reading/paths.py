@@ -50,7 +50,7 @@ def ignored(frame: DataFrame, uris: Iterable[str]) -> set[str]:
 
 def file_uri(frame: DataFrame) -> Column:
     """The file a row came from, as the ledger spells it. Spark tells it percent-encoded, but for `+`."""
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415
+    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - seconds, after the claim alone
 
     path = frame.metadataColumn("_metadata").getField("file_path")
     decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))

@@ -93,7 +93,7 @@ class Reading:
         return frame
 
     def _with_hints(self, fields: list[StructField]) -> list[StructField]:
-        from pyspark.sql.types import StructField  # noqa: PLC0415
+        from pyspark.sql.types import StructField  # noqa: PLC0415 - seconds, after the claim alone
 
         names = {one.name.lower() for one in fields}
         hints = {name: text for name, text in self.manifest.columns.hints.items() if name.lower() in names}

@@ -24,7 +24,7 @@ def quoted(name: str) -> str:
 
 def ddl(kind: DataType) -> str:
     """The type in SQL text, with the names of nested fields quoted."""
-    from pyspark.sql.types import ArrayType, MapType, StructType  # noqa: PLC0415
+    from pyspark.sql.types import ArrayType, MapType, StructType  # noqa: PLC0415 - seconds, after the claim alone
 
     match kind:
         case StructType():
@@ -39,7 +39,7 @@ def ddl(kind: DataType) -> str:
 
 def widens(found: DataType, wanted: DataType) -> bool:
     """Whether every value of the found type is one of the wanted type."""
-    from pyspark.sql.types import DecimalType  # noqa: PLC0415
+    from pyspark.sql.types import DecimalType  # noqa: PLC0415 - seconds, after the claim alone
 
     ours, theirs = ddl(found), ddl(wanted)
     if ours == theirs:
@@ -56,7 +56,7 @@ def widens(found: DataType, wanted: DataType) -> bool:
 
 def widest(left: DataType, right: DataType) -> DataType:
     """The narrowest type that holds both, which is string when nothing better does."""
-    from pyspark.sql.types import DoubleType, StringType  # noqa: PLC0415
+    from pyspark.sql.types import DoubleType, StringType  # noqa: PLC0415 - seconds, after the claim alone
 
     if widens(left, right):
         return right
@@ -70,7 +70,7 @@ def widest(left: DataType, right: DataType) -> DataType:
 
 def roomy(inferred: DataType) -> DataType:
     """The type for a column of which Spark has seen some values: small integers today are large ones tomorrow."""
-    from pyspark.sql.types import LongType  # noqa: PLC0415
+    from pyspark.sql.types import LongType  # noqa: PLC0415 - seconds, after the claim alone
 
     return LongType() if ddl(inferred) in _INTEGRAL else inferred
 

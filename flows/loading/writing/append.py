@@ -74,7 +74,7 @@ def rows_per_file(session: SparkSession, table: Table, staged: Snap) -> dict[str
     """
     with named_errors():
         if staged.parent is None:
-            frame = session.sql(f"SELECT _file_uri FROM {table.name} VERSION AS OF {staged.id}")  # noqa: S608 - a number
+            frame = session.sql(f"SELECT _file_uri FROM {table.name} VERSION AS OF {staged.id}")  # noqa: S608 - a checked name, a number
         else:
             frame = (
                 session.read.format("iceberg")
