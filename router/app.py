@@ -14,6 +14,7 @@ from router.adapters.kafka.publisher import KafkaPublisher
 from router.adapters.kafka.source import KafkaSource
 from router.adapters.metrics import Metrics
 from router.adapters.postgres.database import Database
+from router.adapters.postgres.discovery import PostgresDiscovery
 from router.adapters.postgres.intake import PostgresIntake
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.publication import PostgresPublication
@@ -55,6 +56,7 @@ async def run(settings: Settings, config: Config) -> None:
         events=events,
         asked=asked,
         intake=PostgresIntake(database),
+        discovery=PostgresDiscovery(database),
         requests=PostgresRequests(database),
         scheduling=PostgresScheduling(database, lease),
         settlement=PostgresSettlement(database),

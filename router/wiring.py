@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.ports.clock import Clock
-from router.ports.discovery import Store
+from router.ports.discovery import DiscoveryLedger, Store
 from router.ports.intake import IntakeLedger, Source
 from router.ports.publication import PublicationLedger, Publisher
 from router.ports.requests import RequestLedger
@@ -37,6 +37,7 @@ class Ports:
     events: Source
     asked: Source
     intake: IntakeLedger
+    discovery: DiscoveryLedger
     requests: RequestLedger
     scheduling: SchedulingLedger
     settlement: SettlementLedger
@@ -64,7 +65,7 @@ class Wiring:
         return settlement, [
             self.intake(ports.events, ports.intake),
             self.requests(ports.asked, ports.requests),
-            DiscoveryStage(ports.store, ports.intake, self._belonging, self._sizing),
+            DiscoveryStage(ports.store, ports.discovery, self._belonging, self._sizing),
             ResolutionStage(ports.store, ports.requests, self._permissions, self._belonging, self._sizing),
             self.scheduling(ports.scheduling, ports.runs, ports.clock),
             settlement,

@@ -50,3 +50,16 @@ class Store(Protocol):
 
         Raises Rejected when an object's key cannot be in a URI of ours: see `schemas.uris`.
         """
+
+
+class DiscoveryLedger(Protocol):
+    """The ledger of discovery: looks that are due, and what the storage answered."""
+
+    async def due_looks(self, limit: int) -> Sequence[Look]:
+        """Give out looks that are due; each to one caller for a minute."""
+
+    async def save_answers(self, measurements: Sequence[Measurement]) -> Looked:
+        """Turn what is there into files, end what is not, and say when the storage is asked again.
+
+        Only what is there counts when the object was given out, or told of, once more since the look was given.
+        """

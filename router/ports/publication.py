@@ -11,7 +11,7 @@ from router.rules.publication import Answer
 class PublicationLedger(Lease, Protocol):
     """The ledger of publication."""
 
-    async def outbox(
+    async def events_to_publish(
         self,
         limit: int,
         *,
@@ -24,7 +24,7 @@ class PublicationLedger(Lease, Protocol):
         Without those of topics, and of topics and keys, that are held, and what is set aside for the time being.
         """
 
-    async def published(
+    async def save_published(
         self,
         ids: Sequence[int],
         epoch: int,

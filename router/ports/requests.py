@@ -80,37 +80,37 @@ class RequestLedger(Protocol):
         A known id asks for nothing new; if its request has ended, its completion event goes out once more.
         """
 
-    async def to_list(self) -> Unlisted | None:
+    async def request_to_resolve(self) -> Unlisted | None:
         """A request whose listing is due; it is given to one caller for a minute."""
 
-    async def found(self, found: Found, *, reload: bool) -> int:
+    async def save_found(self, found: Found, *, reload: bool) -> int:
         """Files of a request; says how many of them now wait to be loaded because of it.
 
         What waits already is moved to its new place. What has ended waits anew, but what is loaded only to be reloaded.
         """
 
-    async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+    async def retry_files(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
         """All that the request is about and was not loaded waits anew; in its own lane where that is pinned."""
 
-    async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
+    async def cancel_files(self, unlisted: Unlisted, reason: str) -> int:
         """What waits of all that the request is about has failed, an open batch is closing; says how many files."""
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         """Its listing goes on later, after `cursor`."""
 
-    async def finished(self, limit: int) -> Sequence[str]:
+    async def requests_at_end(self, limit: int) -> Sequence[str]:
         """Open requests that are at their end: all is listed and none of their files is open, or their time is over.
 
         Each is given to one caller for 15 seconds, when it is not answered then to another for longer.
         """
 
-    async def finished_request(self, request_id: str) -> FinishedRequest | None:
+    async def request_to_answer(self, request_id: str) -> FinishedRequest | None:
         """How it stands; None when it has ended, or is not at its end any more."""
 
     async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
         """Give up what was accepted `after` ago and asks for sources that are none of these; says how many."""
 
-    async def end(self, end: RequestEnd) -> bool:
+    async def end_request(self, end: RequestEnd) -> bool:
         """End it, and put the event into the outbox; False when it was ended. What it asked for and waits is given up.
 
         For a request that finished there is no such file.

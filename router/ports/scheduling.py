@@ -61,7 +61,7 @@ class SchedulingLedger(Lease, Protocol):
     async def breakers(self) -> Sequence[Breaker]:
         """What failed since it last answered."""
 
-    async def probed(self, targets: Collection[str]) -> None:
+    async def hold_back(self, targets: Collection[str]) -> None:
         """A batch was begun that tries these: nobody else is to, until it has ended or a while has passed."""
 
     async def halves(self) -> Sequence[DueBatch]:
@@ -79,7 +79,7 @@ class SchedulingLedger(Lease, Protocol):
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         """The first of a line: what a person asked for, then the earliest landed."""
 
-    async def refuse(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
+    async def fail_waiting(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
         """Waiting files have failed, each for its reason; says how many still waited. Raises LeaseLost."""
 
     async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
@@ -88,10 +88,10 @@ class SchedulingLedger(Lease, Protocol):
     async def cut(self, batch: NewBatch, epoch: int) -> Submission | None:
         """Write a batch and its first attempt; None when there is nothing left to be in it. Raises LeaseLost."""
 
-    async def attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
+    async def begin_attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
         """Write the next attempt of a batch; None when there is one already. Raises LeaseLost."""
 
-    async def submitted(self, submission: Submission, run_id: str) -> None:
+    async def save_run(self, submission: Submission, run_id: str) -> None:
         """The run exists."""
 
     async def put_off(self, submission: Submission, trouble: str) -> None:

@@ -28,29 +28,29 @@ class SettlementLedger(Protocol):
     async def open_attempts(self, run_ids: Sequence[str] | None = None) -> Sequence[OpenAttempt]:
         """All of them, or those of some runs."""
 
-    async def ended(self, batch: str, n: int) -> EndedBatch | None:
+    async def batch_to_settle(self, batch: str, n: int) -> EndedBatch | None:
         """A batch whose run has reported; None when it is settled already."""
 
-    async def settle(self, settlement: Settlement) -> bool:
+    async def settle_batch(self, settlement: Settlement) -> bool:
         """End the batch, its files and its attempt, and put the event into the outbox; False when it was ended.
 
         What was learned of the source is kept. An object of which another version was there, or none, is looked at.
         """
 
-    async def away(self, target: str, reason: str) -> Breaker | None:
+    async def count_failure(self, target: str, reason: str) -> Breaker | None:
         """A run found it away: its breaker after that; None while it is open, when one more failure tells nothing."""
 
-    async def answered(self, targets: Collection[str]) -> Sequence[Breaker]:
+    async def close_breakers(self, targets: Collection[str]) -> Sequence[Breaker]:
         """A run found them there: their breakers are no more. What they were, of those that had failed."""
 
-    async def split(self, split: Split) -> bool:
+    async def split_batch(self, split: Split) -> bool:
         """End the batch, and make two of its files, to be begun; the event goes out. False when it was ended."""
 
-    async def previewed(self, batch: str, n: int) -> EndedPreview | None:
+    async def preview_to_answer(self, batch: str, n: int) -> EndedPreview | None:
         """A preview whose run has looked, or, with a reason, failed; None when it is settled already."""
 
     async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
         """End the preview with its request, and put the event into the outbox; False when it was ended."""
 
-    async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
+    async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """End an attempt, and say when its batch goes on; False when the attempt has ended or was claimed meanwhile."""

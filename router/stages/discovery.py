@@ -17,8 +17,7 @@ from router.facts import (
     ObjectsNotThere,
     RecordsDeadLettered,
 )
-from router.ports.discovery import Looked, Measurement, Store
-from router.ports.intake import IntakeLedger
+from router.ports.discovery import DiscoveryLedger, Looked, Measurement, Store
 from router.rules.belonging import Belonging
 from router.rules.looking import Look, NoAnswer, NotAsked, NotThere, StorageAnswer, There, not_there
 from router.rules.sizing import Sizing
@@ -33,7 +32,7 @@ class DiscoveryStage:
 
     name = "discovery"
 
-    def __init__(self, store: Store, ledger: IntakeLedger, belonging: Belonging, sizing: Sizing) -> None:
+    def __init__(self, store: Store, ledger: DiscoveryLedger, belonging: Belonging, sizing: Sizing) -> None:
         self._store = store
         self._ledger = ledger
         self._belonging = belonging
@@ -42,11 +41,11 @@ class DiscoveryStage:
 
     async def step(self, now: datetime) -> Step:
         """Look at the objects that are due, and record what the storage says."""
-        looks = await self._ledger.to_measure(ARRIVALS_A_STEP)
+        looks = await self._ledger.due_looks(ARRIVALS_A_STEP)
         if not looks:
             return Step()
         answers = await asyncio.gather(*(self._answer(look) for look in looks))
-        looked = await self._ledger.measured(list(map(Measurement, looks, answers)))
+        looked = await self._ledger.save_answers(list(map(Measurement, looks, answers)))
         return Step(tuple(_facts(answers, looked)), more=len(looks) == ARRIVALS_A_STEP)
 
     async def _answer(self, look: Look) -> StorageAnswer:

@@ -41,7 +41,7 @@ class PublicationStage:
         lease = () if epoch == self._epoch else (LeaseTaken(ROLE, epoch),)
         self._epoch = epoch
         rows = dict(
-            await self._ledger.outbox(
+            await self._ledger.events_to_publish(
                 EVENTS_A_STEP,
                 max_bytes=BYTES_A_STEP,
                 topics_held=[topic for topic, hold in self._topics.items() if hold.until > now],
@@ -58,7 +58,9 @@ class PublicationStage:
         if len(outcome.delayed) == len(rows):
             await self._ledger.release(ROLE)  # perhaps the broker answers another router
         else:
-            await self._ledger.published(outcome.published, epoch, shorter=outcome.shorter, set_aside=outcome.set_aside)
+            await self._ledger.save_published(
+                outcome.published, epoch, shorter=outcome.shorter, set_aside=outcome.set_aside
+            )
         self._hold(rows, outcome, now)
         return Step(facts, more=len(outcome.delayed) < len(rows), trouble=next(iter(outcome.delayed.values()), None))
 

@@ -37,7 +37,7 @@ class ResolutionStage:
 
     async def step(self, now: datetime) -> Step:
         """Find the next files of a request."""
-        unlisted = await self._ledger.to_list()
+        unlisted = await self._ledger.request_to_resolve()
         if unlisted is None:
             return Step()
         try:
@@ -49,7 +49,7 @@ class ResolutionStage:
         except Rejected as rejected:
             finished = FinishedRequest(unlisted.id, unlisted.kind, unlisted.producer, None, now)
             end = refused(finished, rejected, now=now)
-            await self._ledger.end(end)
+            await self._ledger.end_request(end)
             return Step((RequestEnded(end.id, unlisted.kind, end.outcome, end.reason),), more=True)
         return Step((RequestListed(files, unlisted.id, unlisted.kind),), more=True)
 
@@ -59,14 +59,14 @@ class ResolutionStage:
                 if unlisted.source_id not in self._permissions.source_ids:
                     raise Transient(f"{unlisted.source_id} is not in the configuration of the router that looked")
                 found = await (self._measured(unlisted) if unlisted.prefix is None else self._listed(unlisted))
-                return await self._ledger.found(found, reload=unlisted.reload)
+                return await self._ledger.save_found(found, reload=unlisted.reload)
             case "retry":
                 self._check(unlisted)
                 unlisted = replace(unlisted, source_ids=self._permissions.configured(unlisted.source_ids))
-                return await self._ledger.retried(unlisted, self._permissions.pinned)
+                return await self._ledger.retry_files(unlisted, self._permissions.pinned)
             case "cancel":
                 self._check(unlisted)
-                return await self._ledger.cancelled(unlisted, f"cancelled by request {unlisted.id}")
+                return await self._ledger.cancel_files(unlisted, f"cancelled by request {unlisted.id}")
 
     def _check(self, unlisted: Unlisted) -> None:
         if not unlisted.source_ids:

@@ -106,7 +106,7 @@ class SchedulingStage:
                 continue
             variables = self._sizing.job_variables(due.source_id, due.size_class)
             with room.work.item():
-                if attempt := await self._ledger.attempt(due, variables, room.epoch):
+                if attempt := await self._ledger.begin_attempt(due, variables, room.epoch):
                     room.free[lane] -= 1
                     written.append(attempt)
                     await self._tries(due.source_id, lane, room)
@@ -170,7 +170,7 @@ class SchedulingStage:
         if trying := self._targets.of(source_id, lane) & room.to_try:
             room.away |= trying
             room.to_try -= trying
-            await self._ledger.probed(trying)
+            await self._ledger.hold_back(trying)
 
     async def _serve(
         self, line: Backlog | None, half: DueBatch | None, room: "_Room", now: datetime
@@ -184,7 +184,7 @@ class SchedulingStage:
 
     async def _begin(self, half: DueBatch, room: "_Room", now: datetime) -> Submission | None:
         variables = self._sizing.job_variables(half.source_id, half.size_class)
-        submission = await self._ledger.attempt(half, variables, room.epoch)
+        submission = await self._ledger.begin_attempt(half, variables, room.epoch)
         if submission is not None:
             room.take(half.source_id, half.lane)
             self._charge(half.source_id, half.lane, half.estimate, now)
@@ -227,7 +227,7 @@ class SchedulingStage:
         ]
         if not refusals:
             return waiting
-        refused = await self._ledger.refuse(refusals, room.epoch)
+        refused = await self._ledger.fail_waiting(refusals, room.epoch)
         room.work.facts.append(FilesNotConfigured(refused, line.source_id, refusals[0][1]))
         gone = {key for key, _ in refusals}
         return [file for file in waiting if file.identity not in gone]
@@ -267,7 +267,7 @@ class SchedulingStage:
             if isinstance(trouble, Refused):
                 return True
             raise
-        await self._ledger.submitted(submission, run_id)
+        await self._ledger.save_run(submission, run_id)
         work.facts.append(AttemptSubmitted(source, batch, n, run_id, lane))
         return True
 

@@ -141,13 +141,13 @@ class SettlementStage:
 
     async def _answer(self, work: Pass, now: datetime) -> None:
         with work.item():
-            for request_id in work.over(await self._requests.finished(REQUESTS_A_STEP)):
+            for request_id in work.over(await self._requests.requests_at_end(REQUESTS_A_STEP)):
                 with work.item():
-                    finished = await self._requests.finished_request(request_id)
+                    finished = await self._requests.request_to_answer(request_id)
                     if finished is None:
                         continue
                     end = answered(finished, self._name(finished.source_id), now=now)
-                    if await self._requests.end(end):
+                    if await self._requests.end_request(end):
                         work.facts.append(RequestEnded(end.id, finished.kind, end.outcome, end.reason))
 
     async def _ask(self, attempts: Sequence[OpenAttempt], work: Pass, now: datetime) -> None:
@@ -206,19 +206,19 @@ class SettlementStage:
         return []
 
     async def _settle(self, attempt: OpenAttempt, now: datetime) -> list[Fact]:
-        batch = await self._ledger.ended(attempt.batch, attempt.n)
+        batch = await self._ledger.batch_to_settle(attempt.batch, attempt.n)
         if batch is None:
             return []
         run_url = self._runs.url(batch.run_id) if batch.run_id else None
         end = split(batch, now=now, run_url=run_url) or settle(batch, now=now, run_url=run_url)
-        if not await (self._ledger.split(end) if isinstance(end, Split) else self._ledger.settle(end)):
+        if not await (self._ledger.split_batch(end) if isinstance(end, Split) else self._ledger.settle_batch(end)):
             return []
-        there = await self._ledger.answered(self._targets.of(attempt.source_id, attempt.lane))
+        there = await self._ledger.close_breakers(self._targets.of(attempt.source_id, attempt.lane))
         closed = [BreakerClosed(breaker.target) for breaker in there if breaker.failures >= OPENS_AT]
         return [_batch_ended(batch, end), *closed]
 
     async def _end_preview(self, attempt: OpenAttempt, failed: str | None, now: datetime) -> list[Fact]:
-        ended = await self._ledger.previewed(attempt.batch, attempt.n)
+        ended = await self._ledger.preview_to_answer(attempt.batch, attempt.n)
         if ended is None:
             return []
         preview = Preview(refused=failed) if failed is not None else ended.preview
@@ -231,7 +231,7 @@ class SettlementStage:
         return None if source_id is None else self._permissions.name(source_id)
 
     async def _fail(self, attempt: OpenAttempt, decision: Again | Close | Void) -> list[Fact]:
-        if not await self._ledger.failed(attempt.batch, attempt.n, decision):
+        if not await self._ledger.fail_attempt(attempt.batch, attempt.n, decision):
             return []
         failed = AttemptFailed(attempt.batch, attempt.n, NEXT[type(decision)], decision.reason)
         return [failed, *await self._away(attempt, decision)]
@@ -241,7 +241,7 @@ class SettlementStage:
         target = self._targets.named(attempt.source_id, attempt.target)
         if target is None or not isinstance(decision, Again) or decision.cause != "infrastructure":
             return []
-        breaker = await self._ledger.away(target, decision.reason)
+        breaker = await self._ledger.count_failure(target, decision.reason)
         if breaker is None or not breaker.is_open:
             return []
         return [BreakerOpened(target, breaker.pause.total_seconds(), decision.reason)]

@@ -12,6 +12,7 @@ from typing import Protocol
 from flows.loading import errors as flow_errors
 from flows.loading import ledger as flow_ledger
 from router.adapters.postgres.database import Database
+from router.adapters.postgres.discovery import PostgresDiscovery
 from router.adapters.postgres.intake import PostgresIntake
 from router.adapters.postgres.lease import PostgresLease
 from router.adapters.postgres.publication import PostgresPublication
@@ -19,6 +20,7 @@ from router.adapters.postgres.requests.ledger import PostgresRequests
 from router.adapters.postgres.scheduling import PostgresScheduling
 from router.adapters.postgres.settlement import PostgresSettlement
 from router.errors import Transient
+from router.ports.discovery import DiscoveryLedger
 from router.ports.intake import IntakeLedger
 from router.ports.publication import PublicationLedger
 from router.ports.requests import RequestLedger
@@ -29,6 +31,7 @@ from schemas.report import Cause, Closed, Preview, Report, Target
 from tests.builders import NOON, closed
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase, SourceRow
+from tests.fakes.discovery import FakeDiscovery
 from tests.fakes.intake import FakeIntake
 from tests.fakes.lease import FakeLease
 from tests.fakes.publication import FakePublication
@@ -96,8 +99,8 @@ class ReleasableLease(Protocol):
 class Router:
     """What one router asks of the ledger under its own lease."""
 
-    batches: SchedulingLedger
-    outbox: PublicationLedger
+    scheduling: SchedulingLedger
+    publication: PublicationLedger
     lease: ReleasableLease
 
 
@@ -105,9 +108,11 @@ class Ledger(Protocol):
     """One of the two."""
 
     @property
-    def arrivals(self) -> IntakeLedger: ...
+    def intake(self) -> IntakeLedger: ...
     @property
-    def attempts(self) -> SettlementLedger: ...
+    def discovery(self) -> DiscoveryLedger: ...
+    @property
+    def settlement(self) -> SettlementLedger: ...
     @property
     def requests(self) -> RequestLedger: ...
 
@@ -137,8 +142,9 @@ class FakeLedger:
         self._database = FakeDatabase(self._clock)
         self._results = FakeResults(self._database)
         self._claims: dict[tuple[str, int], Claimed] = {}
-        self.arrivals = FakeIntake(self._database)
-        self.attempts = FakeSettlement(self._database)
+        self.intake = FakeIntake(self._database)
+        self.discovery = FakeDiscovery(self._database)
+        self.settlement = FakeSettlement(self._database)
         self.requests = FakeRequests(self._database)
 
     def router(self, holder: str) -> Router:
@@ -228,8 +234,9 @@ class RealLedger:
         self._database = database
         self._run = flow_ledger.Ledger(url)
         self._claims: dict[tuple[str, int], flow_ledger.Claimed] = {}
-        self.arrivals = PostgresIntake(database)
-        self.attempts = PostgresSettlement(database)
+        self.intake = PostgresIntake(database)
+        self.discovery = PostgresDiscovery(database)
+        self.settlement = PostgresSettlement(database)
         self.requests = PostgresRequests(database)
 
     def router(self, holder: str) -> Router:

@@ -33,7 +33,7 @@ OTHER_RUN = "00000000-0000-0000-0000-000000000002"
 
 async def schedules(ledger: Ledger, holder: str = "one") -> tuple[SchedulingLedger, int]:
     """A router that holds the lease for scheduling."""
-    batches = ledger.router(holder).batches
+    batches = ledger.router(holder).scheduling
     epoch = await batches.hold("scheduling")
     assert epoch is not None
     return batches, epoch
@@ -41,7 +41,7 @@ async def schedules(ledger: Ledger, holder: str = "one") -> tuple[SchedulingLedg
 
 async def lands(ledger: Ledger, *uris: str, source_id: str = ORDERS) -> None:
     files = [announced(uri, source_id=source_id) for uri in uris or (A_CSV,)]
-    await ledger.arrivals.record(intake(sorted(files, key=lambda file: file.identity)))
+    await ledger.intake.record(intake(sorted(files, key=lambda file: file.identity)))
 
 
 async def is_cut(
@@ -73,7 +73,7 @@ async def is_submitted(ledger: Ledger, batch: str = "b-1", run: str = RUN) -> Su
     """The attempt has its run."""
     submission = await is_cut(ledger, batch=batch)
     batches, _ = await schedules(ledger)
-    await batches.submitted(submission, run)
+    await batches.save_run(submission, run)
     return submission
 
 
@@ -88,7 +88,7 @@ async def next_attempt(ledger: Ledger) -> Submission:
     """The batch that is due begins anew."""
     batches, epoch = await schedules(ledger)
     [due] = await batches.due_batches("default", 10)
-    submission = await batches.attempt(due, {}, epoch)
+    submission = await batches.begin_attempt(due, {}, epoch)
     assert submission is not None
     return submission
 
@@ -102,18 +102,18 @@ async def is_found(ledger: Ledger, *uris: str, request_id: str = "r-1", reload: 
     """A request that names these files is listed, and all of them are there; says how many wait because of it."""
     uris = uris or (A_CSV,)
     await is_asked(ledger, load_asked(*uris, if_loaded="reload" if reload else "skip"), request_id)
-    return await ledger.requests.found(found(*map(found_file, uris), request_id=request_id), reload=reload)
+    return await ledger.requests.save_found(found(*map(found_file, uris), request_id=request_id), reload=reload)
 
 
 async def is_listed(ledger: Ledger, request_id: str = "r-1") -> None:
     """A load request that found nothing."""
     await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/none/"), request_id)
-    await ledger.requests.found(found(request_id=request_id), reload=False)
+    await ledger.requests.save_found(found(request_id=request_id), reload=False)
 
 
 async def at_their_end(ledger: Ledger, limit: int = 10) -> Sequence[FinishedRequest]:
     """The requests that may be answered; who asks again at once is not given them."""
-    found = [await ledger.requests.finished_request(of) for of in await ledger.requests.finished(limit)]
+    found = [await ledger.requests.request_to_answer(of) for of in await ledger.requests.requests_at_end(limit)]
     return [one for one in found if one is not None]
 
 
@@ -121,23 +121,23 @@ async def has_ended(ledger: Ledger, *files: CompletedFile, batch: str = "b-1") -
     """All that waits in the line `default` is a batch that ended so; by default one file is loaded."""
     files = files or (completed_file(),)
     await is_cut(ledger, [file.uri for file in files], batch)
-    assert await ledger.attempts.settle(settlement(files, batch))
+    assert await ledger.settlement.settle_batch(settlement(files, batch))
 
 
 async def to_measure(ledger: Ledger) -> Sequence[Announced]:
     """What is given out to be looked at now, as its events told it."""
     return [
         Announced(look.identity, look.uri, None, look.landed, look.position)
-        for look in await ledger.arrivals.to_measure(100)
+        for look in await ledger.discovery.due_looks(100)
         if look.position is not None
     ]
 
 
 async def looks(ledger: Ledger, *answers: StorageAnswer | None) -> Looked:
     """Looks are given out and answered, in their order; by None as the rule answers what is not there."""
-    given = await ledger.arrivals.to_measure(100)
+    given = await ledger.discovery.due_looks(100)
     assert len(given) == len(answers), given
-    return await ledger.arrivals.measured(
+    return await ledger.discovery.save_answers(
         [Measurement(look, answer or not_there(look)) for look, answer in zip(given, answers, strict=True)]
     )
 
@@ -145,10 +145,10 @@ async def looks(ledger: Ledger, *answers: StorageAnswer | None) -> Looked:
 async def is_removed(ledger: Ledger, *uris: str) -> None:
     """A removal is told, and the storage confirms it."""
     removals = [announced(uri, "", landed=after(1)) for uri in uris or (A_CSV,)]
-    await ledger.arrivals.record(intake(removed=sorted(removals, key=lambda removal: removal.identity)))
+    await ledger.intake.record(intake(removed=sorted(removals, key=lambda removal: removal.identity)))
     await looks(ledger, *[None] * len(removals))
 
 
 async def outgoing(ledger: Ledger) -> Sequence[str]:
     """What stands in the outbox."""
-    return [event.value for _, event in await ledger.router("one").outbox.outbox(100)]
+    return [event.value for _, event in await ledger.router("one").publication.events_to_publish(100)]

@@ -34,7 +34,7 @@ async def test_a_backlog_is_as_old_as_the_file_that_landed_first(ledger: Ledger)
     await lands(ledger, A_CSV)
     oldest = await ledger.now()
     await ledger.pass_time(60)
-    await ledger.arrivals.record(intake([announced(B_CSV, landed=after(1))]))
+    await ledger.intake.record(intake([announced(B_CSV, landed=after(1))]))
     batches, _ = await schedules(ledger)
 
     [backlog] = await batches.backlogs()
@@ -46,7 +46,7 @@ async def test_a_backlog_is_as_old_as_the_file_that_landed_first(ledger: Ledger)
 
 async def test_what_landed_first_comes_first(ledger: Ledger) -> None:
     for seconds, uri in enumerate((C_CSV, A_CSV, B_CSV)):
-        await ledger.arrivals.record(intake([announced(uri, landed=after(seconds))]))
+        await ledger.intake.record(intake([announced(uri, landed=after(seconds))]))
     batches, _ = await schedules(ledger)
 
     waiting = await batches.waiting("orders-v1", "default", 2)
@@ -109,7 +109,7 @@ async def test_a_source_is_busy_in_its_lane_while_its_batch_is_open(ledger: Ledg
     batches, _ = await schedules(ledger)
 
     before = await batches.busy()
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
     assert before == {("orders-v1", "default")}
     assert await batches.busy() == frozenset()
@@ -121,7 +121,7 @@ async def test_open_attempts_take_the_slots_of_their_lane(ledger: Ledger) -> Non
     batches, _ = await schedules(ledger)
 
     before = await batches.in_flight()
-    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("infrastructure", "away", AT_ONCE))
 
     assert before == {"default": 1, "priority": 1}
     assert (await batches.in_flight()).get("default", 0) == 0
@@ -139,23 +139,23 @@ async def test_a_submitted_attempt_is_not_submitted_again(ledger: Ledger) -> Non
     batches, _ = await schedules(ledger)
 
     assert await batches.unsubmitted(10) == []
-    assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
+    assert [attempt.run_id for attempt in await ledger.settlement.open_attempts()] == [RUN]
 
 
 async def test_the_first_run_of_an_attempt_counts(ledger: Ledger) -> None:
     submission = await is_submitted(ledger)
     batches, _ = await schedules(ledger)
 
-    await batches.submitted(submission, OTHER_RUN)
+    await batches.save_run(submission, OTHER_RUN)
 
-    assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
+    assert [attempt.run_id for attempt in await ledger.settlement.open_attempts()] == [RUN]
 
 
 async def test_an_ended_attempt_is_not_submitted(ledger: Ledger) -> None:
     await is_cut(ledger)
     batches, _ = await schedules(ledger)
 
-    await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("infrastructure", "away", AT_ONCE))
 
     assert await batches.unsubmitted(10) == []
 
@@ -179,7 +179,7 @@ async def test_a_batch_with_an_open_attempt_is_not_due(ledger: Ledger) -> None:
 
 async def test_a_batch_is_due_when_the_pause_after_its_failure_is_over(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", timedelta(seconds=30)))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("crash", "it broke", timedelta(seconds=30)))
     batches, _ = await schedules(ledger)
 
     too_early = await batches.due_batches("default", 10)
@@ -192,7 +192,7 @@ async def test_a_batch_is_due_when_the_pause_after_its_failure_is_over(ledger: L
 
 async def test_a_batch_that_is_closing_is_due_at_once_to_be_closed(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+    await ledger.settlement.fail_attempt("b-1", 1, Close("wrong-data", "no column fits"))
     batches, _ = await schedules(ledger)
 
     [due] = await batches.due_batches("default", 10)
@@ -202,10 +202,10 @@ async def test_a_batch_that_is_closing_is_due_at_once_to_be_closed(ledger: Ledge
 
 async def test_a_closing_batch_is_never_loaded_again(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+    await ledger.settlement.fail_attempt("b-1", 1, Close("wrong-data", "no column fits"))
 
     await next_attempt(ledger)
-    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "the catalog is away", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 2, Again("infrastructure", "the catalog is away", AT_ONCE))
     third = await next_attempt(ledger)
 
     assert (third.n, third.kind) == (3, "close")
@@ -213,7 +213,7 @@ async def test_a_closing_batch_is_never_loaded_again(ledger: Ledger) -> None:
 
 async def test_an_ended_batch_is_not_due(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
     batches, _ = await schedules(ledger)
 
     assert await batches.due_batches("default", 10) == []
@@ -221,12 +221,12 @@ async def test_an_ended_batch_is_not_due(ledger: Ledger) -> None:
 
 async def test_an_attempt_is_made_once(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(ledger)
     [due] = await batches.due_batches("default", 10)
 
-    first = await batches.attempt(due, {}, epoch)
-    second = await batches.attempt(due, {}, epoch)
+    first = await batches.begin_attempt(due, {}, epoch)
+    second = await batches.begin_attempt(due, {}, epoch)
 
     assert first is not None
     assert (first.n, first.kind, first.source_id) == (2, "load", "orders-v1")
@@ -235,12 +235,12 @@ async def test_an_attempt_is_made_once(ledger: Ledger) -> None:
 
 async def test_an_ended_batch_has_no_further_attempt(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(ledger)
     [due] = await batches.due_batches("default", 10)
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
-    assert await batches.attempt(due, {}, epoch) is None
+    assert await batches.begin_attempt(due, {}, epoch) is None
 
 
 async def test_a_run_that_could_not_be_created_waits_behind_the_others(ledger: Ledger) -> None:
@@ -276,7 +276,7 @@ async def test_a_run_that_was_created_after_all_is_not_put_off(ledger: Ledger) -
 
     await batches.put_off(submission, "its answer was lost")
 
-    assert [attempt.run_id for attempt in await ledger.attempts.open_attempts()] == [RUN]
+    assert [attempt.run_id for attempt in await ledger.settlement.open_attempts()] == [RUN]
 
 
 async def test_what_waits_is_refused_for_its_reason_and_what_is_in_flight_goes_on(ledger: Ledger) -> None:
@@ -286,7 +286,7 @@ async def test_what_waits_is_refused_for_its_reason_and_what_is_in_flight_goes_o
     batches, epoch = await schedules(ledger)
     refusals = [(identity(uri), "not-configured-any-more: moved") for uri in (A_CSV, b_csv)]
 
-    refused = await batches.refuse(refusals, epoch)
+    refused = await batches.fail_waiting(refusals, epoch)
 
     assert refused == 1
     assert [(file.outcome, file.reason) for file in await ledger.files()] == [
@@ -301,4 +301,4 @@ async def test_why_a_run_could_not_be_created_is_told_with_its_attempt(ledger: L
 
     await batches.put_off(stuck, "no deployment")
 
-    assert [attempt.trouble for attempt in await ledger.attempts.open_attempts()] == ["no deployment"]
+    assert [attempt.trouble for attempt in await ledger.settlement.open_attempts()] == ["no deployment"]

@@ -13,21 +13,21 @@ LAKE, BUCKET = "catalog lake", "storage s3://landing"
 
 async def opens(ledger: Ledger, target: str = LAKE) -> None:
     for _ in range(OPENS_AT):
-        assert await ledger.attempts.away(target, "it does not answer") is not None
+        assert await ledger.settlement.count_failure(target, "it does not answer") is not None
 
 
 async def test_an_attempt_tells_what_its_run_found_away(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.give_up("b-1", 1, "infrastructure", "it does not answer", "catalog")
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert attempt.target == "catalog"
 
 
 async def test_failures_below_the_third_open_nothing(ledger: Ledger) -> None:
-    first = await ledger.attempts.away(LAKE, "once")
-    second = await ledger.attempts.away(LAKE, "twice")
+    first = await ledger.settlement.count_failure(LAKE, "once")
+    second = await ledger.settlement.count_failure(LAKE, "twice")
 
     batches, _ = await schedules(ledger)
     [known] = await batches.breakers()
@@ -42,7 +42,7 @@ async def test_failures_below_the_third_open_nothing(ledger: Ledger) -> None:
 async def test_what_fails_while_it_is_open_counts_no_more(ledger: Ledger) -> None:
     await opens(ledger)
 
-    assert await ledger.attempts.away(LAKE, "one more") is None
+    assert await ledger.settlement.count_failure(LAKE, "one more") is None
 
     batches, _ = await schedules(ledger)
     [known] = await batches.breakers()
@@ -57,7 +57,7 @@ async def test_after_its_pause_one_may_try(ledger: Ledger) -> None:
     batches, _ = await schedules(ledger)
     [before] = await batches.breakers()
 
-    await batches.probed([LAKE])
+    await batches.hold_back([LAKE])
     [while_it_tries] = await batches.breakers()
     await ledger.pass_time(pause(OPENS_AT).total_seconds())
     [later] = await batches.breakers()
@@ -71,8 +71,8 @@ async def test_an_answer_closes_it_and_leaves_the_others(ledger: Ledger) -> None
     await opens(ledger)
     await opens(ledger, BUCKET)
 
-    there = await ledger.attempts.answered({LAKE, "Spark Connect"})
-    again = await ledger.attempts.answered({LAKE})
+    there = await ledger.settlement.close_breakers({LAKE, "Spark Connect"})
+    again = await ledger.settlement.close_breakers({LAKE})
 
     batches, _ = await schedules(ledger)
     assert [(breaker.target, breaker.failures) for breaker in there] == [(LAKE, OPENS_AT)]
@@ -82,7 +82,7 @@ async def test_an_answer_closes_it_and_leaves_the_others(ledger: Ledger) -> None
 
 async def test_batches_of_a_source_that_is_held_up_are_not_due(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    assert await ledger.attempts.failed("b-1", 1, Again("infrastructure", "away", timedelta(0)))
+    assert await ledger.settlement.fail_attempt("b-1", 1, Again("infrastructure", "away", timedelta(0)))
     batches, _ = await schedules(ledger)
 
     held_up = await batches.due_batches("default", 10, [ORDERS])

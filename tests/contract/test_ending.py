@@ -31,7 +31,7 @@ AGAIN = Again("crash", "it broke", AT_ONCE)
 async def test_an_open_attempt_tells_how_far_it_has_come(ledger: Ledger) -> None:
     await is_cut(ledger)
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert (attempt.batch, attempt.n, attempt.kind) == ("b-1", 1, "load")
     assert (attempt.run_id, attempt.claimed_for, attempt.silent, attempt.result) == (None, None, None, None)
@@ -45,7 +45,7 @@ async def test_the_ledger_measures_how_old_an_attempt_is_and_how_long_it_is_clai
     assert await ledger.claim("b-1", 1, RUN)
     await ledger.pass_time(30)
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert timedelta(seconds=80) <= attempt.age < timedelta(seconds=140)
     assert attempt.claimed_for is not None
@@ -56,7 +56,7 @@ async def test_a_claimed_attempt_tells_its_run_and_what_it_staged(ledger: Ledger
     await is_claimed(ledger)
     assert await ledger.stage("b-1", 1, report())
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert attempt.claimed_for is not None
     assert (attempt.run_id, attempt.result) == (RUN, "staged")
@@ -66,7 +66,7 @@ async def test_a_failing_run_leaves_its_own_word(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.give_up("b-1", 1, "out-of-memory", "the heap is full")
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert (attempt.cause, attempt.reason) == ("out-of-memory", "the heap is full")
 
@@ -74,16 +74,16 @@ async def test_a_failing_run_leaves_its_own_word(ledger: Ledger) -> None:
 async def test_one_may_ask_for_the_attempts_of_some_runs(ledger: Ledger) -> None:
     await is_submitted(ledger)
 
-    assert await ledger.attempts.open_attempts([OTHER_RUN]) == []
-    assert [attempt.batch for attempt in await ledger.attempts.open_attempts([OTHER_RUN, RUN])] == ["b-1"]
+    assert await ledger.settlement.open_attempts([OTHER_RUN]) == []
+    assert [attempt.batch for attempt in await ledger.settlement.open_attempts([OTHER_RUN, RUN])] == ["b-1"]
 
 
 async def test_the_run_that_claimed_counts_not_the_one_that_was_submitted(ledger: Ledger) -> None:
     await is_submitted(ledger)
     assert await ledger.claim("b-1", 1, OTHER_RUN)
 
-    [attempt] = await ledger.attempts.open_attempts()
-    hinted = await ledger.attempts.open_attempts([OTHER_RUN])
+    [attempt] = await ledger.settlement.open_attempts()
+    hinted = await ledger.settlement.open_attempts([OTHER_RUN])
 
     assert attempt.claimed_for is not None
     assert [one.run_id for one in (attempt, *hinted)] == [OTHER_RUN, OTHER_RUN]
@@ -93,10 +93,10 @@ async def test_earlier_failures_are_counted_by_cause(ledger: Ledger) -> None:
     await is_claimed(ledger)
     causes: list[Cause] = ["crash", "infrastructure", "infrastructure"]
     for n, cause in enumerate(causes, 1):
-        await ledger.attempts.failed("b-1", n, Again(cause, "why", AT_ONCE))
+        await ledger.settlement.fail_attempt("b-1", n, Again(cause, "why", AT_ONCE))
         await next_attempt(ledger)
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert attempt.n == 4
     assert dict(attempt.failures) == {"crash": 1, "infrastructure": 2}
@@ -104,12 +104,12 @@ async def test_earlier_failures_are_counted_by_cause(ledger: Ledger) -> None:
 
 async def test_failures_to_load_do_not_count_against_closing(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Close("crash", "three times"))
+    await ledger.settlement.fail_attempt("b-1", 1, Close("crash", "three times"))
     await next_attempt(ledger)
-    await ledger.attempts.failed("b-1", 2, Again("infrastructure", "away", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 2, Again("infrastructure", "away", AT_ONCE))
     await next_attempt(ledger)
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
 
     assert attempt.kind == "close"
     assert dict(attempt.failures) == {"infrastructure": 1}
@@ -117,11 +117,11 @@ async def test_failures_to_load_do_not_count_against_closing(ledger: Ledger) -> 
 
 async def test_a_batch_has_not_ended_before_its_run_has_published(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    before = await ledger.attempts.ended("b-1", 1)
+    before = await ledger.settlement.batch_to_settle("b-1", 1)
     assert await ledger.stage("b-1", 1, report())
 
     assert before is None
-    assert await ledger.attempts.ended("b-1", 1) is None
+    assert await ledger.settlement.batch_to_settle("b-1", 1) is None
 
 
 async def test_an_ended_batch_tells_all_that_settling_needs(ledger: Ledger) -> None:
@@ -129,7 +129,7 @@ async def test_an_ended_batch_tells_all_that_settling_needs(ledger: Ledger) -> N
     assert await ledger.stage("b-1", 1, report())
     await ledger.publish("b-1", 1, report())
 
-    ended = await ledger.attempts.ended("b-1", 1)
+    ended = await ledger.settlement.batch_to_settle("b-1", 1)
 
     assert ended is not None
     assert (ended.id, ended.n, ended.lane, ended.run_id) == ("b-1", 1, "default", RUN)
@@ -144,11 +144,11 @@ async def test_an_ended_batch_tells_all_that_settling_needs(ledger: Ledger) -> N
 
 async def test_a_closed_batch_tells_why(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+    await ledger.settlement.fail_attempt("b-1", 1, Close("wrong-data", "no column fits"))
     await next_attempt(ledger)
     await end_of_close(ledger, "b-1", 2, OTHER_RUN)
 
-    ended = await ledger.attempts.ended("b-1", 2)
+    ended = await ledger.settlement.batch_to_settle("b-1", 2)
 
     assert ended is not None
     assert ended.report == closed()
@@ -157,10 +157,10 @@ async def test_a_closed_batch_tells_why(ledger: Ledger) -> None:
 async def test_settling_ends_the_batch_its_attempt_and_its_files(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    settled = await ledger.attempts.settle(settlement([completed_file(rows=7)]))
+    settled = await ledger.settlement.settle_batch(settlement([completed_file(rows=7)]))
 
     assert settled
-    assert await ledger.attempts.open_attempts() == []
+    assert await ledger.settlement.open_attempts() == []
     assert await ledger.batch("b-1") == SeenBatch(None, "loaded", None)
     assert [(file.outcome, file.rows, file.batch_id) for file in await ledger.files()] == [("loaded", 7, "b-1")]
 
@@ -169,7 +169,7 @@ async def test_each_file_ends_in_its_own_way(ledger: Ledger) -> None:
     await is_cut(ledger, [A_CSV, B_CSV])
     quarantined = completed_file(B_CSV, outcome="quarantined", rows=0, reason="truncated")
 
-    await ledger.attempts.settle(settlement([completed_file(rows=7), quarantined]))
+    await ledger.settlement.settle_batch(settlement([completed_file(rows=7), quarantined]))
 
     files = [(file.outcome, file.rows, file.reason) for file in await ledger.files()]
     assert files == [("loaded", 7, None), ("quarantined", 0, "truncated")]
@@ -178,11 +178,11 @@ async def test_each_file_ends_in_its_own_way(ledger: Ledger) -> None:
 async def test_settling_twice_ends_it_once(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    first = await ledger.attempts.settle(settlement(value="first"))
-    second = await ledger.attempts.settle(settlement([completed_file(outcome="failed")], value="second"))
+    first = await ledger.settlement.settle_batch(settlement(value="first"))
+    second = await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed")], value="second"))
 
     assert (first, second) == (True, False)
-    assert [event.value for _, event in await ledger.router("one").outbox.outbox(10)] == ["first"]
+    assert [event.value for _, event in await ledger.router("one").publication.events_to_publish(10)] == ["first"]
     assert [file.outcome for file in await ledger.files()] == ["loaded"]
 
 
@@ -190,26 +190,26 @@ async def test_what_is_settled_has_ended(ledger: Ledger) -> None:
     await is_claimed(ledger)
     assert await ledger.stage("b-1", 1, report())
     await ledger.publish("b-1", 1, report())
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
-    assert await ledger.attempts.ended("b-1", 1) is None
+    assert await ledger.settlement.batch_to_settle("b-1", 1) is None
 
 
 async def test_a_failed_attempt_is_open_no_longer(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    failed = await ledger.attempts.failed("b-1", 1, AGAIN)
+    failed = await ledger.settlement.fail_attempt("b-1", 1, AGAIN)
 
     assert failed
-    assert await ledger.attempts.open_attempts() == []
+    assert await ledger.settlement.open_attempts() == []
     assert await ledger.batch("b-1") == SeenBatch(None, None, None)
 
 
 async def test_an_attempt_fails_once(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, AGAIN)
+    await ledger.settlement.fail_attempt("b-1", 1, AGAIN)
 
-    again = await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+    again = await ledger.settlement.fail_attempt("b-1", 1, Close("wrong-data", "no column fits"))
 
     assert not again
     assert await ledger.batch("b-1") == SeenBatch(None, None, None)
@@ -217,7 +217,7 @@ async def test_an_attempt_fails_once(ledger: Ledger) -> None:
 
 async def test_a_failed_attempt_cannot_be_claimed(ledger: Ledger) -> None:
     await is_submitted(ledger)
-    await ledger.attempts.failed("b-1", 1, AGAIN)
+    await ledger.settlement.fail_attempt("b-1", 1, AGAIN)
 
     assert not await ledger.claim("b-1", 1, RUN)
 
@@ -225,7 +225,7 @@ async def test_a_failed_attempt_cannot_be_claimed(ledger: Ledger) -> None:
 async def test_closing_says_why(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    await ledger.attempts.failed("b-1", 1, Close("wrong-data", "no column fits"))
+    await ledger.settlement.fail_attempt("b-1", 1, Close("wrong-data", "no column fits"))
 
     assert await ledger.batch("b-1") == SeenBatch("no column fits", None, None)
 
@@ -233,7 +233,7 @@ async def test_closing_says_why(ledger: Ledger) -> None:
 async def test_a_void_attempt_cannot_be_claimed(ledger: Ledger) -> None:
     await is_submitted(ledger)
 
-    voided = await ledger.attempts.failed("b-1", 1, Void("no worker"))
+    voided = await ledger.settlement.fail_attempt("b-1", 1, Void("no worker"))
 
     assert voided
     assert not await ledger.claim("b-1", 1, RUN)
@@ -241,21 +241,21 @@ async def test_a_void_attempt_cannot_be_claimed(ledger: Ledger) -> None:
 
 async def test_voiding_counts_as_infrastructure_and_is_tried_again_at_once(ledger: Ledger) -> None:
     await is_submitted(ledger)
-    await ledger.attempts.failed("b-1", 1, Void("no worker"))
+    await ledger.settlement.fail_attempt("b-1", 1, Void("no worker"))
 
     await next_attempt(ledger)
 
-    [attempt] = await ledger.attempts.open_attempts()
+    [attempt] = await ledger.settlement.open_attempts()
     assert (attempt.n, dict(attempt.failures)) == (2, {"infrastructure": 1})
 
 
 async def test_voiding_loses_against_a_claim(ledger: Ledger) -> None:
     await is_claimed(ledger)
 
-    voided = await ledger.attempts.failed("b-1", 1, Void("no worker"))
+    voided = await ledger.settlement.fail_attempt("b-1", 1, Void("no worker"))
 
     assert not voided
-    assert len(await ledger.attempts.open_attempts()) == 1
+    assert len(await ledger.settlement.open_attempts()) == 1
 
 
 @pytest.mark.parametrize("decision", [AGAIN, Close("crash", "three times")])
@@ -264,57 +264,57 @@ async def test_failing_loses_against_a_published_result(ledger: Ledger, decision
     assert await ledger.stage("b-1", 1, report())
     await ledger.publish("b-1", 1, report())
 
-    failed = await ledger.attempts.failed("b-1", 1, decision)
+    failed = await ledger.settlement.fail_attempt("b-1", 1, decision)
 
     assert not failed
     assert await ledger.batch("b-1") == SeenBatch(None, None, None)
-    assert [attempt.result for attempt in await ledger.attempts.open_attempts()] == ["published"]
+    assert [attempt.result for attempt in await ledger.settlement.open_attempts()] == ["published"]
 
 
 async def test_failing_loses_against_a_closed_result(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.failed("b-1", 1, Close("crash", "three times"))
+    await ledger.settlement.fail_attempt("b-1", 1, Close("crash", "three times"))
     await next_attempt(ledger)
     await end_of_close(ledger, "b-1", 2, OTHER_RUN)
 
-    assert not await ledger.attempts.failed("b-1", 2, AGAIN)
+    assert not await ledger.settlement.fail_attempt("b-1", 2, AGAIN)
 
 
 async def test_what_is_only_staged_may_fail(ledger: Ledger) -> None:
     await is_claimed(ledger)
     assert await ledger.stage("b-1", 1, report())
 
-    assert await ledger.attempts.failed("b-1", 1, AGAIN)
+    assert await ledger.settlement.fail_attempt("b-1", 1, AGAIN)
 
 
 async def test_nothing_of_an_ended_batch_fails(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
-    assert not await ledger.attempts.failed("b-1", 1, Close("crash", "three times"))
+    assert not await ledger.settlement.fail_attempt("b-1", 1, Close("crash", "three times"))
     assert await ledger.batch("b-1") == SeenBatch(None, "loaded", None)
 
 
 async def test_what_does_not_exist_does_not_fail(ledger: Ledger) -> None:
-    assert not await ledger.attempts.failed("b-9", 1, AGAIN)
+    assert not await ledger.settlement.fail_attempt("b-9", 1, AGAIN)
 
 
 async def test_a_failed_batch_has_failed_files_and_a_closed_attempt(ledger: Ledger) -> None:
     await is_claimed(ledger)
     failed = completed_file(outcome="failed", rows=0, reason="no column fits")
 
-    await ledger.attempts.settle(settlement([failed]))
+    await ledger.settlement.settle_batch(settlement([failed]))
 
     assert [(file.outcome, file.reason) for file in await ledger.files()] == [("failed", "no column fits")]
-    assert await ledger.attempts.open_attempts() == []
+    assert await ledger.settlement.open_attempts() == []
 
 
 @pytest.mark.parametrize("outcome", ["loaded", "quarantined", "failed"])
 async def test_what_ended_in_a_batch_for_good_is_not_taken_again(ledger: Ledger, outcome: str) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.settle(settlement([completed_file(outcome=outcome)]))
+    await ledger.settlement.settle_batch(settlement([completed_file(outcome=outcome)]))
 
-    recorded = await ledger.arrivals.record(intake([announced(landed=after(100))]))
+    recorded = await ledger.intake.record(intake([announced(landed=after(100))]))
 
     assert recorded.files == 0
     assert [file.outcome for file in await ledger.files()] == [outcome]
@@ -323,9 +323,9 @@ async def test_what_ended_in_a_batch_for_good_is_not_taken_again(ledger: Ledger,
 async def test_a_file_that_a_load_missed_is_a_new_round_once_it_lies_there_again(ledger: Ledger) -> None:
     await is_claimed(ledger)
     missing = CompletedFile(uri=A_CSV, version="v1", outcome="missing")
-    await ledger.attempts.settle(settlement([missing, *map(_completed, [file_report(B_CSV)])]))
+    await ledger.settlement.settle_batch(settlement([missing, *map(_completed, [file_report(B_CSV)])]))
 
-    await ledger.arrivals.record(intake([announced(landed=after(100), offset=1)]))
+    await ledger.intake.record(intake([announced(landed=after(100), offset=1)]))
     await looks(ledger, there())
     batches, _ = await schedules(ledger)
 

@@ -34,7 +34,7 @@ sources:
 async def lands(ledger: RealLedger, source_id: str, first: int, count: int) -> None:
     uris = [f"s3://landing/{source_id}/{number:06}.csv" for number in range(first, first + count)]
     files = [announced(uri, source_id=source_id) for uri in uris]
-    await ledger.arrivals.record(intake(sorted(files, key=lambda file: file.identity)))
+    await ledger.intake.record(intake(sorted(files, key=lambda file: file.identity)))
 
 
 class Slot:
@@ -43,7 +43,7 @@ class Slot:
     def __init__(self, ledger: RealLedger) -> None:
         self._ledger = ledger
         self._stage = Wiring(CONFIG).scheduling(
-            ledger.router("one").batches, FakeRuns(FakeClock(NOON)), FakeClock(NOON)
+            ledger.router("one").scheduling, FakeRuns(FakeClock(NOON)), FakeClock(NOON)
         )
         self._now = NOON
 
@@ -55,7 +55,7 @@ class Slot:
         return {one.source: one.batch for one in step.facts if isinstance(one, AttemptSubmitted)}
 
     async def ends(self, batch: str) -> None:
-        await self._ledger.attempts.settle(settlement([], batch))
+        await self._ledger.settlement.settle_batch(settlement([], batch))
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ async def test_in_a_flood_of_100_000_files_what_is_removed_is_found_by_its_key(r
         await lands(real_ledger, "flood", first, A_POLL)
     removals = [announced(f"s3://landing/flood/{number:06}.csv", "", source_id="flood") for number in range(A_POLL)]
 
-    recorded = await real_ledger.arrivals.record(intake(removed=sorted(removals, key=lambda removal: removal.identity)))
-    missed = [Measurement(look, not_there(look)) for look in await real_ledger.arrivals.to_measure(A_POLL)]
-    looked = await real_ledger.arrivals.measured(missed)
+    recorded = await real_ledger.intake.record(intake(removed=sorted(removals, key=lambda removal: removal.identity)))
+    missed = [Measurement(look, not_there(look)) for look in await real_ledger.discovery.due_looks(A_POLL)]
+    looked = await real_ledger.discovery.save_answers(missed)
 
     assert (recorded.doubted, looked.removed) == (A_POLL, A_POLL)

@@ -49,18 +49,19 @@ ONE_LOADED = (Again("out-of-memory", "the heap is full", AT_ONCE, 1), Again("out
 
 async def lands_in(ledger: Ledger, lane: Lane, uri: str = A_CSV, *, seconds: float = 0, estimate: int = 10) -> None:
     file = announced(uri, landed=after(seconds))._replace(place=Place(lane, 1, estimate))
-    await ledger.arrivals.record(intake([file]))
+    await ledger.intake.record(intake([file]))
 
 
 async def around(ledger: Ledger, batch: str = "b-1", run: str = RUN) -> BatchContext:
     """What stands around a batch whose run has just published."""
     if not any(
-        attempt.batch == batch and attempt.claimed_for is not None for attempt in await ledger.attempts.open_attempts()
+        attempt.batch == batch and attempt.claimed_for is not None
+        for attempt in await ledger.settlement.open_attempts()
     ):
         assert await ledger.claim(batch, 1, run)
     assert await ledger.stage(batch, 1, report([file_report()]))
     await ledger.publish(batch, 1, report([file_report()]))
-    ended = await ledger.attempts.ended(batch, 1)
+    ended = await ledger.settlement.batch_to_settle(batch, 1)
     assert ended is not None
     return ended.context
 
@@ -101,7 +102,7 @@ async def test_what_a_person_asked_for_is_first_in_line(ledger: Ledger) -> None:
     await ledger.pass_time(60)
     await is_asked(ledger)
     big = found_file(lane="high-memory")
-    await ledger.requests.found(found(big, found_file(C_CSV, lane="high-memory")), reload=False)
+    await ledger.requests.save_found(found(big, found_file(C_CSV, lane="high-memory")), reload=False)
     batches, _ = await schedules(ledger)
 
     waiting = await batches.waiting("orders-v1", "high-memory", 10)
@@ -130,7 +131,7 @@ async def test_nothing_of_a_paused_source_is_in_a_backlog(ledger: Ledger) -> Non
 async def test_a_paused_source_keeps_what_is_in_flight_going(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.pause("orders-v1")
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, _ = await schedules(ledger)
 
     assert [due.id for due in await batches.due_batches("default", 10)] == ["b-1"]
@@ -138,13 +139,13 @@ async def test_a_paused_source_keeps_what_is_in_flight_going(ledger: Ledger) -> 
 
 async def test_what_is_learned_of_a_source_is_kept(ledger: Ledger) -> None:
     await is_claimed(ledger)
-    await ledger.attempts.settle(replace(settlement(), bytes_per_second=1e6))
+    await ledger.settlement.settle_batch(replace(settlement(), bytes_per_second=1e6))
     await lands(ledger, B_CSV)
     batches, _ = await schedules(ledger)
     first = [backlog.bytes_per_second for backlog in await batches.backlogs()]
     await takes(ledger, "b-2")
     inherited = await around(ledger, "b-2")
-    await ledger.attempts.settle(replace(settlement([completed_file(B_CSV)], "b-2"), bytes_per_second=2e6))
+    await ledger.settlement.settle_batch(replace(settlement([completed_file(B_CSV)], "b-2"), bytes_per_second=2e6))
     await lands(ledger, C_CSV)
     await lands(ledger, source_id="audit-v1")
 
@@ -158,7 +159,7 @@ async def test_what_is_learned_of_a_source_is_kept(ledger: Ledger) -> None:
 async def test_learning_does_not_resume_a_source(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await ledger.pause("orders-v1")
-    await ledger.attempts.settle(replace(settlement(), bytes_per_second=1e6))
+    await ledger.settlement.settle_batch(replace(settlement(), bytes_per_second=1e6))
     await lands(ledger, B_CSV)
     batches, _ = await schedules(ledger)
 
@@ -170,7 +171,7 @@ async def test_the_newest_landing_of_all_settled_is_kept(ledger: Ledger) -> None
         uri = f"s3://landing/orders/{number}.csv"
         await is_cut(ledger, [uri], f"b-{number}")
         end = replace(settlement([completed_file(uri)], f"b-{number}"), newest_landed=after(seconds))
-        await ledger.attempts.settle(end)
+        await ledger.settlement.settle_batch(end)
     await is_cut(ledger, batch="b-3")
 
     assert (await around(ledger, "b-3")).newest_landed == after(30)
@@ -180,7 +181,7 @@ async def test_the_newest_landing_of_all_settled_is_kept(ledger: Ledger) -> None
 async def test_due_batches_are_those_of_a_lane(ledger: Ledger, lane: Lane) -> None:
     await lands_in(ledger, lane)
     await takes(ledger, line=lane)
-    await ledger.attempts.failed("b-1", 1, Again("crash", "it broke", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, _ = await schedules(ledger)
 
     due = {of: [one.id for one in await batches.due_batches(of, 10)] for of in LANES}
@@ -193,15 +194,15 @@ async def test_what_ran_out_of_memory_goes_on_in_high_memory_in_the_next_size_cl
     batches, epoch = await schedules(ledger)
     variables = {"memory_limit": "64Gi"}
     for n, decision in enumerate(ONE_LOADED, 1):
-        await ledger.attempts.failed("b-1", n, decision)
+        await ledger.settlement.fail_attempt("b-1", n, decision)
 
         [due] = await batches.due_batches("high-memory", 10)
-        submission = await batches.attempt(due, variables, epoch)
+        submission = await batches.begin_attempt(due, variables, epoch)
 
         assert due == DueBatch("b-1", n + 1, "high-memory", "orders-v1", decision.size_class or 0, "load")
         assert submission is not None
         assert (submission.lane, submission.job_variables) == ("high-memory", variables)
-        [attempt] = await ledger.attempts.open_attempts()
+        [attempt] = await ledger.settlement.open_attempts()
         assert (attempt.n, attempt.size_class, dict(attempt.failures)) == (n + 1, n, {"out-of-memory": n})
         assert await batches.due_batches("default", 10) == []
     assert await batches.in_flight() == {"high-memory": 1}
@@ -212,14 +213,14 @@ async def test_what_ran_out_of_memory_goes_on_in_high_memory_in_the_next_size_cl
 async def test_other_failures_keep_lane_and_size_class(ledger: Ledger) -> None:
     await is_claimed(ledger)
     batches, epoch = await schedules(ledger)
-    await ledger.attempts.failed("b-1", 1, ONE_LOADED[1])
+    await ledger.settlement.fail_attempt("b-1", 1, ONE_LOADED[1])
     [due] = await batches.due_batches("high-memory", 10)
-    await batches.attempt(due, {}, epoch)
+    await batches.begin_attempt(due, {}, epoch)
 
-    await ledger.attempts.failed("b-1", 2, Again("crash", "it broke", AT_ONCE))
+    await ledger.settlement.fail_attempt("b-1", 2, Again("crash", "it broke", AT_ONCE))
     [crashed] = await batches.due_batches("high-memory", 10)
-    await batches.attempt(crashed, {}, epoch)
-    await ledger.attempts.failed("b-1", 3, Void("no worker"))
+    await batches.begin_attempt(crashed, {}, epoch)
+    await ledger.settlement.fail_attempt("b-1", 3, Void("no worker"))
     [void] = await batches.due_batches("high-memory", 10)
 
     assert [(one.n, one.size_class) for one in (due, crashed, void)] == [(2, 2), (3, 2), (4, 2)]
@@ -283,7 +284,7 @@ async def test_what_is_in_flight_in_other_batches_is_open(ledger: Ledger, lane: 
 async def test_what_is_not_measured_yet_is_open(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await lands_in(ledger, "default", C_CSV, seconds=9)
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured(B_CSV, landed=after(4))]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured(B_CSV, landed=after(4))]))
 
     assert (await around(ledger)).oldest_open == after(4)
 
@@ -291,10 +292,12 @@ async def test_what_is_not_measured_yet_is_open(ledger: Ledger) -> None:
 async def test_a_request_tells_how_far_it_has_come_with_the_batch(ledger: Ledger) -> None:
     await is_found(ledger, A_CSV, B_CSV)
     await takes(ledger, "b-0", line="priority")
-    await ledger.attempts.settle(settlement([completed_file(), completed_file(B_CSV)], "b-0"))
+    await ledger.settlement.settle_batch(settlement([completed_file(), completed_file(B_CSV)], "b-0"))
     await is_found(ledger, A_CSV, B_CSV, C_CSV, request_id="r-2")
     await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/"), "r-3")
-    await ledger.requests.found(found(found_file(C_CSV), found_file(D_CSV), request_id="r-3", more=True), reload=False)
+    await ledger.requests.save_found(
+        found(found_file(C_CSV), found_file(D_CSV), request_id="r-3", more=True), reload=False
+    )
     await is_found(ledger, B_CSV, request_id="r-4")
     await takes(ledger, line="priority")
 
@@ -306,7 +309,7 @@ async def test_a_request_tells_how_far_it_has_come_with_the_batch(ledger: Ledger
 async def test_the_files_of_a_big_request_are_counted_in_part(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/"))
     files = [found_file(f"s3://landing/orders/{number}.csv") for number in range(10_001)]
-    await ledger.requests.found(found(*files), reload=False)
+    await ledger.requests.save_found(found(*files), reload=False)
     await takes(ledger, line="priority")
 
     assert (await around(ledger)).requests == (RequestInBatch("r-1", 0, 1000, None),)
@@ -317,9 +320,9 @@ async def test_an_ended_request_is_not_told_of(ledger: Ledger) -> None:
     await takes(ledger, line="priority")
     deadline = await ledger.now() + timedelta(seconds=5)
     await is_asked(ledger, LoadAsked(source="orders", files=(A_CSV,), deadline=deadline), "r-2")
-    await ledger.requests.found(found(found_file(), request_id="r-2"), reload=False)
+    await ledger.requests.save_found(found(found_file(), request_id="r-2"), reload=False)
     await ledger.pass_time(6)
     [expired] = await at_their_end(ledger)
-    await ledger.requests.end(request_end(expired.id, "expired"))
+    await ledger.requests.end_request(request_end(expired.id, "expired"))
 
     assert [asking.id for asking in (await around(ledger, run=OTHER_RUN)).requests] == ["r-1"]

@@ -10,7 +10,7 @@ from tests.contract.scenes import is_cut, lands, schedules
 
 
 async def test_the_first_to_ask_holds_the_lease(ledger: Ledger) -> None:
-    one, two = ledger.router("one").batches, ledger.router("two").batches
+    one, two = ledger.router("one").scheduling, ledger.router("two").scheduling
 
     held, refused = await one.hold("scheduling"), await two.hold("scheduling")
 
@@ -19,7 +19,7 @@ async def test_the_first_to_ask_holds_the_lease(ledger: Ledger) -> None:
 
 
 async def test_who_holds_it_keeps_it_in_the_same_epoch(ledger: Ledger) -> None:
-    batches = ledger.router("one").batches
+    batches = ledger.router("one").scheduling
     epochs = []
 
     for _ in range(4):
@@ -30,7 +30,7 @@ async def test_who_holds_it_keeps_it_in_the_same_epoch(ledger: Ledger) -> None:
 
 
 async def test_an_expired_lease_goes_to_the_next_in_a_new_epoch(ledger: Ledger) -> None:
-    one, two = ledger.router("one").batches, ledger.router("two").batches
+    one, two = ledger.router("one").scheduling, ledger.router("two").scheduling
     await one.hold("scheduling")
 
     await ledger.pass_time(11)
@@ -40,7 +40,7 @@ async def test_an_expired_lease_goes_to_the_next_in_a_new_epoch(ledger: Ledger) 
 
 
 async def test_who_lost_it_and_takes_it_again_has_a_new_epoch(ledger: Ledger) -> None:
-    batches = ledger.router("one").batches
+    batches = ledger.router("one").scheduling
     await batches.hold("scheduling")
 
     await ledger.pass_time(11)
@@ -51,37 +51,37 @@ async def test_who_lost_it_and_takes_it_again_has_a_new_epoch(ledger: Ledger) ->
 async def test_roles_are_leased_apart(ledger: Ledger) -> None:
     one, two = ledger.router("one"), ledger.router("two")
 
-    assert await one.batches.hold("scheduling") == 1
-    assert await two.outbox.hold("publication") == 1
+    assert await one.scheduling.hold("scheduling") == 1
+    assert await two.publication.hold("publication") == 1
 
 
 async def test_a_released_lease_is_free_at_once(ledger: Ledger) -> None:
     one, two = ledger.router("one"), ledger.router("two")
-    await one.batches.hold("scheduling")
+    await one.scheduling.hold("scheduling")
 
     await one.lease.release()
 
-    assert await two.batches.hold("scheduling") == 2
+    assert await two.scheduling.hold("scheduling") == 2
 
 
 async def test_one_role_is_released_alone(ledger: Ledger) -> None:
     one, two = ledger.router("one"), ledger.router("two")
-    await one.batches.hold("scheduling")
-    await one.outbox.hold("publication")
+    await one.scheduling.hold("scheduling")
+    await one.publication.hold("publication")
 
-    await one.batches.release("scheduling")
+    await one.scheduling.release("scheduling")
 
-    assert await two.batches.hold("scheduling") == 2
-    assert await two.outbox.hold("publication") is None
+    assert await two.scheduling.hold("scheduling") == 2
+    assert await two.publication.hold("publication") is None
 
 
 async def test_releasing_leaves_the_leases_of_others_alone(ledger: Ledger) -> None:
     one, two = ledger.router("one"), ledger.router("two")
-    await one.batches.hold("scheduling")
+    await one.scheduling.hold("scheduling")
 
     await two.lease.release()
 
-    assert await two.batches.hold("scheduling") is None
+    assert await two.scheduling.hold("scheduling") is None
 
 
 async def test_a_late_cut_changes_nothing(ledger: Ledger) -> None:
@@ -105,24 +105,24 @@ async def test_a_late_attempt_changes_nothing(ledger: Ledger) -> None:
     await schedules(ledger, "two")
 
     with pytest.raises(LeaseLost):
-        await late.attempt(DueBatch("b-1", 2, "default", "orders-v1", 0, "load"), {}, epoch)
+        await late.begin_attempt(DueBatch("b-1", 2, "default", "orders-v1", 0, "load"), {}, epoch)
 
-    assert len(await ledger.attempts.open_attempts()) == 1
+    assert len(await ledger.settlement.open_attempts()) == 1
 
 
 async def test_a_late_deletion_changes_nothing(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(letters=[letter()]))
-    late = ledger.router("one").outbox
+    await ledger.intake.record(intake(letters=[letter()]))
+    late = ledger.router("one").publication
     epoch = await late.hold("publication")
     assert epoch is not None
-    rows = await late.outbox(10)
+    rows = await late.events_to_publish(10)
     await ledger.pass_time(11)
-    await ledger.router("two").outbox.hold("publication")
+    await ledger.router("two").publication.hold("publication")
 
     with pytest.raises(LeaseLost):
-        await late.published([row_id for row_id, _ in rows], epoch)
+        await late.save_published([row_id for row_id, _ in rows], epoch)
 
-    assert await late.outbox(10) == rows
+    assert await late.events_to_publish(10) == rows
 
 
 async def test_an_old_epoch_of_the_same_router_is_late_too(ledger: Ledger) -> None:

@@ -34,12 +34,12 @@ FOLDER = "s3://landing/orders/"
 async def test_a_request_is_given_to_one_caller_for_a_minute(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV))
 
-    first = await ledger.requests.to_list()
-    second = await ledger.requests.to_list()
+    first = await ledger.requests.request_to_resolve()
+    second = await ledger.requests.request_to_resolve()
     await ledger.pass_time(59)
-    too_early = await ledger.requests.to_list()
+    too_early = await ledger.requests.request_to_resolve()
     await ledger.pass_time(2)
-    again = await ledger.requests.to_list()
+    again = await ledger.requests.request_to_resolve()
 
     assert first is not None
     assert (first.id, first.kind, first.producer, first.source_id) == ("r-1", "load", "/tests", "orders-v1")
@@ -54,7 +54,7 @@ async def test_the_longest_due_is_listed_first(ledger: Ledger) -> None:
         await is_asked(ledger, request_id=f"r-{number}")
         await ledger.pass_time(1)
 
-    given = [await ledger.requests.to_list() for _ in range(3)]
+    given = [await ledger.requests.request_to_resolve() for _ in range(3)]
 
     assert [unlisted.id for unlisted in given if unlisted] == ["r-2", "r-1", "r-3"]
 
@@ -65,7 +65,7 @@ async def test_a_prefix_is_to_be_listed_from_its_beginning(ledger: Ledger, if_lo
         ledger, LoadAsked.model_validate({"source": "orders", "prefix": FOLDER, "if_loaded": if_loaded}), "r-1"
     )
 
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
 
     assert unlisted is not None
     assert (unlisted.prefix, unlisted.cursor, unlisted.reload, list(unlisted.files)) == (FOLDER, None, reload, [])
@@ -73,10 +73,10 @@ async def test_a_prefix_is_to_be_listed_from_its_beginning(ledger: Ledger, if_lo
 
 async def test_a_listing_goes_on_after_its_cursor(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix=FOLDER))
-    await ledger.requests.to_list()
-    await ledger.requests.found(found(found_file(), cursor=A_CSV, more=True), reload=False)
+    await ledger.requests.request_to_resolve()
+    await ledger.requests.save_found(found(found_file(), cursor=A_CSV, more=True), reload=False)
 
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
 
     assert unlisted is not None
     assert unlisted.cursor == A_CSV
@@ -88,11 +88,11 @@ async def test_a_listing_goes_on_after_its_cursor(ledger: Ledger) -> None:
 async def test_what_is_named_is_given_a_thousand_at_a_time(ledger: Ledger) -> None:
     uris = [f"{FOLDER}{number:04}.csv" for number in range(1001)]
     await is_asked(ledger, load_asked(*uris))
-    first = await ledger.requests.to_list()
+    first = await ledger.requests.request_to_resolve()
     assert first is not None
-    await ledger.requests.found(found(*map(found_file, first.files), more=True), reload=False)
+    await ledger.requests.save_found(found(*map(found_file, first.files), more=True), reload=False)
 
-    second = await ledger.requests.to_list()
+    second = await ledger.requests.request_to_resolve()
 
     assert second is not None
     assert (len(first.files), len(second.files)) == (1000, 1)
@@ -103,17 +103,17 @@ async def test_what_is_listed_is_not_listed_again(ledger: Ledger) -> None:
     await is_found(ledger)
     await ledger.pass_time(3600)
 
-    assert await ledger.requests.to_list() is None
-    assert await ledger.requests.found(found(found_file(B_CSV)), reload=False) == 0
+    assert await ledger.requests.request_to_resolve() is None
+    assert await ledger.requests.save_found(found(found_file(B_CSV)), reload=False) == 0
     assert len(await ledger.files()) == 1
 
 
 async def test_an_ended_request_is_not_listed(ledger: Ledger) -> None:
     await is_asked(ledger)
-    await ledger.requests.end(request_end())
+    await ledger.requests.end_request(request_end())
 
-    assert await ledger.requests.to_list() is None
-    assert await ledger.requests.found(found(found_file()), reload=False) == 0
+    assert await ledger.requests.request_to_resolve() is None
+    assert await ledger.requests.save_found(found(found_file()), reload=False) == 0
     assert await ledger.files() == []
 
 
@@ -121,10 +121,10 @@ async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) 
     await is_asked(ledger)
 
     for pause in (2, 4, 8, 16):
-        assert await ledger.requests.to_list() is not None
+        assert await ledger.requests.request_to_resolve() is not None
         await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(pause * 0.75)
-        assert await ledger.requests.to_list() is None
+        assert await ledger.requests.request_to_resolve() is None
         await ledger.pass_time(pause * 0.5)
 
     seen = await ledger.request("r-1")
@@ -135,31 +135,31 @@ async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) 
 async def test_a_pause_is_ten_minutes_at_most(ledger: Ledger) -> None:
     await is_asked(ledger)
     for _ in range(30):
-        assert await ledger.requests.to_list() is not None
+        assert await ledger.requests.request_to_resolve() is not None
         await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(601)
 
-    assert await ledger.requests.to_list() is not None
+    assert await ledger.requests.request_to_resolve() is not None
 
 
 async def test_progress_ends_the_trouble(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix=FOLDER))
     for _ in range(5):
-        await ledger.requests.to_list()
+        await ledger.requests.request_to_resolve()
         await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(3600)
-    await ledger.requests.to_list()
-    await ledger.requests.found(found(cursor=A_CSV, more=True), reload=False)
+    await ledger.requests.request_to_resolve()
+    await ledger.requests.save_found(found(cursor=A_CSV, more=True), reload=False)
 
     seen = await ledger.request("r-1")
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     await ledger.requests.put_off("r-1", "away", None)
     await ledger.pass_time(3)
 
     assert seen is not None
     assert seen.trouble is None
     assert unlisted is not None
-    assert await ledger.requests.to_list() is not None
+    assert await ledger.requests.request_to_resolve() is not None
 
 
 async def test_a_found_file_waits_where_what_a_person_asked_for_waits(ledger: Ledger) -> None:
@@ -194,7 +194,7 @@ async def test_what_is_in_flight_goes_on(ledger: Ledger) -> None:
     assert opened == 0
     assert (file.batch_id, file.round, place.lane, place.request_id) == ("b-1", 1, "default", None)
     assert await at_their_end(ledger) == []
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
     [finished] = await at_their_end(ledger)
     assert finished.counts.files_loaded == 1
 
@@ -247,10 +247,10 @@ async def test_what_is_found_twice_is_reloaded_once(ledger: Ledger) -> None:
     await has_ended(ledger)
     await is_asked(ledger, LoadAsked(source="orders", prefix=FOLDER, if_loaded="reload"))
 
-    first = await ledger.requests.found(found(found_file(), more=True), reload=True)
+    first = await ledger.requests.save_found(found(found_file(), more=True), reload=True)
     await takes(ledger, "b-2", line="priority")
-    await ledger.attempts.settle(settlement(batch="b-2"))
-    second = await ledger.requests.found(found(found_file()), reload=True)
+    await ledger.settlement.settle_batch(settlement(batch="b-2"))
+    second = await ledger.requests.save_found(found(found_file()), reload=True)
 
     assert (first, second) == (1, 0)
     assert [(file.round, file.outcome) for file in await ledger.files()] == [(2, "loaded")]
@@ -262,7 +262,7 @@ async def test_another_version_of_a_loaded_object_is_a_new_file(ledger: Ledger) 
     await has_ended(ledger)
     await is_asked(ledger)
 
-    opened = await ledger.requests.found(found(found_file(version="v2")), reload=False)
+    opened = await ledger.requests.save_found(found(found_file(version="v2")), reload=False)
 
     assert opened == 1
     assert [(file.version, file.round, file.outcome) for file in await ledger.files()] == [
@@ -274,16 +274,16 @@ async def test_another_version_of_a_loaded_object_is_a_new_file(ledger: Ledger) 
 async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV, C_CSV))
 
-    await ledger.requests.found(found(found_file(), missing=[B_CSV], more=True), reload=False)
+    await ledger.requests.save_found(found(found_file(), missing=[B_CSV], more=True), reload=False)
 
     await ledger.pass_time(5.1)
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
     assert list(unlisted.files) == [B_CSV, C_CSV]
-    await ledger.requests.found(found(missing=[C_CSV]), reload=False)
-    await ledger.requests.found(found(missing=[B_CSV, C_CSV]), reload=False)
+    await ledger.requests.save_found(found(missing=[C_CSV]), reload=False)
+    await ledger.requests.save_found(found(missing=[B_CSV, C_CSV]), reload=False)
     await takes(ledger, line="priority")
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
     [finished] = await at_their_end(ledger)
     assert [(file.uri, file.version, file.outcome) for file in finished.files] == [
         (B_CSV, None, "missing"),
@@ -297,11 +297,11 @@ async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
 async def test_what_a_person_asks_for_is_looked_for_once_more_after_five_seconds(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV))
 
-    await ledger.requests.found(found(missing=[A_CSV]), reload=False)
-    too_early = await ledger.requests.to_list()
+    await ledger.requests.save_found(found(missing=[A_CSV]), reload=False)
+    too_early = await ledger.requests.request_to_resolve()
     await ledger.pass_time(5.1)
-    unlisted = await ledger.requests.to_list()
-    opened = await ledger.requests.found(found(found_file()), reload=False)
+    unlisted = await ledger.requests.request_to_resolve()
+    opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
     assert too_early is None
     assert unlisted is not None
@@ -311,7 +311,7 @@ async def test_what_a_person_asks_for_is_looked_for_once_more_after_five_seconds
 async def test_a_named_file_that_its_source_takes_no_more_has_failed_for_its_reason(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV))
 
-    await ledger.requests.found(found(refused={A_CSV: "moved", B_CSV: "renamed"}), reload=False)
+    await ledger.requests.save_found(found(refused={A_CSV: "moved", B_CSV: "renamed"}), reload=False)
 
     [request] = await at_their_end(ledger)
     assert [(file.uri, file.outcome, file.reason) for file in request.files] == [
@@ -325,9 +325,9 @@ async def test_who_looks_too_late_changes_nothing(ledger: Ledger) -> None:
     """Two may look for the same files when one of them took longer than a minute."""
     await is_asked(ledger, load_asked(A_CSV, B_CSV))
     for _ in range(2):
-        await ledger.requests.found(found(found_file(), missing=[B_CSV], more=True), reload=False)
+        await ledger.requests.save_found(found(found_file(), missing=[B_CSV], more=True), reload=False)
 
-    late = await ledger.requests.found(found(found_file(B_CSV), missing=[A_CSV]), reload=False)
+    late = await ledger.requests.save_found(found(found_file(B_CSV), missing=[A_CSV]), reload=False)
 
     assert late == 0
     assert [file.uri for file in await ledger.files()] == [A_CSV]
@@ -338,7 +338,7 @@ async def test_one_file_may_be_asked_for_by_many(ledger: Ledger) -> None:
     first = await is_found(ledger)
     second = await is_found(ledger, request_id="r-2")
     await takes(ledger, line="priority")
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
     finished = await at_their_end(ledger)
 
@@ -349,9 +349,9 @@ async def test_one_file_may_be_asked_for_by_many(ledger: Ledger) -> None:
 
 async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
     await is_asked(ledger, PreviewAsked(source="orders", file=A_CSV))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
 
-    opened = await ledger.requests.found(found(found_file()), reload=False)
+    opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
     assert unlisted is not None
     assert (unlisted.kind, list(unlisted.files)) == ("preview", [A_CSV])
@@ -362,14 +362,14 @@ async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
 async def test_what_is_named_goes_on_after_a_part_that_was_not_told_of(ledger: Ledger) -> None:
     uris = [f"{FOLDER}{number:04}.csv" for number in range(1002)]
     await is_asked(ledger, load_asked(*uris))
-    first = await ledger.requests.to_list()
+    first = await ledger.requests.request_to_resolve()
     assert first is not None
 
-    await ledger.requests.found(Found("r-1", cursor=first.files[-1], trouble="denied"), reload=False)
-    rest = await ledger.requests.to_list()
+    await ledger.requests.save_found(Found("r-1", cursor=first.files[-1], trouble="denied"), reload=False)
+    rest = await ledger.requests.request_to_resolve()
     await ledger.requests.put_off("r-1", "denied", None)
     await ledger.pass_time(5)
-    again = await ledger.requests.to_list()
+    again = await ledger.requests.request_to_resolve()
 
     assert rest is not None
     assert list(rest.files) == uris[1000:]

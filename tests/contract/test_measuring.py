@@ -12,7 +12,7 @@ PAUSES = (10, 60, 600)
 
 
 async def test_an_arrival_to_measure_is_given_to_one_caller(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured(offset=7)]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured(offset=7)]))
 
     first = await to_measure(ledger)
     second = await to_measure(ledger)
@@ -22,7 +22,7 @@ async def test_an_arrival_to_measure_is_given_to_one_caller(ledger: Ledger) -> N
 
 
 async def test_an_arrival_is_given_again_when_nobody_measured_it_for_a_minute(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     await to_measure(ledger)
 
     await ledger.pass_time(59)
@@ -36,16 +36,16 @@ async def test_an_arrival_is_given_again_when_nobody_measured_it_for_a_minute(le
 
 async def test_not_more_arrivals_are_given_than_asked_for(ledger: Ledger) -> None:
     arrivals = [unmeasured(f"s3://landing/orders/{number}.csv") for number in range(20)]
-    await ledger.arrivals.record(intake(unmeasured=sorted(arrivals, key=lambda arrival: arrival.identity)))
+    await ledger.intake.record(intake(unmeasured=sorted(arrivals, key=lambda arrival: arrival.identity)))
 
-    parts = [await ledger.arrivals.to_measure(8) for _ in range(4)]
+    parts = [await ledger.discovery.due_looks(8) for _ in range(4)]
 
     assert [len(part) for part in parts] == [8, 8, 4, 0]
     assert {look.uri for part in parts for look in part} == {arrival.uri for arrival in arrivals}
 
 
 async def test_a_measured_arrival_is_a_file(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured(landed=after(4))]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured(landed=after(4))]))
 
     looked = await looks(ledger, there("v3", 30))
 
@@ -55,7 +55,7 @@ async def test_a_measured_arrival_is_a_file(ledger: Ledger) -> None:
 
 
 async def test_a_measured_arrival_that_is_known_already_is_no_new_file(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake([announced(version="v3")], unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake([announced(version="v3")], unmeasured=[unmeasured()]))
 
     looked = await looks(ledger, there("v3", 30))
 
@@ -68,10 +68,10 @@ async def test_a_measured_arrival_that_is_known_already_is_no_new_file(ledger: L
 async def test_two_arrivals_of_one_object_are_one_file_that_landed_last(ledger: Ledger, late: int) -> None:
     """Whichever of them is answered first."""
     told = [unmeasured(version="", landed=after(9 * late)), unmeasured(version="v1", landed=after(9 - 9 * late))]
-    await ledger.arrivals.record(intake(unmeasured=told))
-    given = sorted(await ledger.arrivals.to_measure(10), key=lambda look: look.identity)
+    await ledger.intake.record(intake(unmeasured=told))
+    given = sorted(await ledger.discovery.due_looks(10), key=lambda look: look.identity)
 
-    looked = await ledger.arrivals.measured([Measurement(look, there()) for look in given])
+    looked = await ledger.discovery.save_answers([Measurement(look, there()) for look in given])
 
     assert looked.new == 1
     assert [(file.version, file.landed) for file in await ledger.files()] == [("v1", after(9))]
@@ -79,7 +79,7 @@ async def test_two_arrivals_of_one_object_are_one_file_that_landed_last(ledger: 
 
 
 async def test_an_announced_version_that_was_overwritten_meanwhile_is_superseded(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured(version="v1")]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured(version="v1")]))
 
     looked = await looks(ledger, there("v2"))
 
@@ -92,12 +92,12 @@ async def test_an_announced_version_that_was_overwritten_meanwhile_is_superseded
 
 
 async def test_what_is_not_there_is_looked_for_again_before_it_is_missing(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
 
     await looks(ledger, None)
     for pause in PAUSES:
         await ledger.pass_time(pause - 1)
-        assert await ledger.arrivals.to_measure(10) == []
+        assert await ledger.discovery.due_looks(10) == []
         assert await ledger.files() == []
         await ledger.pass_time(2)
         await looks(ledger, None)
@@ -105,13 +105,15 @@ async def test_what_is_not_there_is_looked_for_again_before_it_is_missing(ledger
     [missing] = await ledger.files()
     assert missing.outcome == "missing"
     assert missing.reason == "it was announced, but was not there when it was looked for, 4 times in 11 minutes"
-    assert [event.key for _, event in await ledger.router("one").outbox.outbox(10)] == ["ingestion.file-arrivals/0"]
+    assert [event.key for _, event in await ledger.router("one").publication.events_to_publish(10)] == [
+        "ingestion.file-arrivals/0"
+    ]
     assert await _left(ledger) == 0
 
 
 @pytest.mark.parametrize("misses", range(1, 4))
 async def test_what_comes_later_than_its_event_is_loaded_once_it_is_there(ledger: Ledger, misses: int) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     for pause in PAUSES[:misses]:
         await looks(ledger, None)
         await ledger.pass_time(pause + 1)
@@ -119,12 +121,12 @@ async def test_what_comes_later_than_its_event_is_loaded_once_it_is_there(ledger
     await looks(ledger, there("v1"))
 
     assert [(file.version, file.outcome) for file in await ledger.files()] == [("v1", None)]
-    assert await ledger.router("one").outbox.outbox(10) == []
+    assert await ledger.router("one").publication.events_to_publish(10) == []
     assert await _left(ledger) == 0
 
 
 async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     given: list[tuple[int, int]] = []
 
     for pause in (2, 4, 8, 16):
@@ -139,7 +141,7 @@ async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) 
 
 
 async def test_what_is_not_answered_is_no_miss(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     for _ in range(8):
         await looks(ledger, NoAnswer("away"))
         await ledger.pass_time(601)
@@ -151,7 +153,7 @@ async def test_what_is_not_answered_is_no_miss(ledger: Ledger) -> None:
 
 
 async def test_what_its_source_does_not_take_any_more_has_failed(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
 
     await looks(ledger, NotAsked("not-configured-any-more: moved"))
 
@@ -164,13 +166,15 @@ async def test_what_its_source_does_not_take_any_more_has_failed(ledger: Ledger)
 async def test_some_may_be_found_others_missing_others_in_trouble(ledger: Ledger) -> None:
     uris = [f"s3://landing/orders/{name}.csv" for name in "abcd"]
     arrivals = sorted((unmeasured(uri) for uri in uris), key=lambda arrival: arrival.identity)
-    await ledger.arrivals.record(intake(unmeasured=arrivals))
+    await ledger.intake.record(intake(unmeasured=arrivals))
     answers: dict[str, StorageAnswer | None] = dict(
         zip(uris, (there(), None, NoAnswer("away"), NotAsked("moved")), strict=True)
     )
-    given = await ledger.arrivals.to_measure(10)
+    given = await ledger.discovery.due_looks(10)
 
-    looked = await ledger.arrivals.measured([Measurement(look, answers[look.uri] or not_there(look)) for look in given])
+    looked = await ledger.discovery.save_answers(
+        [Measurement(look, answers[look.uri] or not_there(look)) for look in given]
+    )
 
     assert looked.new == 1
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(uris[0], None), (uris[3], "failed")]
@@ -180,18 +184,18 @@ async def test_some_may_be_found_others_missing_others_in_trouble(ledger: Ledger
 @pytest.mark.parametrize("answer", [None, NoAnswer("away"), NotAsked("moved"), there()])
 async def test_of_a_look_that_came_late_only_what_is_there_counts(ledger: Ledger, answer: StorageAnswer | None) -> None:
     """Another has the object by now: its answer ends it."""
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
-    [late] = await ledger.arrivals.to_measure(10)
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
+    [late] = await ledger.discovery.due_looks(10)
     await ledger.pass_time(61)
-    [newer] = await ledger.arrivals.to_measure(10)
+    [newer] = await ledger.discovery.due_looks(10)
 
-    await ledger.arrivals.measured([Measurement(late, answer or not_there(late))])
+    await ledger.discovery.save_answers([Measurement(late, answer or not_there(late))])
 
     assert len(await ledger.files()) == isinstance(answer, There)
     await ledger.pass_time(61)
-    assert [look.misses for look in await ledger.arrivals.to_measure(10)] == [newer.misses]
+    assert [look.misses for look in await ledger.discovery.due_looks(10)] == [newer.misses]
 
 
 async def _left(ledger: Ledger) -> int:
     await ledger.pass_time(3600)
-    return len(await ledger.arrivals.to_measure(100))
+    return len(await ledger.discovery.due_looks(100))

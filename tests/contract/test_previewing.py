@@ -22,7 +22,7 @@ def glance(batch: str = "p-1", request_id: str = "r-1") -> NewBatch:
 async def is_there(ledger: Ledger, request_id: str = "r-1") -> None:
     """A preview whose file was found."""
     await is_asked(ledger, ASKED, request_id)
-    await ledger.requests.found(found(found_file(), request_id=request_id), reload=False)
+    await ledger.requests.save_found(found(found_file(), request_id=request_id), reload=False)
 
 
 async def is_looked_at(ledger: Ledger) -> None:
@@ -31,7 +31,7 @@ async def is_looked_at(ledger: Ledger) -> None:
     batches, epoch = await schedules(ledger)
     submission = await batches.cut(glance(), epoch)
     assert submission is not None
-    await batches.submitted(submission, RUN)
+    await batches.save_run(submission, RUN)
     assert await ledger.claim("p-1", 1, RUN)
 
 
@@ -39,7 +39,7 @@ async def test_a_preview_is_due_when_its_file_was_found(ledger: Ledger) -> None:
     batches, _ = await schedules(ledger)
     await is_asked(ledger, ASKED)
     before = await batches.previews(["orders-v1", "audit-v1"], 10)
-    await ledger.requests.found(found(found_file()), reload=False)
+    await ledger.requests.save_found(found(found_file()), reload=False)
 
     assert before == []
     assert await batches.previews(["orders-v1", "audit-v1"], 10) == [DuePreview("r-1", "orders-v1", FILE, 7)]
@@ -92,11 +92,11 @@ async def test_a_preview_takes_a_slot_but_does_not_keep_its_source_busy(ledger: 
 
 async def test_a_preview_is_attempted_again_as_a_preview(ledger: Ledger) -> None:
     await is_looked_at(ledger)
-    await ledger.attempts.failed("p-1", 1, Again("crash", "it broke", AT_ONCE))
+    await ledger.settlement.fail_attempt("p-1", 1, Again("crash", "it broke", AT_ONCE))
     batches, epoch = await schedules(ledger)
 
     [due] = await batches.due_batches("priority", 10)
-    again = await batches.attempt(due, {}, epoch)
+    again = await batches.begin_attempt(due, {}, epoch)
 
     assert (due.n, due.kind) == (2, "preview")
     assert again is not None
@@ -105,31 +105,31 @@ async def test_a_preview_is_attempted_again_as_a_preview(ledger: Ledger) -> None
 
 async def test_a_preview_that_was_looked_at_tells_what_its_run_saw(ledger: Ledger) -> None:
     await is_looked_at(ledger)
-    before = await ledger.attempts.previewed("p-1", 1)
+    before = await ledger.settlement.preview_to_answer("p-1", 1)
     await ledger.preview("p-1", 1, SEEN)
 
-    ended = await ledger.attempts.previewed("p-1", 1)
+    ended = await ledger.settlement.preview_to_answer("p-1", 1)
 
     assert before is not None
     assert before.preview == Preview()
     assert ended is not None
     assert (ended.batch, ended.n, ended.preview) == ("p-1", 1, SEEN)
     assert (ended.request.id, ended.request.kind, ended.request.source_id) == ("r-1", "preview", "orders-v1")
-    assert [attempt.result for attempt in await ledger.attempts.open_attempts()] == ["previewed"]
+    assert [attempt.result for attempt in await ledger.settlement.open_attempts()] == ["previewed"]
 
 
 async def test_a_preview_is_not_settled_as_a_load(ledger: Ledger) -> None:
     await is_looked_at(ledger)
     await ledger.preview("p-1", 1, SEEN)
 
-    assert await ledger.attempts.ended("p-1", 1) is None
+    assert await ledger.settlement.batch_to_settle("p-1", 1) is None
 
 
 async def test_what_a_preview_saw_is_not_failed_any_more(ledger: Ledger) -> None:
     await is_looked_at(ledger)
     await ledger.preview("p-1", 1, SEEN)
 
-    assert not await ledger.attempts.failed("p-1", 1, Again("crash", "it broke", AT_ONCE))
+    assert not await ledger.settlement.fail_attempt("p-1", 1, Again("crash", "it broke", AT_ONCE))
 
 
 async def test_the_end_of_a_preview_is_the_end_of_its_request(ledger: Ledger) -> None:
@@ -137,8 +137,8 @@ async def test_the_end_of_a_preview_is_the_end_of_its_request(ledger: Ledger) ->
     await ledger.preview("p-1", 1, SEEN)
     end = request_end("r-1", "previewed", None)
 
-    first = await ledger.attempts.end_preview("p-1", 1, end)
-    second = await ledger.attempts.end_preview("p-1", 1, end)
+    first = await ledger.settlement.end_preview("p-1", 1, end)
+    second = await ledger.settlement.end_preview("p-1", 1, end)
 
     assert (first, second) == (True, False)
     assert await outgoing(ledger) == ["r-1 previewed"]
@@ -146,8 +146,8 @@ async def test_the_end_of_a_preview_is_the_end_of_its_request(ledger: Ledger) ->
     seen = await ledger.request("r-1")
     assert seen is not None
     assert seen.outcome == "previewed"
-    assert await ledger.attempts.open_attempts() == []
-    assert await ledger.attempts.previewed("p-1", 1) is None
+    assert await ledger.settlement.open_attempts() == []
+    assert await ledger.settlement.preview_to_answer("p-1", 1) is None
     batches, _ = await schedules(ledger)
     assert await batches.previews(["orders-v1", "audit-v1"], 10) == []
 
@@ -155,7 +155,7 @@ async def test_the_end_of_a_preview_is_the_end_of_its_request(ledger: Ledger) ->
 async def test_a_preview_that_failed_is_told_so(ledger: Ledger) -> None:
     await is_looked_at(ledger)
 
-    ended = await ledger.attempts.end_preview("p-1", 1, request_end("r-1", "failed", "it broke three times"))
+    ended = await ledger.settlement.end_preview("p-1", 1, request_end("r-1", "failed", "it broke three times"))
 
     assert ended
     assert await ledger.batch("p-1") == SeenBatch(None, "failed", "it broke three times")
@@ -165,26 +165,26 @@ async def test_a_preview_that_failed_is_told_so(ledger: Ledger) -> None:
 
 async def test_a_preview_whose_request_was_given_up_ends_without_another_answer(ledger: Ledger) -> None:
     await is_looked_at(ledger)
-    await ledger.requests.end(request_end("r-1", "failed", "enough"))
+    await ledger.requests.end_request(request_end("r-1", "failed", "enough"))
     await ledger.preview("p-1", 1, SEEN)
-    assert await ledger.attempts.previewed("p-1", 1) is not None
+    assert await ledger.settlement.preview_to_answer("p-1", 1) is not None
 
-    answered = await ledger.attempts.end_preview("p-1", 1, request_end("r-1", "previewed", None))
+    answered = await ledger.settlement.end_preview("p-1", 1, request_end("r-1", "previewed", None))
 
     assert not answered
     assert await outgoing(ledger) == ["r-1 failed"]
-    assert await ledger.attempts.open_attempts() == []
+    assert await ledger.settlement.open_attempts() == []
     assert (await ledger.batch("p-1")) == SeenBatch(None, "previewed", None)
 
 
 async def test_a_given_up_preview_is_not_begun(ledger: Ledger) -> None:
     await is_there(ledger)
     await ledger.requests.record_requests([asked_request(CancelAsked(request="r-1"), "r-2")], [])
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
-    await ledger.requests.cancelled(unlisted, "enough")
+    await ledger.requests.cancel_files(unlisted, "enough")
     by_id = {finished.id: finished for finished in await at_their_end(ledger)}
-    await ledger.requests.end(request_end("r-1"))
+    await ledger.requests.end_request(request_end("r-1"))
     batches, _ = await schedules(ledger)
 
     assert by_id["r-1"].given_up == "enough"
@@ -194,7 +194,7 @@ async def test_a_given_up_preview_is_not_begun(ledger: Ledger) -> None:
 async def test_a_preview_of_a_file_that_is_not_there_is_finished(ledger: Ledger) -> None:
     await is_asked(ledger, ASKED)
     for _ in range(2):
-        await ledger.requests.found(found(missing=[A_CSV]), reload=False)
+        await ledger.requests.save_found(found(missing=[A_CSV]), reload=False)
     batches, _ = await schedules(ledger)
 
     [finished] = await at_their_end(ledger)
@@ -209,15 +209,15 @@ async def test_a_preview_does_not_touch_the_load_of_its_file(ledger: Ledger) -> 
     batches, epoch = await schedules(ledger)
     await batches.cut(glance(), epoch)
 
-    await ledger.attempts.end_preview("p-1", 1, request_end("r-1", "previewed", None))
+    await ledger.settlement.end_preview("p-1", 1, request_end("r-1", "previewed", None))
 
     assert [(file.batch_id, file.outcome) for file in await ledger.files()] == [("b-1", None)]
-    assert [attempt.batch for attempt in await ledger.attempts.open_attempts()] == ["b-1"]
+    assert [attempt.batch for attempt in await ledger.settlement.open_attempts()] == ["b-1"]
 
 
 async def test_previews_of_other_sources_are_not_given(ledger: Ledger) -> None:
     await is_asked(ledger, PreviewAsked(source="orders", file=A_CSV))
-    await ledger.requests.found(found(found_file()), reload=False)
+    await ledger.requests.save_found(found(found_file()), reload=False)
     batches, _ = await schedules(ledger)
 
     assert await batches.previews(["audit-v1"], 10) == []

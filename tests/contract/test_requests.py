@@ -63,13 +63,13 @@ async def test_an_open_request_that_comes_again_is_not_answered_yet(ledger: Ledg
 
 async def test_an_ended_request_that_comes_again_is_answered_as_before(ledger: Ledger) -> None:
     await is_asked(ledger)
-    await ledger.requests.end(request_end())
+    await ledger.requests.end_request(request_end())
 
     new = await ledger.requests.record_requests([asked_request(load_asked(B_CSV))], [])
 
     assert new == 0
     assert await outgoing(ledger) == ["r-1 cancelled", "r-1 cancelled"]
-    assert await ledger.requests.to_list() is None
+    assert await ledger.requests.request_to_resolve() is None
 
 
 async def test_a_request_may_come_twice_at_once(ledger: Ledger) -> None:
@@ -83,7 +83,7 @@ async def test_a_request_may_come_twice_at_once(ledger: Ledger) -> None:
 
 async def test_an_id_belongs_to_the_producer_that_used_it_first(ledger: Ledger) -> None:
     await is_asked(ledger)
-    await ledger.requests.end(request_end())
+    await ledger.requests.end_request(request_end())
     before = await ledger.request("r-1")
 
     new = await ledger.requests.record_requests([asked_request(producer="/others")], [])
@@ -103,7 +103,7 @@ async def test_a_refused_request_is_answered_at_once(ledger: Ledger) -> None:
     seen = await ledger.request("r-1")
     assert seen is not None
     assert (seen.outcome, seen.reason) == ("rejected", "unknown-source: no source 'x'")
-    assert await ledger.requests.to_list() is None
+    assert await ledger.requests.request_to_resolve() is None
     assert await at_their_end(ledger) == []
 
 
@@ -136,7 +136,7 @@ async def test_a_request_is_finished_when_none_of_its_files_is_open(ledger: Ledg
     in_flight = await at_their_end(ledger)
 
     quarantined = completed_file(B_CSV, outcome="quarantined", rows=0, reason="truncated")
-    await ledger.attempts.settle(settlement([completed_file(rows=7), quarantined]))
+    await ledger.settlement.settle_batch(settlement([completed_file(rows=7), quarantined]))
 
     [finished] = await at_their_end(ledger)
     assert (waiting, in_flight) == ([], [])
@@ -151,9 +151,9 @@ async def test_a_request_is_finished_when_none_of_its_files_is_open(ledger: Ledg
 
 async def test_a_request_is_not_finished_while_more_is_to_be_listed(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix="s3://landing/orders/"))
-    await ledger.requests.found(found(found_file(), more=True), reload=False)
+    await ledger.requests.save_found(found(found_file(), more=True), reload=False)
     await takes(ledger, line="priority")
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
     assert await at_their_end(ledger) == []
 
@@ -161,9 +161,9 @@ async def test_a_request_is_not_finished_while_more_is_to_be_listed(ledger: Ledg
 async def test_at_most_one_more_file_is_told_than_is_named(ledger: Ledger) -> None:
     await is_found(ledger, *(f"s3://landing/orders/{number:03}.csv" for number in range(120)))
     await ledger.requests.record_requests([asked_request(CancelAsked(request="r-1"), "r-2")], [])
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
-    await ledger.requests.cancelled(unlisted, "enough")
+    await ledger.requests.cancel_files(unlisted, "enough")
 
     by_id = {finished.id: finished for finished in await at_their_end(ledger)}
 
@@ -182,8 +182,8 @@ async def test_not_more_finished_requests_are_told_than_asked_for(ledger: Ledger
 async def test_a_request_ends_once(ledger: Ledger) -> None:
     await is_listed(ledger)
 
-    first = await ledger.requests.end(request_end("r-1", "nothing-loaded"))
-    second = await ledger.requests.end(request_end("r-1", "loaded"))
+    first = await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
+    second = await ledger.requests.end_request(request_end("r-1", "loaded"))
 
     assert (first, second) == (True, False)
     assert await outgoing(ledger) == ["r-1 nothing-loaded"]
@@ -193,7 +193,7 @@ async def test_a_request_ends_once(ledger: Ledger) -> None:
 async def test_a_deadline_ends_a_request(ledger: Ledger) -> None:
     deadline = await ledger.now() + timedelta(seconds=30)
     await is_asked(ledger, load_asked(A_CSV, B_CSV, deadline=deadline))
-    await ledger.requests.found(found(found_file(), more=True), reload=False)
+    await ledger.requests.save_found(found(found_file(), more=True), reload=False)
     before = await at_their_end(ledger)
 
     await ledger.pass_time(31)
@@ -206,9 +206,9 @@ async def test_a_deadline_ends_a_request(ledger: Ledger) -> None:
 
 async def test_a_deadline_that_passes_when_all_is_loaded_is_kept(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(deadline=await ledger.now() + timedelta(seconds=30)))
-    await ledger.requests.found(found(found_file()), reload=False)
+    await ledger.requests.save_found(found(found_file()), reload=False)
     await takes(ledger, line="priority")
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
     await ledger.pass_time(31)
 
@@ -221,9 +221,9 @@ async def test_what_ends_gives_up_what_waits_because_of_it(ledger: Ledger) -> No
     await is_found(ledger, A_CSV)
     await takes(ledger, line="priority")
     await is_asked(ledger, load_asked(A_CSV, B_CSV, C_CSV), "r-2")
-    await ledger.requests.found(found(*map(found_file, (A_CSV, B_CSV, C_CSV)), request_id="r-2"), reload=False)
+    await ledger.requests.save_found(found(*map(found_file, (A_CSV, B_CSV, C_CSV)), request_id="r-2"), reload=False)
 
-    await ledger.requests.end(request_end("r-2", "expired", "too late"))
+    await ledger.requests.end_request(request_end("r-2", "expired", "too late"))
 
     assert [(file.uri, file.batch_id, file.outcome, file.reason) for file in await ledger.files()] == [
         (A_CSV, "b-1", None, None),
@@ -238,7 +238,7 @@ async def test_what_is_given_up_is_told_as_failed_and_the_rest_as_it_stands(ledg
     await lands(ledger, C_CSV)
     deadline = await ledger.now() + timedelta(seconds=30)
     await is_asked(ledger, load_asked(A_CSV, B_CSV, deadline=deadline))
-    await ledger.requests.found(found(found_file(), found_file(B_CSV)), reload=False)
+    await ledger.requests.save_found(found(found_file(), found_file(B_CSV)), reload=False)
 
     await ledger.pass_time(31)
 
@@ -250,9 +250,9 @@ async def test_what_another_request_asks_for_too_is_not_given_up_with_the_first(
     await is_found(ledger, A_CSV, B_CSV)
     await is_found(ledger, B_CSV, request_id="r-2")
 
-    await ledger.requests.end(request_end("r-1", "expired"))
+    await ledger.requests.end_request(request_end("r-1", "expired"))
     first = [(file.uri, file.outcome) for file in await ledger.files()]
-    await ledger.requests.end(request_end("r-2", "expired"))
+    await ledger.requests.end_request(request_end("r-2", "expired"))
 
     assert first == [(A_CSV, "failed"), (B_CSV, None)]
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, "failed"), (B_CSV, "failed")]
@@ -262,14 +262,14 @@ async def test_what_an_event_tells_of_does_not_end_with_the_request_that_found_i
     await is_found(ledger, A_CSV, B_CSV)
     await lands(ledger, A_CSV)
 
-    await ledger.requests.end(request_end("r-1", "expired"))
+    await ledger.requests.end_request(request_end("r-1", "expired"))
 
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, None), (B_CSV, "failed")]
 
 
 async def test_what_another_request_asks_for_too_is_told_as_waiting(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV, deadline=await ledger.now() + timedelta(seconds=30)))
-    await ledger.requests.found(found(found_file(), found_file(B_CSV)), reload=False)
+    await ledger.requests.save_found(found(found_file(), found_file(B_CSV)), reload=False)
     await is_found(ledger, B_CSV, request_id="r-2")
 
     await ledger.pass_time(31)
@@ -283,10 +283,10 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
     missing = completed_file(C_CSV, outcome="missing", rows=0)
     await has_ended(ledger, completed_file(), quarantined, missing)
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    opened = await ledger.requests.retried(unlisted, [])
+    opened = await ledger.requests.retry_files(unlisted, [])
 
     assert (unlisted.kind, unlisted.source_id, [*unlisted.source_ids]) == ("retry", None, ["orders-v1"])
     assert opened == 2
@@ -306,10 +306,10 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
 async def test_a_retry_stays_in_a_lane_that_is_pinned(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    await ledger.requests.retried(unlisted, ["orders-v1"])
+    await ledger.requests.retry_files(unlisted, ["orders-v1"])
 
     [place] = await ledger.places()
     assert (place.lane, place.rank) == ("default", 0)
@@ -317,14 +317,14 @@ async def test_a_retry_stays_in_a_lane_that_is_pinned(ledger: Ledger) -> None:
 
 async def test_a_retry_of_a_file_is_about_its_newest_version(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="quarantined", rows=0))
-    await ledger.arrivals.record(intake([announced(version="v2", landed=after(1))]))
+    await ledger.intake.record(intake([announced(version="v2", landed=after(1))]))
     await takes(ledger, "b-2")
-    await ledger.attempts.settle(settlement([completed_file(version="v2", outcome="failed", rows=0)], "b-2"))
+    await ledger.settlement.settle_batch(settlement([completed_file(version="v2", outcome="failed", rows=0)], "b-2"))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    opened = await ledger.requests.retried(unlisted, [])
+    opened = await ledger.requests.retry_files(unlisted, [])
 
     assert opened == 1
     assert [(file.version, file.outcome) for file in await ledger.files()] == [("v1", "quarantined"), ("v2", None)]
@@ -334,13 +334,13 @@ async def test_a_retry_of_a_request_is_about_its_files(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(B_CSV, outcome="failed", rows=0), batch="b-0")
     await is_found(ledger)
     await takes(ledger, line="priority")
-    await ledger.attempts.settle(settlement([completed_file(outcome="failed", rows=0)]))
-    await ledger.requests.end(request_end("r-1", "nothing-loaded"))
+    await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed", rows=0)]))
+    await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
     await is_asked(ledger, RetryAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    opened = await ledger.requests.retried(unlisted, [])
+    opened = await ledger.requests.retry_files(unlisted, [])
 
     assert opened == 1
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, None), (B_CSV, "failed")]
@@ -349,10 +349,10 @@ async def test_a_retry_of_a_request_is_about_its_files(ledger: Ledger) -> None:
 async def test_what_is_retried_is_retried_once(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    opened = [await ledger.requests.retried(unlisted, []) for _ in range(2)]
+    opened = [await ledger.requests.retry_files(unlisted, []) for _ in range(2)]
 
     assert opened == [1, 0]
     assert [file.round for file in await ledger.files()] == [2]
@@ -362,13 +362,13 @@ async def test_a_retry_is_only_about_the_sources_that_were_looked_at(ledger: Led
     """What came to be after its producer was checked is none of its business."""
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
     await lands(ledger, A_CSV, source_id="audit-v1")
     await takes(ledger, "b-2", source_id="audit-v1")
-    await ledger.attempts.settle(settlement([completed_file(outcome="failed", rows=0)], "b-2"))
+    await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed", rows=0)], "b-2"))
 
-    await ledger.requests.retried(unlisted, [])
+    await ledger.requests.retry_files(unlisted, [])
 
     outcomes = {file.source_id: file.outcome for file in await ledger.files()}
     assert outcomes == {"orders-v1": None, "audit-v1": "failed"}
@@ -380,7 +380,7 @@ async def test_what_is_not_known_has_no_source(ledger: Ledger, target: dict[str,
     await is_asked(ledger, CancelAsked.model_validate(target), "r-2")
 
     for _ in range(2):
-        unlisted = await ledger.requests.to_list()
+        unlisted = await ledger.requests.request_to_resolve()
         assert unlisted is not None
         assert unlisted.source_ids == frozenset()
 
@@ -389,10 +389,10 @@ async def test_a_cancel_gives_up_what_waits(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(C_CSV))
     await lands(ledger, A_CSV, B_CSV)
     await is_asked(ledger, CancelAsked(files=(A_CSV, C_CSV)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    given_up = await ledger.requests.cancelled(unlisted, "enough")
+    given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
     assert given_up == 1
     assert [(file.uri, file.outcome, file.reason) for file in await ledger.files()] == [
@@ -406,18 +406,18 @@ async def test_a_cancel_gives_up_what_waits(ledger: Ledger) -> None:
 
 async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
     """Also what can not be measured, for ever."""
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured()]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     await looks(ledger, NoAnswer("denied"))
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    given_up = await ledger.requests.cancelled(unlisted, "enough")
+    given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
     assert ([*unlisted.source_ids], given_up) == (["orders-v1"], 1)
     assert [(file.uri, file.outcome, file.reason) for file in await ledger.files()] == [(A_CSV, "failed", "enough")]
     await ledger.pass_time(3600)
-    assert await ledger.arrivals.to_measure(10) == []
+    assert await ledger.discovery.due_looks(10) == []
     [finished] = await at_their_end(ledger)
     assert (finished.counts.files, finished.counts.files_not_loaded) == (1, 1)
 
@@ -425,12 +425,12 @@ async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
 async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    given_up = await ledger.requests.cancelled(unlisted, "enough")
+    given_up = await ledger.requests.cancel_files(unlisted, "enough")
     before = await at_their_end(ledger)
-    await ledger.attempts.settle(settlement())
+    await ledger.settlement.settle_batch(settlement())
 
     assert given_up == 0
     assert before == []
@@ -441,10 +441,10 @@ async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) ->
 async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(batch="b-1"))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    given_up = await ledger.requests.cancelled(unlisted, "enough")
+    given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
     assert ([*unlisted.source_ids], given_up) == (["orders-v1"], 0)
     assert await ledger.batch("b-1") == SeenBatch("enough", None, None)
@@ -455,10 +455,10 @@ async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
 async def test_an_ended_batch_is_not_cancelled(ledger: Ledger) -> None:
     await has_ended(ledger)
     await is_asked(ledger, CancelAsked(batch="b-1"))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    await ledger.requests.cancelled(unlisted, "enough")
+    await ledger.requests.cancel_files(unlisted, "enough")
 
     assert await ledger.batch("b-1") == SeenBatch(None, "loaded", None)
     [finished] = await at_their_end(ledger)
@@ -469,10 +469,10 @@ async def test_a_cancelled_request_is_given_up_with_what_it_opened(ledger: Ledge
     await lands(ledger, B_CSV)
     await is_found(ledger, A_CSV, B_CSV)
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    given_up = await ledger.requests.cancelled(unlisted, "enough")
+    given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
     assert given_up == 1
     assert [(file.uri, file.outcome) for file in await ledger.files()] == [(A_CSV, "failed"), (B_CSV, None)]
@@ -484,15 +484,15 @@ async def test_a_cancelled_request_is_given_up_with_what_it_opened(ledger: Ledge
 
 async def test_a_request_may_be_cancelled_before_it_is_listed(ledger: Ledger) -> None:
     await is_asked(ledger)
-    await ledger.requests.to_list()
+    await ledger.requests.request_to_resolve()
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
-    await ledger.requests.cancelled(unlisted, "enough")
+    await ledger.requests.cancel_files(unlisted, "enough")
     for finished in await at_their_end(ledger):
-        await ledger.requests.end(request_end(finished.id))
+        await ledger.requests.end_request(request_end(finished.id))
 
-    opened = await ledger.requests.found(found(found_file()), reload=False)
+    opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
     assert opened == 0
     assert await ledger.files() == []
@@ -500,12 +500,12 @@ async def test_a_request_may_be_cancelled_before_it_is_listed(ledger: Ledger) ->
 
 async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
     await is_listed(ledger)
-    await ledger.requests.end(request_end("r-1", "nothing-loaded"))
+    await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    await ledger.requests.cancelled(unlisted, "enough")
+    await ledger.requests.cancel_files(unlisted, "enough")
 
     seen = await ledger.request("r-1")
     assert seen is not None
@@ -516,10 +516,10 @@ async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
 async def test_what_was_cancelled_is_not_cut(ledger: Ledger) -> None:
     await lands(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    await ledger.requests.cancelled(unlisted, "enough")
+    await ledger.requests.cancel_files(unlisted, "enough")
 
     batches, _ = await schedules(ledger)
     assert await batches.waiting("orders-v1", "default", 10) == []
@@ -530,9 +530,9 @@ async def test_a_request_at_its_end_is_given_to_one_caller_and_longer_each_time(
     await is_listed(ledger)
 
     for pause in (15, 30, 60, 120, 240, 480, 600, 600):
-        assert await ledger.requests.finished(10) == ["r-1"]
+        assert await ledger.requests.requests_at_end(10) == ["r-1"]
         await ledger.pass_time(pause * 0.75)
-        assert await ledger.requests.finished(10) == []
+        assert await ledger.requests.requests_at_end(10) == []
         await ledger.pass_time(pause * 0.5)
 
 
@@ -541,17 +541,17 @@ async def test_a_request_that_nobody_answers_keeps_no_other_waiting(ledger: Ledg
         await is_listed(ledger, f"r-{number}")
         await ledger.pass_time(1)
 
-    given = [await ledger.requests.finished(2) for _ in range(3)]
+    given = [await ledger.requests.requests_at_end(2) for _ in range(3)]
 
     assert given == [["r-0", "r-1"], ["r-2", "r-3"], []]
 
 
 async def test_an_answered_request_is_not_at_its_end_any_more(ledger: Ledger) -> None:
     await is_listed(ledger)
-    await ledger.requests.finished(10)
-    await ledger.requests.end(request_end())
+    await ledger.requests.requests_at_end(10)
+    await ledger.requests.end_request(request_end())
 
-    assert await ledger.requests.finished_request("r-1") is None
+    assert await ledger.requests.request_to_answer("r-1") is None
 
 
 @pytest.mark.parametrize("asked", [load_asked(), PreviewAsked(source="orders", file=A_CSV)])
@@ -568,15 +568,15 @@ async def test_what_asks_for_a_removed_source_is_given_up_after_a_while(ledger: 
     assert seen is not None
     assert seen.given_up == "unknown-source: orders-v1 is not in the configuration any more"
     assert (kept, early, given_up, again) == (0, 0, 1, 0)
-    assert await ledger.requests.finished(10) == ["r-1"]
+    assert await ledger.requests.requests_at_end(10) == ["r-1"]
 
 
 async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_of_it(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)), "r-2")
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
-    await ledger.requests.retried(unlisted, [])
+    await ledger.requests.retry_files(unlisted, [])
 
     kept = await ledger.requests.give_up_removed(["orders-v1"], timedelta(0))
     given_up = await ledger.requests.give_up_removed([], timedelta(0))
@@ -585,11 +585,11 @@ async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_o
 
 
 async def test_what_was_gone_before_it_was_measured_has_its_size_once_it_is_found(ledger: Ledger) -> None:
-    await ledger.arrivals.record(intake(unmeasured=[unmeasured(version="v1")]))
+    await ledger.intake.record(intake(unmeasured=[unmeasured(version="v1")]))
     await looks(ledger, NotThere(None, "missing", "gone"))
     await ledger.requests.record_requests([asked_request()], [])
 
-    await ledger.requests.found(found(found_file(size=700)), reload=False)
+    await ledger.requests.save_found(found(found_file(size=700)), reload=False)
 
     assert [(file.outcome, file.size) for file in await ledger.files()] == [(None, 700)]
 
@@ -597,10 +597,10 @@ async def test_what_was_gone_before_it_was_measured_has_its_size_once_it_is_foun
 async def test_a_request_of_which_a_file_waits_anew_is_not_at_its_end_any_more(ledger: Ledger) -> None:
     await is_found(ledger)
     await takes(ledger, line="priority")
-    await ledger.attempts.settle(settlement([completed_file(outcome="failed", rows=0)]))
-    given = await ledger.requests.finished(10)
+    await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed", rows=0)]))
+    given = await ledger.requests.requests_at_end(10)
 
     await is_found(ledger, request_id="r-2")
 
     assert given == ["r-1"]
-    assert await ledger.requests.finished_request("r-1") is None
+    assert await ledger.requests.request_to_answer("r-1") is None

@@ -31,7 +31,7 @@ URIS = [f"s3://landing/orders/{number:03}.csv" for number in range(200)]
 async def to_cancel(ledger: RealLedger, asked: CancelAsked, request_id: str = "r-9") -> Unlisted:
     """A cancel that somebody is about to carry out."""
     await is_asked(ledger, asked, request_id)
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
     assert unlisted.id == request_id
     return unlisted
@@ -54,7 +54,7 @@ async def test_a_request_is_listed_by_one_router(real_ledger: RealLedger) -> Non
     for number in range(5):
         await is_asked(real_ledger, request_id=f"r-{number}")
 
-    given = await asyncio.gather(*(real_ledger.requests.to_list() for _ in range(8)))
+    given = await asyncio.gather(*(real_ledger.requests.request_to_resolve() for _ in range(8)))
 
     assert sorted(unlisted.id for unlisted in given if unlisted) == [f"r-{number}" for number in range(5)]
 
@@ -65,7 +65,7 @@ async def test_what_many_find_at_once_is_reloaded_once(real_ledger: RealLedger, 
     await is_asked(real_ledger, LoadAsked(source="orders", prefix="s3://landing/orders/", if_loaded="reload"))
     page = found(*map(found_file, URIS), more=True)
 
-    opened = await asyncio.gather(*(real_ledger.requests.found(page, reload=True) for _ in range(4)))
+    opened = await asyncio.gather(*(real_ledger.requests.save_found(page, reload=True) for _ in range(4)))
 
     assert sorted(opened) == [0, 0, 0, len(URIS)]
     assert {file.round for file in await real_ledger.files()} == {2}
@@ -80,8 +80,8 @@ async def test_two_requests_for_the_same_files_do_not_deadlock(real_ledger: Real
         await is_asked(real_ledger, LoadAsked(source="orders", prefix="s3://landing/orders/"), request_id)
 
     opened = await asyncio.gather(
-        real_ledger.requests.found(found(*files, request_id="r-1"), reload=False),
-        real_ledger.requests.found(found(*files[::-1], request_id="r-2"), reload=False),
+        real_ledger.requests.save_found(found(*files, request_id="r-1"), reload=False),
+        real_ledger.requests.save_found(found(*files[::-1], request_id="r-2"), reload=False),
     )
 
     assert [*opened] == [len(files), len(files)]
@@ -97,7 +97,7 @@ async def test_a_file_is_asked_for_while_it_is_cut(real_ledger: RealLedger, nth:
 
     cut, opened = await asyncio.gather(
         batches.cut(new_batch(waiting[::-1]), epoch),
-        real_ledger.requests.found(found(*map(found_file, URIS)), reload=True),
+        real_ledger.requests.save_found(found(*map(found_file, URIS)), reload=True),
     )
 
     assert cut is not None
@@ -112,8 +112,8 @@ async def test_a_file_is_asked_for_while_it_lands(real_ledger: RealLedger, nth: 
     await is_asked(real_ledger, load_asked(*URIS))
 
     recorded, opened = await asyncio.gather(
-        real_ledger.arrivals.record(intake(landing)),
-        real_ledger.requests.found(found(*map(found_file, URIS[::-1])), reload=False),
+        real_ledger.intake.record(intake(landing)),
+        real_ledger.requests.save_found(found(*map(found_file, URIS[::-1])), reload=False),
     )
 
     assert opened == len(URIS)
@@ -129,7 +129,7 @@ async def test_a_file_is_either_cut_or_cancelled(real_ledger: RealLedger, nth: i
     unlisted = await to_cancel(real_ledger, CancelAsked(files=tuple(URIS[::-2])))
 
     _, given_up = await asyncio.gather(
-        batches.cut(new_batch(waiting), epoch), real_ledger.requests.cancelled(unlisted, "enough")
+        batches.cut(new_batch(waiting), epoch), real_ledger.requests.cancel_files(unlisted, "enough")
     )
 
     files = await real_ledger.files()
@@ -142,8 +142,8 @@ async def test_what_is_found_when_its_request_ends_is_given_up(real_ledger: Real
     await is_asked(real_ledger, load_asked(*URIS))
 
     ended, opened = await asyncio.gather(
-        real_ledger.requests.end(request_end()),
-        real_ledger.requests.found(found(*map(found_file, URIS)), reload=False),
+        real_ledger.requests.end_request(request_end()),
+        real_ledger.requests.save_found(found(*map(found_file, URIS)), reload=False),
     )
 
     assert ended
@@ -158,8 +158,8 @@ async def test_a_request_is_cancelled_while_it_ends(real_ledger: RealLedger, nth
     unlisted = await to_cancel(real_ledger, CancelAsked(request="r-1"))
 
     ended, _ = await asyncio.gather(
-        real_ledger.requests.end(request_end("r-1", "expired", "too late")),
-        real_ledger.requests.cancelled(unlisted, "enough"),
+        real_ledger.requests.end_request(request_end("r-1", "expired", "too late")),
+        real_ledger.requests.cancel_files(unlisted, "enough"),
     )
 
     assert ended
@@ -174,8 +174,8 @@ async def test_a_batch_is_either_settled_or_closing(real_ledger: RealLedger, nth
     unlisted = await to_cancel(real_ledger, CancelAsked(batch="b-1"))
 
     settled, given_up = await asyncio.gather(
-        real_ledger.attempts.settle(settlement([completed_file(uri) for uri in URIS])),
-        real_ledger.requests.cancelled(unlisted, "enough"),
+        real_ledger.settlement.settle_batch(settlement([completed_file(uri) for uri in URIS])),
+        real_ledger.requests.cancel_files(unlisted, "enough"),
     )
 
     assert (settled, given_up) == (True, 0)
@@ -191,10 +191,10 @@ async def test_files_are_asked_for_while_their_batch_is_settled(real_ledger: Rea
     ends: Sequence[str] = ["failed", "loaded"]
 
     settled, opened = await asyncio.gather(
-        real_ledger.attempts.settle(
+        real_ledger.settlement.settle_batch(
             settlement([completed_file(uri, outcome=ends[n % 2]) for n, uri in enumerate(reversed(URIS))])
         ),
-        real_ledger.requests.found(found(*map(found_file, URIS)), reload=False),
+        real_ledger.requests.save_found(found(*map(found_file, URIS)), reload=False),
     )
 
     assert settled
@@ -205,14 +205,14 @@ async def test_files_are_asked_for_while_their_batch_is_settled(real_ledger: Rea
 async def test_two_retries_open_one_round(real_ledger: RealLedger, nth: int) -> None:
     await has_ended(real_ledger, *(completed_file(uri, outcome="failed", rows=0) for uri in URIS))
     await is_asked(real_ledger, RetryAsked(batch="b-1"))
-    first = await real_ledger.requests.to_list()
+    first = await real_ledger.requests.request_to_resolve()
     await is_asked(real_ledger, RetryAsked(files=tuple(URIS[::-1])), "r-2")
-    second = await real_ledger.requests.to_list()
+    second = await real_ledger.requests.request_to_resolve()
     assert first is not None
     assert second is not None
 
     opened = await asyncio.gather(
-        *(real_ledger.requests.retried(unlisted, []) for unlisted in (first, second, first, second))
+        *(real_ledger.requests.retry_files(unlisted, []) for unlisted in (first, second, first, second))
     )
 
     assert sorted(opened) == [0, 0, 0, len(URIS)]

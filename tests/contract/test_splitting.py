@@ -31,38 +31,38 @@ async def is_closing(ledger: Ledger) -> None:
     """A batch of three files whose run crashed is being closed to be split."""
     await is_cut(ledger, [A_CSV, B_CSV, C_CSV])
     assert await ledger.claim("b-1", 1, RUN)
-    assert await ledger.attempts.failed("b-1", 1, SPLITTING)
+    assert await ledger.settlement.fail_attempt("b-1", 1, SPLITTING)
 
 
 async def is_split(ledger: Ledger) -> None:
     await is_closing(ledger)
     await next_attempt(ledger)
     await end_of_close(ledger, "b-1", 2, OTHER_RUN)
-    assert await ledger.attempts.split(halves_of("b-1", [A_CSV], [B_CSV, C_CSV]))
+    assert await ledger.settlement.split_batch(halves_of("b-1", [A_CSV], [B_CSV, C_CSV]))
 
 
 async def begins(ledger: Ledger) -> DueBatch:
     """The first half of the source begins."""
     batches, epoch = await schedules(ledger)
     [half] = await batches.halves()
-    assert await batches.attempt(half, {}, epoch) is not None
+    assert await batches.begin_attempt(half, {}, epoch) is not None
     return half
 
 
 async def cancels(ledger: Ledger, batch: str = "b-1") -> None:
     await is_asked(ledger, CancelAsked(batch=batch))
-    await ledger.requests.cancelled(
+    await ledger.requests.cancel_files(
         Unlisted("r-1", "cancel", "/tests", None, reload=False, source_ids=frozenset({ORDERS})), "enough"
     )
 
 
 async def test_an_open_attempt_tells_how_many_files_its_batch_has_and_whose_half_it_is(ledger: Ledger) -> None:
     await is_cut(ledger, [A_CSV, B_CSV])
-    [whole] = await ledger.attempts.open_attempts()
-    await ledger.attempts.split(halves_of("b-1", [A_CSV], [B_CSV]))
+    [whole] = await ledger.settlement.open_attempts()
+    await ledger.settlement.split_batch(halves_of("b-1", [A_CSV], [B_CSV]))
     await begins(ledger)
 
-    [half] = await ledger.attempts.open_attempts()
+    [half] = await ledger.settlement.open_attempts()
 
     assert (whole.files, whole.split_from) == (2, None)
     assert (half.batch, half.files, half.split_from) == ("b-1-1", 1, "b-1")
@@ -74,14 +74,14 @@ async def test_the_files_of_a_split_batch_are_in_flight_in_its_halves(ledger: Le
     files = [(file.batch_id, file.outcome) for file in await ledger.files()]
     assert files == [("b-1-1", None), ("b-1-2", None), ("b-1-2", None)]
     assert await ledger.batch("b-1") == SeenBatch(SPLITTING.reason, "split", "the run crashed (3 times)")
-    assert await ledger.attempts.open_attempts() == []
+    assert await ledger.settlement.open_attempts() == []
     assert await outgoing(ledger) == ["b-1 is split"]
 
 
 async def test_a_batch_is_split_once(ledger: Ledger) -> None:
     await is_split(ledger)
 
-    assert not await ledger.attempts.split(halves_of("b-1", [A_CSV], [B_CSV, C_CSV]))
+    assert not await ledger.settlement.split_batch(halves_of("b-1", [A_CSV], [B_CSV, C_CSV]))
     assert await outgoing(ledger) == ["b-1 is split"]
 
 
@@ -111,7 +111,7 @@ async def test_a_half_ends_like_any_batch(ledger: Ledger) -> None:
     await begins(ledger)
     assert await ledger.claim("b-1-1", 1, RUN)
 
-    assert await ledger.attempts.settle(settlement([completed_file()], "b-1-1"))
+    assert await ledger.settlement.settle_batch(settlement([completed_file()], "b-1-1"))
 
     first, *others = [(file.batch_id, file.outcome) for file in await ledger.files()]
     assert first == ("b-1-1", "loaded")
@@ -123,7 +123,7 @@ async def test_the_closing_run_is_told_that_the_batch_is_split(ledger: Ledger) -
     await next_attempt(ledger)
     await end_of_close(ledger, "b-1", 2, OTHER_RUN, closed(split=True))
 
-    found = await ledger.attempts.ended("b-1", 2)
+    found = await ledger.settlement.batch_to_settle("b-1", 2)
 
     assert found is not None
     assert (found.report, found.given_up) == (closed(split=True), False)
@@ -135,7 +135,7 @@ async def test_a_person_who_cancels_wins_over_a_split(ledger: Ledger) -> None:
     await next_attempt(ledger)
     await end_of_close(ledger, "b-1", 2, OTHER_RUN, closed(split=True))
 
-    found = await ledger.attempts.ended("b-1", 2)
+    found = await ledger.settlement.batch_to_settle("b-1", 2)
 
     assert found is not None
     assert found.given_up
@@ -147,11 +147,11 @@ async def test_a_crash_does_not_take_back_what_a_person_has_cancelled(ledger: Le
     assert await ledger.claim("b-1", 1, RUN)
     await cancels(ledger)
 
-    assert await ledger.attempts.failed("b-1", 1, SPLITTING)
+    assert await ledger.settlement.fail_attempt("b-1", 1, SPLITTING)
     await next_attempt(ledger)
     await end_of_close(ledger, "b-1", 2, OTHER_RUN, closed(split=True))
 
-    found = await ledger.attempts.ended("b-1", 2)
+    found = await ledger.settlement.batch_to_settle("b-1", 2)
     assert found is not None
     assert found.given_up
 
@@ -169,14 +169,14 @@ async def test_who_cancels_a_split_batch_cancels_its_halves(ledger: Ledger) -> N
 
 async def test_who_retries_a_split_batch_retries_what_failed_of_its_halves(ledger: Ledger) -> None:
     await is_split(ledger)
-    await ledger.attempts.settle(settlement([completed_file()], "b-1-1"))
+    await ledger.settlement.settle_batch(settlement([completed_file()], "b-1-1"))
     failed = [completed_file(uri, outcome="failed", rows=0, reason="it kills") for uri in (B_CSV, C_CSV)]
-    await ledger.attempts.settle(settlement(failed, "b-1-2"))
+    await ledger.settlement.settle_batch(settlement(failed, "b-1-2"))
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.to_list()
+    unlisted = await ledger.requests.request_to_resolve()
     assert unlisted is not None
 
-    again = await ledger.requests.retried(unlisted, [])
+    again = await ledger.requests.retry_files(unlisted, [])
 
     assert again == 2
     assert unlisted.source_ids == {ORDERS}
@@ -185,8 +185,8 @@ async def test_who_retries_a_split_batch_retries_what_failed_of_its_halves(ledge
 
 async def test_halves_keep_the_lane_and_the_size_of_their_batch(ledger: Ledger) -> None:
     await is_cut(ledger, [A_CSV, B_CSV])
-    await ledger.attempts.failed("b-1", 1, Again("out-of-memory", "heap", timedelta(0), 2))
-    await ledger.attempts.split(halves_of("b-1", [A_CSV], [B_CSV]))
+    await ledger.settlement.fail_attempt("b-1", 1, Again("out-of-memory", "heap", timedelta(0), 2))
+    await ledger.settlement.split_batch(halves_of("b-1", [A_CSV], [B_CSV]))
 
     half = await begins(ledger)
 

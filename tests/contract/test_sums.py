@@ -19,7 +19,7 @@ MOST = 2**63 - 1
 async def lands_hugely(ledger: Ledger, files: int = 3) -> None:
     names = [f"s3://landing/orders/huge-{number}.csv" for number in range(files)]
     rows = [announced(name, size=HUGE, landed=after(n)) for n, name in enumerate(names)]
-    await ledger.arrivals.record(intake(sorted(rows, key=lambda file: file.identity)))
+    await ledger.intake.record(intake(sorted(rows, key=lambda file: file.identity)))
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_a_batch_ends_beside_more_bytes_than_there_are(ledger: Ledger) -> 
     await ledger.publish("b-1", 1, report())
     await lands_hugely(ledger)
 
-    ended = await ledger.attempts.ended("b-1", 1)
+    ended = await ledger.settlement.batch_to_settle("b-1", 1)
 
     assert ended is not None
     assert (ended.context.waiting.files, ended.context.waiting.bytes) == (3, MOST)

@@ -20,7 +20,7 @@ class FakePublication:
         self.hold = lease.hold
         self.release = lease.release
 
-    async def outbox(
+    async def events_to_publish(
         self,
         limit: int,
         *,
@@ -41,7 +41,7 @@ class FakePublication:
             total += len(event.value.encode())
         return rows
 
-    async def published(
+    async def save_published(
         self,
         ids: Sequence[int],
         epoch: int,

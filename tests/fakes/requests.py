@@ -31,7 +31,7 @@ class FakeRequests:
             self._database.put(letter)
         return new
 
-    async def to_list(self) -> Unlisted | None:
+    async def request_to_resolve(self) -> Unlisted | None:
         now = self._database.begin()
         due = [
             (row.due, request_id)
@@ -45,7 +45,7 @@ class FakeRequests:
         row.due, row.tries = now + timedelta(minutes=1), row.tries + 1
         return self._unlisted(request_id, row)
 
-    async def found(self, found: Found, *, reload: bool) -> int:
+    async def save_found(self, found: Found, *, reload: bool) -> int:
         now = self._database.begin()
         row = self._database.requests[found.request_id]
         if row.end is not None or row.listed is not None:
@@ -66,7 +66,7 @@ class FakeRequests:
             row.due = now + SECOND_LOOK
         return opened
 
-    async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+    async def retry_files(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
         now = self._database.begin()
         row = self._database.requests[unlisted.id]
         if row.end is not None or row.listed is not None:
@@ -82,7 +82,7 @@ class FakeRequests:
         self._are_all(unlisted.id, again, now)
         return len(again)
 
-    async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
+    async def cancel_files(self, unlisted: Unlisted, reason: str) -> int:
         now = self._database.begin()
         row = self._database.requests[unlisted.id]
         asked = row.request.asked
@@ -109,7 +109,7 @@ class FakeRequests:
         row.trouble, row.cursor = trouble, cursor
         row.due = now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
 
-    async def finished(self, limit: int) -> Sequence[str]:
+    async def requests_at_end(self, limit: int) -> Sequence[str]:
         now = self._database.begin()
         found = [
             (request_id, row)
@@ -121,7 +121,7 @@ class FakeRequests:
             row.answer_tries += 1
         return [request_id for request_id, _ in found[:limit]]
 
-    async def finished_request(self, request_id: str) -> FinishedRequest | None:
+    async def request_to_answer(self, request_id: str) -> FinishedRequest | None:
         now, row = self._database.begin(), self._database.requests[request_id]
         if request_id in self._database.poison:
             raise Transient(f"PostgreSQL: {request_id} takes too long")
@@ -156,7 +156,7 @@ class FakeRequests:
         is_retry = row.request.kind == "retry" and row.listed is not None
         return is_retry and left != [] and all(source_id not in source_ids for source_id in left)
 
-    async def end(self, end: RequestEnd) -> bool:
+    async def end_request(self, end: RequestEnd) -> bool:
         self._database.begin()
         return self._database.end_request(end)
 

@@ -42,7 +42,7 @@ class FakeScheduling:
     async def breakers(self) -> Sequence[Breaker]:
         return breakers.breakers(self._database)
 
-    async def probed(self, targets: Collection[str]) -> None:
+    async def hold_back(self, targets: Collection[str]) -> None:
         breakers.probed(self._database, targets)
 
     async def due_batches(self, lane: Lane, limit: int, without: Collection[str] = ()) -> Sequence[DueBatch]:
@@ -117,7 +117,7 @@ class FakeScheduling:
         rows = self._line(source_id, lane)[:limit]
         return [WaitingFile(identity, row.uri, row.size, row.landed, row.estimate) for identity, row in rows]
 
-    async def refuse(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
+    async def fail_waiting(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
         self._database.begin()
         self._lease.check(ROLE, epoch)
         reasons = {key: reason for key, reason in refusals if key in self._database.files}
@@ -168,12 +168,12 @@ class FakeScheduling:
         due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)
         return self._begin(due, batch.job_variables, epoch, now)
 
-    async def attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
+    async def begin_attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
         now = self._database.begin()
         self._lease.check(ROLE, epoch)
         return self._begin(due, job_variables, epoch, now)
 
-    async def submitted(self, submission: Submission, run_id: str) -> None:
+    async def save_run(self, submission: Submission, run_id: str) -> None:
         now = self._database.begin()
         row = self._database.attempts[submission.batch, submission.n]
         if row.run_id is None:

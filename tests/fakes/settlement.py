@@ -37,7 +37,7 @@ class FakeSettlement:
         rows.sort(key=lambda found: found[2].created)
         return [self._open_attempt(batch, n, row, now) for batch, n, row in rows]
 
-    async def ended(self, batch: str, n: int) -> EndedBatch | None:
+    async def batch_to_settle(self, batch: str, n: int) -> EndedBatch | None:
         self._database.begin()
         result, row = self._database.results.get((batch, n)), self._database.open_batch(batch)
         if row is None or result is None or result.ended is None or isinstance(result.report, Preview):
@@ -63,7 +63,7 @@ class FakeSettlement:
             context=self._around(batch, row),
         )
 
-    async def settle(self, settlement: Settlement) -> bool:
+    async def settle_batch(self, settlement: Settlement) -> bool:
         now = self._database.begin()
         row = self._database.open_batch(settlement.batch)
         if row is None:
@@ -83,7 +83,7 @@ class FakeSettlement:
         self._database.put(settlement.event)
         return True
 
-    async def split(self, split: Split) -> bool:
+    async def split_batch(self, split: Split) -> bool:
         now = self._database.begin()
         row = self._database.open_batch(split.batch)
         if row is None:
@@ -113,13 +113,13 @@ class FakeSettlement:
             split_from=batch,
         )
 
-    async def away(self, target: str, reason: str) -> Breaker | None:
+    async def count_failure(self, target: str, reason: str) -> Breaker | None:
         return breakers.away(self._database, target, reason)
 
-    async def answered(self, targets: Collection[str]) -> Sequence[Breaker]:
+    async def close_breakers(self, targets: Collection[str]) -> Sequence[Breaker]:
         return breakers.answered(self._database, targets)
 
-    async def previewed(self, batch: str, n: int) -> EndedPreview | None:
+    async def preview_to_answer(self, batch: str, n: int) -> EndedPreview | None:
         self._database.begin()
         row, result = self._database.open_batch(batch), self._database.results.get((batch, n))
         if row is None or row.request_id is None:
@@ -174,7 +174,7 @@ class FakeSettlement:
         total = None if row.listed is None or len(asked) > COUNTED_AT_MOST else len(asked)
         return RequestInBatch(request_id, done, here, total)
 
-    async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
+    async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         now = self._database.begin()
         row, result = self._database.open_batch(batch), self._database.results.get((batch, n))
         if row is None or (result is not None and result.state != "staged"):

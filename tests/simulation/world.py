@@ -26,6 +26,7 @@ from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked,
 from tests.builders import CONFIG_TEXT, NOON, config, file_event, request_event, s3_notification
 from tests.fakes.clock import FakeClock, SkewedClock
 from tests.fakes.database import FakeDatabase
+from tests.fakes.discovery import FakeDiscovery
 from tests.fakes.flow import CORRUPT, KILLER, LETHAL, POISON, Died, Failure, Parts, run_flow, server_lost
 from tests.fakes.intake import FakeIntake
 from tests.fakes.lease import FakeLease
@@ -636,6 +637,7 @@ class World:
             events=around(events),
             asked=around(asked),
             intake=around(FakeIntake(self.database)),
+            discovery=around(FakeDiscovery(self.database)),
             requests=around(FakeRequests(self.database)),
             scheduling=around(FakeScheduling(self.database, lease)),
             settlement=around(FakeSettlement(self.database)),

@@ -1,4 +1,4 @@
-"""`file` and `arrival`: what intake records, and discovery looks at."""
+"""`file` and `arrival` as intake records them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -6,15 +6,14 @@ from typing import TypeAlias
 
 import asyncpg
 
-from router.adapters.postgres import files, looks
+from router.adapters.postgres import discovery, files
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.discovery import Told
 from router.adapters.postgres.fragments import WAITS, Statement
-from router.adapters.postgres.looks import Told
 from router.adapters.postgres.publication import put
-from router.ports.discovery import Looked, Measurement
 from router.ports.intake import Announced, Intake, Recorded
 from router.rules.identity import Identity
-from router.rules.looking import NOT_LOADED, Look
+from router.rules.looking import NOT_LOADED
 
 _FILE_COLUMNS = [*files.COLUMNS.replace('"', "").split(", "), "size", "estimate", "lane"]
 
@@ -46,19 +45,9 @@ class PostgresIntake:
                 ended = await _ended(connection, intake.files)
             doubted = await _doubted(connection, intake)
             unmeasured = [Told(row.identity, row.uri, row.landed, row.position) for row in intake.unmeasured]
-            to_measure = await looks.tell(connection, [*unmeasured, *ended, *doubted])
+            to_measure = await discovery.tell(connection, [*unmeasured, *ended, *doubted])
             await put(connection, intake.letters)
         return Recorded(new, to_measure, len({one.identity[:2] for one in doubted}))
-
-    async def to_measure(self, limit: int) -> Sequence[Look]:
-        """See `looks.give`."""
-        async with self._database.transaction() as connection:
-            return await looks.give(connection, limit)
-
-    async def measured(self, measurements: Sequence[Measurement]) -> Looked:
-        """See `looks.answer`."""
-        async with self._database.transaction() as connection:
-            return await looks.answer(connection, measurements)
 
 
 async def _copy_files(connection: Connection, rows: Sequence[Announced]) -> int:

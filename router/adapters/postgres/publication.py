@@ -20,7 +20,7 @@ class PostgresPublication:
         self.hold = lease.hold
         self.release = lease.release
 
-    async def outbox(
+    async def events_to_publish(
         self,
         limit: int,
         *,
@@ -41,7 +41,7 @@ class PostgresPublication:
             )
         return [(row["id"], OutgoingEvent(row["topic"], row["key"], row["value"])) for row in rows]
 
-    async def published(
+    async def save_published(
         self,
         ids: Sequence[int],
         epoch: int,

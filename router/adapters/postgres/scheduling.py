@@ -53,7 +53,7 @@ class PostgresScheduling:
         async with self._database.transaction() as connection:
             return await breakers.breakers(connection)
 
-    async def probed(self, targets: Collection[str]) -> None:
+    async def hold_back(self, targets: Collection[str]) -> None:
         """One batch tries them."""
         async with self._database.transaction() as connection:
             await breakers.probed(connection, targets)
@@ -95,7 +95,7 @@ class PostgresScheduling:
             for row in rows
         ]
 
-    async def refuse(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
+    async def fail_waiting(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
         """Those that still wait."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
@@ -140,13 +140,13 @@ class PostgresScheduling:
             due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)
             return await _begin(connection, due, batch.job_variables, epoch) if made else None
 
-    async def attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
+    async def begin_attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
         """The attempt of that number, once."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
             return await _begin(connection, due, job_variables, epoch)
 
-    async def submitted(self, submission: Submission, run_id: str) -> None:
+    async def save_run(self, submission: Submission, run_id: str) -> None:
         """The run is known now; a repetition changes nothing."""
         async with self._database.transaction() as connection:
             await connection.execute(_SUBMITTED, submission.batch, submission.n, run_id)

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 from router.adapters.postgres import breakers
 from router.adapters.postgres.context import around
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.discovery import follow
 from router.adapters.postgres.fragments import SAME, Statement, locked
 from router.adapters.postgres.halves import halve
-from router.adapters.postgres.looks import follow
 from router.adapters.postgres.publication import put
 from router.adapters.postgres.requests.ending import end_request
 from router.errors import Transient
@@ -45,7 +45,7 @@ class PostgresSettlement:
             rows = await connection.fetch(_OPEN_ATTEMPTS, run_ids)
         return [_open_attempt(row) for row in rows]
 
-    async def ended(self, batch: str, n: int) -> EndedBatch | None:
+    async def batch_to_settle(self, batch: str, n: int) -> EndedBatch | None:
         """The batch with its files and its run's report."""
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(_REPORTED, batch, n)
@@ -54,7 +54,7 @@ class PostgresSettlement:
             files = await connection.fetch(_FILES, batch)
             return _ended_batch(row, files, await around(connection, row["source_id"], batch))
 
-    async def settle(self, settlement: Settlement) -> bool:
+    async def settle_batch(self, settlement: Settlement) -> bool:
         """Batch, attempts, files, looks that follow from them, and event in one transaction."""
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, settlement.batch):
@@ -79,7 +79,7 @@ class PostgresSettlement:
             await put(connection, [settlement.event])
         return True
 
-    async def split(self, split: Split) -> bool:
+    async def split_batch(self, split: Split) -> bool:
         """Batch, attempts, halves and event in one transaction."""
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, split.batch):
@@ -88,17 +88,17 @@ class PostgresSettlement:
             await put(connection, [split.event])
         return True
 
-    async def away(self, target: str, reason: str) -> Breaker | None:
+    async def count_failure(self, target: str, reason: str) -> Breaker | None:
         """Known or not."""
         async with self._database.transaction() as connection:
             return await breakers.away(connection, target, reason)
 
-    async def answered(self, targets: Collection[str]) -> Sequence[Breaker]:
+    async def close_breakers(self, targets: Collection[str]) -> Sequence[Breaker]:
         """Those that were counted."""
         async with self._database.transaction() as connection:
             return await breakers.answered(connection, targets)
 
-    async def previewed(self, batch: str, n: int) -> EndedPreview | None:
+    async def preview_to_answer(self, batch: str, n: int) -> EndedPreview | None:
         """The preview's request, with what its run saw; nothing as long as it has not reported."""
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(_PREVIEWED, batch, n)
@@ -117,7 +117,7 @@ class PostgresSettlement:
             await connection.execute(_END_ATTEMPTS, batch, outcome)
             return await end_request(connection, end)
 
-    async def failed(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
+    async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """Under the lock that a run takes before it stages: what it has reported meanwhile counts first."""
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, batch):

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 
 from router.adapters.postgres.database import Connection, Database
+from router.adapters.postgres.discovery import cancel
 from router.adapters.postgres.fragments import FAMILY, SAME, WAITS, Statement, later, locked
-from router.adapters.postgres.looks import cancel
 from router.adapters.postgres.publication import put
 from router.adapters.postgres.requests.answering import finished_request, take_finished
 from router.adapters.postgres.requests.ending import end_request
@@ -57,7 +57,7 @@ class PostgresRequests:
             await put(connection, letters)
         return new
 
-    async def to_list(self) -> Unlisted | None:
+    async def request_to_resolve(self) -> Unlisted | None:
         """The longest due; until it was listed on or a minute has passed nobody else gets it.
 
         That stands before it is looked at: one at which to look takes too long keeps no other waiting.
@@ -73,7 +73,7 @@ class PostgresRequests:
             await self.put_off(row["id"], str(trouble), row["cursor"])
             raise
 
-    async def found(self, found: Found, *, reload: bool) -> int:
+    async def save_found(self, found: Found, *, reload: bool) -> int:
         """Each file of a request is taken up once, whoever lists it: so nothing is reloaded twice."""
         async with self._database.transaction() as connection:
             kind = await _lock_unlisted(connection, found.request_id)
@@ -96,7 +96,7 @@ class PostgresRequests:
             )
         return opened
 
-    async def retried(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+    async def retry_files(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
         """A new round for each file, in one statement."""
         async with self._database.transaction() as connection:
             asked = await _lock_asked(connection, unlisted.id)
@@ -106,7 +106,7 @@ class PostgresRequests:
             await _are_all(connection, unlisted.id, rows)
         return len(rows)
 
-    async def cancelled(self, unlisted: Unlisted, reason: str) -> int:
+    async def cancel_files(self, unlisted: Unlisted, reason: str) -> int:
         """What is in flight goes on, unless its batch is named; the request answers once that has ended."""
         async with self._database.transaction() as connection:
             asked = await _lock_asked(connection, unlisted.id)
@@ -126,12 +126,12 @@ class PostgresRequests:
         async with self._database.transaction() as connection:
             await connection.execute(_PUT_OFF, request_id, readable(trouble), _LONGEST_PAUSE, cursor)
 
-    async def finished(self, limit: int) -> Sequence[str]:
+    async def requests_at_end(self, limit: int) -> Sequence[str]:
         """See `answers`: the back-off is written first, in a transaction of its own."""
         async with self._database.transaction() as connection:
             return await take_finished(connection, limit)
 
-    async def finished_request(self, request_id: str) -> FinishedRequest | None:
+    async def request_to_answer(self, request_id: str) -> FinishedRequest | None:
         """Each in a transaction of its own: what takes too long for one keeps no other waiting."""
         async with self._database.transaction() as connection:
             return await finished_request(connection, request_id)
@@ -142,7 +142,7 @@ class PostgresRequests:
             rows = await connection.fetch(_GIVE_UP_REMOVED, list(source_ids), after)
         return len(rows)
 
-    async def end(self, end: RequestEnd) -> bool:
+    async def end_request(self, end: RequestEnd) -> bool:
         """Once."""
         async with self._database.transaction() as connection:
             return await end_request(connection, end)

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import asyncpg
 
 from router.adapters.postgres import files
-from router.adapters.postgres.database import Connection
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.fragments import Statement, later
 from router.adapters.postgres.publication import put
 from router.notifications.record import Position
@@ -41,6 +41,32 @@ class Told:
     position: Position | None
     removed: bool = False
     quiet: bool = False
+
+
+class PostgresDiscovery:
+    """See `ports.discovery.DiscoveryLedger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def due_looks(self, limit: int) -> Sequence[Look]:
+        """Give out those that are due; until they are answered or a minute has passed nobody else gets them."""
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(_GIVE, limit)
+        return [_look(row) for row in rows]
+
+    async def save_answers(self, measurements: Sequence[Measurement]) -> Looked:
+        """Write in the order of locks: files, then arrivals.
+
+        Of a look that is not the last only what is there counts.
+        """
+        async with self._database.transaction() as connection:
+            lasting = await _lasting(connection, measurements)
+            new = await _there(connection, _of(There, measurements))
+            removed = await _not_there(connection, _of(NotThere, lasting))
+            await _not_asked(connection, _of(NotAsked, lasting))
+            await _put_off(connection, _of(NoAnswer, lasting))
+        return Looked(new, removed)
 
 
 class _Found(NamedTuple):
@@ -82,22 +108,6 @@ async def follow(connection: Connection, batch: str) -> None:
     An object that never stands still is looked at later each time, as `rules.looking.circle` says.
     """
     await connection.execute(_FOLLOW, batch, PAUSES[0], LONGEST_PAUSE)
-
-
-async def give(connection: Connection, limit: int) -> Sequence[Look]:
-    """Those that are due; until they are answered or a minute has passed nobody else gets them."""
-    rows = await connection.fetch(_GIVE, limit)
-    return [_look(row) for row in rows]
-
-
-async def answer(connection: Connection, measurements: Sequence[Measurement]) -> Looked:
-    """In the order of locks: files, then arrivals. Of a look that is not the last only what is there counts."""
-    lasting = await _lasting(connection, measurements)
-    new = await _there(connection, _of(There, measurements))
-    removed = await _not_there(connection, _of(NotThere, lasting))
-    await _not_asked(connection, _of(NotAsked, lasting))
-    await _put_off(connection, _of(NoAnswer, lasting))
-    return Looked(new, removed)
 
 
 async def cancel(
