@@ -51,6 +51,8 @@ sources:
     into: {table: lake.sales.audit}
 """
 
+A_LISTING = 1000  # files of a request that are given out together
+
 
 def after(seconds: float) -> datetime:
     """So long after noon."""

@@ -80,8 +80,8 @@ class RequestLedger(Protocol):
         A known id asks for nothing new; if its request has ended, its completion event goes out once more.
         """
 
-    async def request_to_resolve(self) -> Unlisted | None:
-        """A request whose listing is due; it is given to one caller for a minute."""
+    async def request_to_resolve(self, files: int) -> Unlisted | None:
+        """Give out a request whose listing is due, to one caller for a minute; with as many of the files it names."""
 
     async def save_found(self, found: Found, *, reload: bool) -> int:
         """Files of a request; says how many of them now wait to be loaded because of it.

@@ -37,7 +37,7 @@ class ResolutionStage:
 
     async def step(self, now: datetime) -> Step:
         """Find the next files of a request."""
-        unlisted = await self._ledger.request_to_resolve()
+        unlisted = await self._ledger.request_to_resolve(FILES_A_STEP)
         if unlisted is None:
             return Step()
         try:

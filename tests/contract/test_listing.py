@@ -6,6 +6,7 @@ from router.ports.requests import Found
 from schemas.events.requests import LoadAsked, PreviewAsked
 from tests.builders import (
     A_CSV,
+    A_LISTING,
     after,
     completed_file,
     found,
@@ -34,12 +35,12 @@ FOLDER = "s3://landing/orders/"
 async def test_a_request_is_given_to_one_caller_for_a_minute(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV))
 
-    first = await ledger.requests.request_to_resolve()
-    second = await ledger.requests.request_to_resolve()
+    first = await ledger.requests.request_to_resolve(A_LISTING)
+    second = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.pass_time(59)
-    too_early = await ledger.requests.request_to_resolve()
+    too_early = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.pass_time(2)
-    again = await ledger.requests.request_to_resolve()
+    again = await ledger.requests.request_to_resolve(A_LISTING)
 
     assert first is not None
     assert (first.id, first.kind, first.producer, first.source_id) == ("r-1", "load", "/tests", "orders-v1")
@@ -54,7 +55,7 @@ async def test_the_longest_due_is_listed_first(ledger: Ledger) -> None:
         await is_asked(ledger, request_id=f"r-{number}")
         await ledger.pass_time(1)
 
-    given = [await ledger.requests.request_to_resolve() for _ in range(3)]
+    given = [await ledger.requests.request_to_resolve(A_LISTING) for _ in range(3)]
 
     assert [unlisted.id for unlisted in given if unlisted] == ["r-2", "r-1", "r-3"]
 
@@ -65,7 +66,7 @@ async def test_a_prefix_is_to_be_listed_from_its_beginning(ledger: Ledger, if_lo
         ledger, LoadAsked.model_validate({"source": "orders", "prefix": FOLDER, "if_loaded": if_loaded}), "r-1"
     )
 
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
 
     assert unlisted is not None
     assert (unlisted.prefix, unlisted.cursor, unlisted.reload, list(unlisted.files)) == (FOLDER, None, reload, [])
@@ -73,10 +74,10 @@ async def test_a_prefix_is_to_be_listed_from_its_beginning(ledger: Ledger, if_lo
 
 async def test_a_listing_goes_on_after_its_cursor(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix=FOLDER))
-    await ledger.requests.request_to_resolve()
+    await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.requests.save_found(found(found_file(), cursor=A_CSV, more=True), reload=False)
 
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
 
     assert unlisted is not None
     assert unlisted.cursor == A_CSV
@@ -88,11 +89,11 @@ async def test_a_listing_goes_on_after_its_cursor(ledger: Ledger) -> None:
 async def test_what_is_named_is_given_a_thousand_at_a_time(ledger: Ledger) -> None:
     uris = [f"{FOLDER}{number:04}.csv" for number in range(1001)]
     await is_asked(ledger, load_asked(*uris))
-    first = await ledger.requests.request_to_resolve()
+    first = await ledger.requests.request_to_resolve(A_LISTING)
     assert first is not None
     await ledger.requests.save_found(found(*map(found_file, first.files), more=True), reload=False)
 
-    second = await ledger.requests.request_to_resolve()
+    second = await ledger.requests.request_to_resolve(A_LISTING)
 
     assert second is not None
     assert (len(first.files), len(second.files)) == (1000, 1)
@@ -103,7 +104,7 @@ async def test_what_is_listed_is_not_listed_again(ledger: Ledger) -> None:
     await is_found(ledger)
     await ledger.pass_time(3600)
 
-    assert await ledger.requests.request_to_resolve() is None
+    assert await ledger.requests.request_to_resolve(A_LISTING) is None
     assert await ledger.requests.save_found(found(found_file(B_CSV)), reload=False) == 0
     assert len(await ledger.files()) == 1
 
@@ -112,7 +113,7 @@ async def test_an_ended_request_is_not_listed(ledger: Ledger) -> None:
     await is_asked(ledger)
     await ledger.requests.end_request(request_end())
 
-    assert await ledger.requests.request_to_resolve() is None
+    assert await ledger.requests.request_to_resolve(A_LISTING) is None
     assert await ledger.requests.save_found(found(found_file()), reload=False) == 0
     assert await ledger.files() == []
 
@@ -121,10 +122,10 @@ async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) 
     await is_asked(ledger)
 
     for pause in (2, 4, 8, 16):
-        assert await ledger.requests.request_to_resolve() is not None
+        assert await ledger.requests.request_to_resolve(A_LISTING) is not None
         await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(pause * 0.75)
-        assert await ledger.requests.request_to_resolve() is None
+        assert await ledger.requests.request_to_resolve(A_LISTING) is None
         await ledger.pass_time(pause * 0.5)
 
     seen = await ledger.request("r-1")
@@ -135,31 +136,31 @@ async def test_when_the_storage_does_not_answer_the_pause_grows(ledger: Ledger) 
 async def test_a_pause_is_ten_minutes_at_most(ledger: Ledger) -> None:
     await is_asked(ledger)
     for _ in range(30):
-        assert await ledger.requests.request_to_resolve() is not None
+        assert await ledger.requests.request_to_resolve(A_LISTING) is not None
         await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(601)
 
-    assert await ledger.requests.request_to_resolve() is not None
+    assert await ledger.requests.request_to_resolve(A_LISTING) is not None
 
 
 async def test_progress_ends_the_trouble(ledger: Ledger) -> None:
     await is_asked(ledger, LoadAsked(source="orders", prefix=FOLDER))
     for _ in range(5):
-        await ledger.requests.request_to_resolve()
+        await ledger.requests.request_to_resolve(A_LISTING)
         await ledger.requests.put_off("r-1", "away", None)
         await ledger.pass_time(3600)
-    await ledger.requests.request_to_resolve()
+    await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.requests.save_found(found(cursor=A_CSV, more=True), reload=False)
 
     seen = await ledger.request("r-1")
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.requests.put_off("r-1", "away", None)
     await ledger.pass_time(3)
 
     assert seen is not None
     assert seen.trouble is None
     assert unlisted is not None
-    assert await ledger.requests.request_to_resolve() is not None
+    assert await ledger.requests.request_to_resolve(A_LISTING) is not None
 
 
 async def test_a_found_file_waits_where_what_a_person_asked_for_waits(ledger: Ledger) -> None:
@@ -277,7 +278,7 @@ async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
     await ledger.requests.save_found(found(found_file(), missing=[B_CSV], more=True), reload=False)
 
     await ledger.pass_time(5.1)
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
     assert list(unlisted.files) == [B_CSV, C_CSV]
     await ledger.requests.save_found(found(missing=[C_CSV]), reload=False)
@@ -298,9 +299,9 @@ async def test_what_a_person_asks_for_is_looked_for_once_more_after_five_seconds
     await is_asked(ledger, load_asked(A_CSV))
 
     await ledger.requests.save_found(found(missing=[A_CSV]), reload=False)
-    too_early = await ledger.requests.request_to_resolve()
+    too_early = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.pass_time(5.1)
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
     assert too_early is None
@@ -349,7 +350,7 @@ async def test_one_file_may_be_asked_for_by_many(ledger: Ledger) -> None:
 
 async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
     await is_asked(ledger, PreviewAsked(source="orders", file=A_CSV))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
 
     opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
@@ -362,14 +363,14 @@ async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
 async def test_what_is_named_goes_on_after_a_part_that_was_not_told_of(ledger: Ledger) -> None:
     uris = [f"{FOLDER}{number:04}.csv" for number in range(1002)]
     await is_asked(ledger, load_asked(*uris))
-    first = await ledger.requests.request_to_resolve()
+    first = await ledger.requests.request_to_resolve(A_LISTING)
     assert first is not None
 
     await ledger.requests.save_found(Found("r-1", cursor=first.files[-1], trouble="denied"), reload=False)
-    rest = await ledger.requests.request_to_resolve()
+    rest = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.requests.put_off("r-1", "denied", None)
     await ledger.pass_time(5)
-    again = await ledger.requests.request_to_resolve()
+    again = await ledger.requests.request_to_resolve(A_LISTING)
 
     assert rest is not None
     assert list(rest.files) == uris[1000:]

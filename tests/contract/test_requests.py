@@ -8,6 +8,7 @@ from router.rules.looking import NoAnswer, NotThere
 from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import (
     A_CSV,
+    A_LISTING,
     after,
     announced,
     asked_request,
@@ -69,7 +70,7 @@ async def test_an_ended_request_that_comes_again_is_answered_as_before(ledger: L
 
     assert new == 0
     assert await outgoing(ledger) == ["r-1 cancelled", "r-1 cancelled"]
-    assert await ledger.requests.request_to_resolve() is None
+    assert await ledger.requests.request_to_resolve(A_LISTING) is None
 
 
 async def test_a_request_may_come_twice_at_once(ledger: Ledger) -> None:
@@ -103,7 +104,7 @@ async def test_a_refused_request_is_answered_at_once(ledger: Ledger) -> None:
     seen = await ledger.request("r-1")
     assert seen is not None
     assert (seen.outcome, seen.reason) == ("rejected", "unknown-source: no source 'x'")
-    assert await ledger.requests.request_to_resolve() is None
+    assert await ledger.requests.request_to_resolve(A_LISTING) is None
     assert await at_their_end(ledger) == []
 
 
@@ -161,7 +162,7 @@ async def test_a_request_is_not_finished_while_more_is_to_be_listed(ledger: Ledg
 async def test_at_most_one_more_file_is_told_than_is_named(ledger: Ledger) -> None:
     await is_found(ledger, *(f"s3://landing/orders/{number:03}.csv" for number in range(120)))
     await ledger.requests.record_requests([asked_request(CancelAsked(request="r-1"), "r-2")], [])
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
     await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -283,7 +284,7 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
     missing = completed_file(C_CSV, outcome="missing", rows=0)
     await has_ended(ledger, completed_file(), quarantined, missing)
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     opened = await ledger.requests.retry_files(unlisted, [])
@@ -306,7 +307,7 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
 async def test_a_retry_stays_in_a_lane_that_is_pinned(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     await ledger.requests.retry_files(unlisted, ["orders-v1"])
@@ -321,7 +322,7 @@ async def test_a_retry_of_a_file_is_about_its_newest_version(ledger: Ledger) -> 
     await takes(ledger, "b-2")
     await ledger.settlement.settle_batch(settlement([completed_file(version="v2", outcome="failed", rows=0)], "b-2"))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     opened = await ledger.requests.retry_files(unlisted, [])
@@ -337,7 +338,7 @@ async def test_a_retry_of_a_request_is_about_its_files(ledger: Ledger) -> None:
     await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed", rows=0)]))
     await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
     await is_asked(ledger, RetryAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     opened = await ledger.requests.retry_files(unlisted, [])
@@ -349,7 +350,7 @@ async def test_a_retry_of_a_request_is_about_its_files(ledger: Ledger) -> None:
 async def test_what_is_retried_is_retried_once(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     opened = [await ledger.requests.retry_files(unlisted, []) for _ in range(2)]
@@ -362,7 +363,7 @@ async def test_a_retry_is_only_about_the_sources_that_were_looked_at(ledger: Led
     """What came to be after its producer was checked is none of its business."""
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
     await lands(ledger, A_CSV, source_id="audit-v1")
     await takes(ledger, "b-2", source_id="audit-v1")
@@ -380,7 +381,7 @@ async def test_what_is_not_known_has_no_source(ledger: Ledger, target: dict[str,
     await is_asked(ledger, CancelAsked.model_validate(target), "r-2")
 
     for _ in range(2):
-        unlisted = await ledger.requests.request_to_resolve()
+        unlisted = await ledger.requests.request_to_resolve(A_LISTING)
         assert unlisted is not None
         assert unlisted.source_ids == frozenset()
 
@@ -389,7 +390,7 @@ async def test_a_cancel_gives_up_what_waits(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(C_CSV))
     await lands(ledger, A_CSV, B_CSV)
     await is_asked(ledger, CancelAsked(files=(A_CSV, C_CSV)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
@@ -409,7 +410,7 @@ async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
     await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     await looks(ledger, NoAnswer("denied"))
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
@@ -425,7 +426,7 @@ async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
 async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
@@ -441,7 +442,7 @@ async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) ->
 async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
@@ -455,7 +456,7 @@ async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
 async def test_an_ended_batch_is_not_cancelled(ledger: Ledger) -> None:
     await has_ended(ledger)
     await is_asked(ledger, CancelAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     await ledger.requests.cancel_files(unlisted, "enough")
@@ -469,7 +470,7 @@ async def test_a_cancelled_request_is_given_up_with_what_it_opened(ledger: Ledge
     await lands(ledger, B_CSV)
     await is_found(ledger, A_CSV, B_CSV)
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
@@ -484,9 +485,9 @@ async def test_a_cancelled_request_is_given_up_with_what_it_opened(ledger: Ledge
 
 async def test_a_request_may_be_cancelled_before_it_is_listed(ledger: Ledger) -> None:
     await is_asked(ledger)
-    await ledger.requests.request_to_resolve()
+    await ledger.requests.request_to_resolve(A_LISTING)
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
     await ledger.requests.cancel_files(unlisted, "enough")
     for finished in await at_their_end(ledger):
@@ -502,7 +503,7 @@ async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
     await is_listed(ledger)
     await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     await ledger.requests.cancel_files(unlisted, "enough")
@@ -516,7 +517,7 @@ async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
 async def test_what_was_cancelled_is_not_cut(ledger: Ledger) -> None:
     await lands(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     await ledger.requests.cancel_files(unlisted, "enough")
@@ -574,7 +575,7 @@ async def test_what_asks_for_a_removed_source_is_given_up_after_a_while(ledger: 
 async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_of_it(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)), "r-2")
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
     await ledger.requests.retry_files(unlisted, [])
 

@@ -8,6 +8,7 @@ import pytest
 from router.ports.requests import Unlisted
 from schemas.events.requests import CancelAsked, LoadAsked, RetryAsked
 from tests.builders import (
+    A_LISTING,
     announced,
     asked_request,
     completed_file,
@@ -31,7 +32,7 @@ URIS = [f"s3://landing/orders/{number:03}.csv" for number in range(200)]
 async def to_cancel(ledger: RealLedger, asked: CancelAsked, request_id: str = "r-9") -> Unlisted:
     """A cancel that somebody is about to carry out."""
     await is_asked(ledger, asked, request_id)
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
     assert unlisted.id == request_id
     return unlisted
@@ -54,7 +55,7 @@ async def test_a_request_is_listed_by_one_router(real_ledger: RealLedger) -> Non
     for number in range(5):
         await is_asked(real_ledger, request_id=f"r-{number}")
 
-    given = await asyncio.gather(*(real_ledger.requests.request_to_resolve() for _ in range(8)))
+    given = await asyncio.gather(*(real_ledger.requests.request_to_resolve(A_LISTING) for _ in range(8)))
 
     assert sorted(unlisted.id for unlisted in given if unlisted) == [f"r-{number}" for number in range(5)]
 
@@ -205,9 +206,9 @@ async def test_files_are_asked_for_while_their_batch_is_settled(real_ledger: Rea
 async def test_two_retries_open_one_round(real_ledger: RealLedger, nth: int) -> None:
     await has_ended(real_ledger, *(completed_file(uri, outcome="failed", rows=0) for uri in URIS))
     await is_asked(real_ledger, RetryAsked(batch="b-1"))
-    first = await real_ledger.requests.request_to_resolve()
+    first = await real_ledger.requests.request_to_resolve(A_LISTING)
     await is_asked(real_ledger, RetryAsked(files=tuple(URIS[::-1])), "r-2")
-    second = await real_ledger.requests.request_to_resolve()
+    second = await real_ledger.requests.request_to_resolve(A_LISTING)
     assert first is not None
     assert second is not None
 

@@ -10,7 +10,7 @@ from router.rules.splitting import Half, Split
 from schemas.config.topics import COMPLETIONS_TOPIC
 from schemas.events.requests import CancelAsked, RetryAsked
 from schemas.manifest import ManifestFile
-from tests.builders import A_CSV, ORDERS, closed, completed_file, settlement
+from tests.builders import A_CSV, A_LISTING, ORDERS, closed, completed_file, settlement
 from tests.contract.ledgers import Ledger, SeenBatch, end_of_close
 from tests.contract.scenes import OTHER_RUN, RUN, is_asked, is_cut, next_attempt, outgoing, schedules
 
@@ -173,7 +173,7 @@ async def test_who_retries_a_split_batch_retries_what_failed_of_its_halves(ledge
     failed = [completed_file(uri, outcome="failed", rows=0, reason="it kills") for uri in (B_CSV, C_CSV)]
     await ledger.settlement.settle_batch(settlement(failed, "b-1-2"))
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve()
+    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
     assert unlisted is not None
 
     again = await ledger.requests.retry_files(unlisted, [])

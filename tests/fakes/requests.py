@@ -31,7 +31,7 @@ class FakeRequests:
             self._database.put(letter)
         return new
 
-    async def request_to_resolve(self) -> Unlisted | None:
+    async def request_to_resolve(self, files: int) -> Unlisted | None:
         now = self._database.begin()
         due = [
             (row.due, request_id)
@@ -43,7 +43,7 @@ class FakeRequests:
         _, request_id = min(due)
         row = self._database.requests[request_id]
         row.due, row.tries = now + timedelta(minutes=1), row.tries + 1
-        return self._unlisted(request_id, row)
+        return self._unlisted(request_id, row, files)
 
     async def save_found(self, found: Found, *, reload: bool) -> int:
         now = self._database.begin()
@@ -185,7 +185,7 @@ class FakeRequests:
             self._database.request_files.setdefault(key, RequestFileRow(uri))
         return True
 
-    def _unlisted(self, request_id: str, row: RequestRow) -> Unlisted:
+    def _unlisted(self, request_id: str, row: RequestRow, limit: int) -> Unlisted:
         asked = row.request.asked
         named = sorted(
             file.uri
@@ -199,7 +199,7 @@ class FakeRequests:
             producer=row.request.producer,
             source_id=row.source_id,
             reload=isinstance(asked, LoadAsked) and asked.if_loaded == "reload",
-            files=named[:1000],
+            files=named[:limit],
             prefix=asked.prefix if isinstance(asked, LoadAsked) else None,
             cursor=row.cursor,
             source_ids=frozenset(source_ids),
