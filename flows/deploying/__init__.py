@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import get_client
 
+from flows.deploying.automations import automations, put_automation
+from flows.deploying.deployments import ENTRYPOINT, deployed, put_deployment, wanted_of
+from flows.deploying.pools import put_pool, put_queue
+from flows.deploying.webhook import put_webhook
 from schemas.config.lanes import LANES
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from schemas.config import Config
-from flows.deploying.automations import automations, put_automation
-from flows.deploying.deployments import ENTRYPOINT, deployed, put_deployment, wanted_of
-from flows.deploying.pools import put_pool, put_queue
-from flows.deploying.webhook import put_webhook
 
 
 async def deploy(
@@ -36,7 +36,7 @@ async def deploy(
         lines: list[str] = []
         deployments: list[UUID] = []
         for lane in LANES:
-            lines.append(await put_pool(client, lane, config.lanes.of(lane), config.lanes.high_memory.classes[0]))
+            lines.append(await put_pool(client, lane, config.lanes.of(lane)))
             lines.append(await put_queue(client, lane))
         for one in deployed(entrypoint):
             deployment, line = await put_deployment(client, one, wanted_of(one, config.lanes.of(one.lane)))

@@ -9,12 +9,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events import AutomationCore, EventTrigger, Posture
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
 
+from flows.deploying.deployments import HEARTBEAT_SECONDS
+
 if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import PrefectClient
 
-from flows.deploying.deployments import HEARTBEAT_SECONDS
 
 ENDINGS = ("Completed", "Failed", "Crashed", "Cancelled")
 MISSED_HEARTBEATS = 3

@@ -9,6 +9,8 @@ from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.callables import parameter_schema
 
+from flows import infrastructure
+from flows.deploying.pools import pool_name
 from flows.ingest import ingest
 from flows.preview import preview
 from schemas.config.lanes import LANES
@@ -20,16 +22,11 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
     from schemas.config.lanes import Lane, LaneConfig
-from flows.deploying.pools import pool_name
 
 # Module paths: a worker imports them, with nothing to pull or copy.
 ENTRYPOINT = "flows.ingest.ingest"
 PREVIEW_ENTRYPOINT = "flows.preview.preview"
 HEARTBEAT_SECONDS = 30  # the smallest that Prefect allows
-
-# With a command of its own a run is one process: without, the worker first starts another to copy the flow's code,
-# which doubles the seconds before a run begins. The worker's own Python, where PYSPARK_PYTHON names it, or the path's.
-COMMAND = """sh -c 'exec "${PYSPARK_PYTHON:-python}" -m prefect.engine'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,7 @@ async def put_deployment(client: PrefectClient, one: Deployed, wanted: dict[str,
 
 def wanted_of(one: Deployed, settings: LaneConfig) -> dict[str, Any]:
     """The fields of a deployment that are ours."""
-    variables: dict[str, Any] = {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}}
-    if settings.pool.type == "process":
-        variables["command"] = COMMAND
+    env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
     schema = {**parameter_schema(one.flow).model_dump_for_openapi(), "additionalProperties": False}
     return {
         "entrypoint": one.entrypoint,
@@ -77,5 +72,5 @@ def wanted_of(one: Deployed, settings: LaneConfig) -> dict[str, Any]:
         "parameter_openapi_schema": schema,
         "enforce_parameter_schema": True,
         "tags": ["autoloader"],
-        "job_variables": variables,
+        "job_variables": {"env": env, **infrastructure.of(settings.pool.type).job_variables()},
     }

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
-from prefect.workers.process import ProcessWorker
 
-from flows.infrastructure import kubernetes
+from flows import infrastructure
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-    from schemas.config.lanes import Lane, LaneConfig, SizeClass
+    from schemas.config.lanes import Lane, LaneConfig
 
 
 class DeployError(Exception):
@@ -25,13 +24,10 @@ def pool_name(lane: Lane) -> str:
     return f"autoloader-{lane}"
 
 
-async def put_pool(client: PrefectClient, lane: Lane, settings: LaneConfig, size: SizeClass) -> str:
+async def put_pool(client: PrefectClient, lane: Lane, settings: LaneConfig) -> str:
+    """Create or change a lane's pool; says which. Raises DeployError when one of another type stands in the way."""
     name, kind = pool_name(lane), settings.pool.type
-    template = (
-        kubernetes.high_memory(kubernetes.default_template(), size)
-        if kind == "kubernetes"
-        else ProcessWorker.get_default_base_job_template()
-    )
+    template = infrastructure.of(kind).template(settings)
     try:
         found = await client.read_work_pool(name)
     except ObjectNotFound:

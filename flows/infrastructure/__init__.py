@@ -1,0 +1,31 @@
+"""What Prefect is told of each type of work pool: one module a type. docs/add-a-lane.md says how to add one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
+
+from flows.infrastructure import kubernetes, process
+
+if TYPE_CHECKING:
+    from schemas.config.lanes import LaneConfig, PoolType
+
+
+class Infrastructure(Protocol):
+    """What a module of this package offers."""
+
+    def template(self, lane: LaneConfig) -> dict[str, Any]:
+        """Make the base job template of a lane's pool."""
+
+    def job_variables(self) -> dict[str, Any]:
+        """What a deployment says of its runs, beside what all say."""
+
+
+def of(pool: PoolType) -> Infrastructure:
+    """Find the module of a type of pool."""
+    match pool:
+        case "process":
+            return process
+        case "kubernetes":
+            return kubernetes
+        case _:
+            assert_never(pool)

@@ -1,4 +1,4 @@
-"""The base job template of a lane in Kubernetes: a Job of its own for each run, sized as a whole.
+"""A lane in Kubernetes: a Job of its own for each run, sized as a whole.
 
 The router names the size of each attempt by the variables `cpu_request`, `cpu_limit`, `memory_request` and
 `memory_limit`. The pod's environment is that of its image and of this template, never the worker's: there is no
@@ -7,23 +7,24 @@ The router names the size of each attempt by the variables `cpu_request`, `cpu_l
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from schemas.config.lanes import HighMemory
+
 if TYPE_CHECKING:
-    from schemas.config.lanes import SizeClass
+    from schemas.config.lanes import LaneConfig, SizeClass
 
 DEADLINE_SECONDS = 6 * 3600  # without one, a pod that cannot be scheduled stays pending for ever
 FINISHED_TTL_SECONDS = 3600
 USER = 1000
 
 
-def high_memory(template: dict[str, Any], size: SizeClass) -> dict[str, Any]:
-    """Prefect's own template for Kubernetes, with this size for runs that name none, a deadline and what Pod Security
-    *restricted* asks for.
+def template(lane: LaneConfig) -> dict[str, Any]:
+    """Take Prefect's own template, with a deadline and what Pod Security *restricted* asks for.
+
+    And with the lane's first size class, where it has any, for runs that name none.
     """
-    cpu, memory = str(size.cpu), f"{size.memory // 2**20}Mi"
-    ours = deepcopy(template)
+    ours = default_template()
     job = ours["job_configuration"]["job_manifest"]["spec"]
     job["activeDeadlineSeconds"] = DEADLINE_SECONDS
     pod = job["template"]["spec"]
@@ -32,16 +33,23 @@ def high_memory(template: dict[str, Any], size: SizeClass) -> dict[str, Any]:
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
     }
-    defaults = {  # requests and limits alike: a big load must neither starve nor be evicted
-        "cpu_request": cpu,
-        "cpu_limit": cpu,
-        "memory_request": memory,
-        "memory_limit": memory,
-        "finished_job_ttl": FINISHED_TTL_SECONDS,
-    }
+    defaults: dict[str, Any] = {"finished_job_ttl": FINISHED_TTL_SECONDS}
+    if isinstance(lane, HighMemory):
+        defaults |= _sized(lane.classes[0])
     for name, value in defaults.items():
         ours["variables"]["properties"][name]["default"] = value
     return ours
+
+
+def job_variables() -> dict[str, Any]:
+    """Say nothing: the pod's command is that of its image."""
+    return {}
+
+
+def _sized(size: SizeClass) -> dict[str, str]:
+    """Requests and limits alike: a big load must neither starve nor be evicted."""
+    cpu, memory = str(size.cpu), f"{size.memory // 2**20}Mi"
+    return {"cpu_request": cpu, "cpu_limit": cpu, "memory_request": memory, "memory_limit": memory}
 
 
 def default_template() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from router.rules import pools
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 
@@ -24,7 +25,7 @@ class Patience:
 def patience_of(config: Config, lane: Lane) -> Patience:
     """The patience that a lane is configured with. A pod may take as long to start as a run may wait for a worker."""
     settings = config.lanes.of(lane)
-    pending = config.start_deadline if settings.pool.type == "kubernetes" else settings.pending_deadline
+    pending = config.start_deadline if pools.is_sized(settings.pool.type) else settings.pending_deadline
     return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run)
 
 

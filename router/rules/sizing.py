@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from router.notifications.record import made
+from router.rules import pools
 from schemas.config import Config
 from schemas.config.lanes import HighMemory, Lane, SizeClass
 from schemas.config.sources import SourceConfig
@@ -82,12 +83,11 @@ class Sizing:
         return len(self._classes(source_id))
 
     def job_variables(self, source_id: str, size_class: int) -> Mapping[str, str]:
-        """What Prefect's Kubernetes worker is told; nothing for workers that are processes."""
-        if size_class == 0 or self._lanes.high_memory.pool.type != "kubernetes":
+        """What the worker of high-memory is told of a run's size; nothing of a run that has none."""
+        if size_class == 0:
             return {}
         size = self._classes(source_id)[min(size_class, self.last_class(source_id)) - 1]
-        cpu, memory = str(size.cpu), f"{size.memory // 1024**2}Mi"
-        return {"cpu_request": cpu, "cpu_limit": cpu, "memory_request": memory, "memory_limit": memory}
+        return pools.job_variables(self._lanes.high_memory.pool.type, size)
 
     def _classes(self, source_id: str) -> Sequence[SizeClass]:
         source = self._sources.get(source_id)
@@ -101,10 +101,10 @@ def first_class(lane: Lane) -> int:
 
 
 def size_classes(lane: HighMemory, pinned: SizeClass | None) -> Sequence[SizeClass]:
-    """The size classes of a source, in the order of trying; one for processes, which have the memory they have."""
+    """The size classes of a source, in the order of trying; one where runs have the memory they have."""
     classes = sorted(lane.classes, key=lambda size: size.memory)
     first = pinned or classes[0]
-    if lane.pool.type != "kubernetes":
+    if not pools.is_sized(lane.pool.type):
         return [first]
     return [first, *(size for size in classes if size.memory > first.memory)]
 

@@ -12,6 +12,9 @@ Lane = Literal["default", "high-memory", "priority"]
 LANES: tuple[Lane, ...] = ("default", "high-memory", "priority")
 
 
+PoolType = Literal["process", "kubernetes"]
+
+
 class SizeClass(Strict):
     """What a run in Kubernetes gets, as requests and limits alike."""
 
@@ -22,7 +25,7 @@ class SizeClass(Strict):
 class Pool(Strict):
     """The Prefect work pool behind a lane."""
 
-    type: Literal["process", "kubernetes"] = "process"
+    type: PoolType = "process"
 
 
 class LaneConfig(Strict):

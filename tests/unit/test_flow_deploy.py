@@ -8,8 +8,8 @@ from prefect.events.actions import CallWebhook
 from flows.deploying.automations import automations
 from flows.deploying.deployments import deployed
 from flows.deploying.pools import pool_name
-from flows.infrastructure.kubernetes import default_template, high_memory
-from schemas.config.lanes import HighMemory
+from flows.infrastructure.kubernetes import default_template, template
+from schemas.config.lanes import HighMemory, LaneConfig, Pool
 
 
 def test_the_automations_look_at_our_deployments_alone() -> None:
@@ -48,9 +48,7 @@ def test_loads_run_in_every_lane_and_previews_in_priority() -> None:
 
 
 def test_a_high_memory_job_has_its_size_a_deadline_and_no_rights() -> None:
-    plain = default_template()
-
-    ours = high_memory(plain, HighMemory().classes[0])
+    ours = template(HighMemory())
 
     names = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
     sizes = {name: ours["variables"]["properties"][name]["default"] for name in names}
@@ -63,4 +61,13 @@ def test_a_high_memory_job_has_its_size_a_deadline_and_no_rights() -> None:
     assert pod["containers"][0]["resources"]["limits"] == {"cpu": "{{ cpu_limit }}", "memory": "{{ memory_limit }}"}
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["containers"][0]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert "activeDeadlineSeconds" not in plain["job_configuration"]["job_manifest"]["spec"]
+
+
+def test_another_lane_in_kubernetes_has_no_size_of_high_memory_s() -> None:
+    ours, plain = template(LaneConfig(pool=Pool(type="kubernetes"))), default_template()
+
+    names = ("cpu_request", "cpu_limit", "memory_request", "memory_limit")
+    assert [ours["variables"]["properties"][name] for name in names] == [
+        plain["variables"]["properties"][name] for name in names
+    ]
+    assert ours["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"]

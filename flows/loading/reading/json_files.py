@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.loading.errors import Rejected
+from flows.loading.reading.fields import checked_fields, not_in_table, unknown_type
 from flows.loading.reading.frames import data_fields, selected
 from flows.loading.reading.paths import READ_OPTIONS, escaped
 from flows.loading.translation import named_errors
@@ -13,7 +14,6 @@ from flows.loading.translation import named_errors
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructField, StructType
-from flows.loading.reading.fields import checked_fields, not_in_table, unknown_type
 
 _CORRUPT = "_autoloader_corrupt"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flows.loading.errors import Rejected
+from flows.loading.reading.fields import checked_fields, first_place, not_in_table
 from flows.loading.reading.frames import selected
 from flows.loading.reading.paths import READ_OPTIONS, escaped
 from flows.loading.reading.types import ddl, widens
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructField, StructType
-from flows.loading.reading.fields import checked_fields, first_place, not_in_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+"""What a type of work pool means to the router: whether its runs have a size each, and the words they are told it in."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from schemas.config.lanes import PoolType, SizeClass
+
+
+def is_sized(pool: PoolType) -> bool:
+    """Whether each run has a size of its own, and somebody who makes room for it; processes have what they have."""
+    match pool:
+        case "process":
+            return False
+        case "kubernetes":
+            return True
+        case _:
+            assert_never(pool)
+
+
+def job_variables(pool: PoolType, size: SizeClass) -> Mapping[str, str]:
+    """Tell the pool's Prefect worker the size of a run; nothing where runs have none."""
+    match pool:
+        case "process":
+            return {}
+        case "kubernetes":
+            cpu, memory = str(size.cpu), f"{size.memory // 1024**2}Mi"
+            return {"cpu_request": cpu, "cpu_limit": cpu, "memory_request": memory, "memory_limit": memory}
+        case _:
+            assert_never(pool)
