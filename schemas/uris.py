@@ -5,8 +5,10 @@ folds `..`, `.` and `//`: a key that holds them would be checked as one object a
 """
 
 import re
+from typing import Literal
 
-SCHEMES = ("s3", "file")
+Scheme = Literal["s3", "file"]
+SCHEMES: tuple[Scheme, ...] = ("s3", "file")
 MAX_URI_BYTES = 2048
 MAX_SIZE = 2**46  # bytes of an object, S3 takes 50 TB; thousands of them, unpacked, are still a bigint
 
@@ -60,6 +62,18 @@ def _checked_carefully(uri: str) -> str:
     if key and any(segment in {"", ".", ".."} for segment in key.removesuffix("/").split("/")):
         raise UriError(f"{shown} has an empty, '.' or '..' segment")
     return uri
+
+
+def scheme_of(uri: str) -> Scheme:
+    """Tell the scheme of a URI of ours.
+
+    Raises:
+        UriError: no known scheme.
+    """
+    for scheme in SCHEMES:
+        if uri.startswith(f"{scheme}://"):
+            return scheme
+    raise UriError(f"{uri[:200]!a} does not begin with {' or '.join(f'{known}://' for known in SCHEMES)}")
 
 
 def version_mark(*, etag: str | None, size: int, modified_seconds: float) -> str:

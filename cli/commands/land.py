@@ -1,16 +1,15 @@
 """`autoloader land`: put files where a source's files land, and send their events."""
 
 import asyncio
-import shutil
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import obstore
 import typer
 
+import storage
 from cli import environment
 from cli.errors import CommandError
 from cli.kafka import send
@@ -20,7 +19,6 @@ from schemas.config import Config
 from schemas.config.topics import ARRIVALS_TOPIC
 from schemas.events.arrivals import FileData, FileEvent
 from schemas.settings import needed
-from schemas.storage import bucket
 
 
 def land(
@@ -47,17 +45,8 @@ def put(config: Config, source: str, files: Sequence[Path], into: str = "") -> l
 
 
 def _put(file: Path, uri: str) -> str:
-    scheme, _, rest = uri.partition("://")
     try:
-        if scheme == "file":
-            target = Path(rest)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            landing = target.with_name(f".{target.name}.landing")
-            shutil.copy2(file, landing)
-            landing.rename(target)  # nobody ever sees half a file
-        else:
-            name, _, key = rest.partition("/")
-            obstore.put(bucket(name), key, file)
+        storage.of(uri).put(file, uri)
     except Exception as error:
         raise CommandError(f"{file}: cannot be put at {uri}: {error}") from error
     return uri

@@ -9,9 +9,9 @@ from schemas.report import FileReport
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from flows.loading.reading.probe import Seen
     from schemas.manifest import ManifestFile
     from schemas.report import FileOutcome
+    from storage.objects import Measured
 
 
 class Files:
@@ -23,7 +23,7 @@ class Files:
             raise RuntimeError("the batch has two versions of an object, of which one load can read only one")
         self.ended: dict[str, FileReport] = {}
 
-    def found(self, uri: str, now: Seen | None) -> bool:
+    def found(self, uri: str, now: Measured | None) -> bool:
         """What the storage has by now; whether it ends this file. The size told by an event is not believed."""
         file = self.left[uri]
         if now is None:

@@ -5,14 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from router.rules.looking import Look, StorageAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """An object as the storage tells it: its version mark, its size in bytes."""
-
-    version: str
-    size: int
+from storage.objects import Listed, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +22,6 @@ class Looked:
 
     new: int
     removed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An object below a prefix."""
-
-    uri: str
-    measured: Measured
 
 
 class Store(Protocol):

@@ -1,4 +1,4 @@
-"""What a type of work pool means to the router: whether its runs have a size each, and the words they are told it in."""
+"""What a type of work pool means to the router: whether its runs have a size each, and how they are told it."""
 
 from collections.abc import Mapping
 from typing import assert_never

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from router.errors import Rejected, Transient
 from router.facts import ListingFailed, RequestEnded, RequestListed
-from router.ports.discovery import Listed, Measured, Store
+from router.ports.discovery import Store
 from router.ports.requests import Found, FoundFile, RequestLedger, Unlisted
 from router.rules.answers import FinishedRequest, refused
 from router.rules.belonging import Belonging
@@ -15,6 +15,7 @@ from router.rules.identity import Identity, object_key
 from router.rules.permissions import Permissions
 from router.rules.sizing import Sizing
 from router.step import Pass, Step
+from storage.objects import Listed, Measured
 
 FILES_A_STEP = 1000
 REQUESTS_AT_ONCE = 32

@@ -19,8 +19,9 @@ import pytest
 
 from router.adapters.storage import ObjectStore
 from router.errors import Rejected, Transient
-from router.ports.discovery import Listed, Measured, Store
-from schemas import storage
+from router.ports.discovery import Store
+from storage import s3 as storage
+from storage.objects import Listed, Measured
 from tests.e2e.site import eventually, free_port
 from tests.fakes.store import FakeStore
 from tests.integration.test_s3 import VERSITYGW

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from router.errors import Rejected, Transient
-from router.ports.discovery import Listed, Measured
+from storage.objects import Listed, Measured
 
 
 class FakeStore:

@@ -21,10 +21,10 @@ from flows.loading.attempt import Ended, carry_out
 from flows.loading.ledger import Ledger
 from flows.loading.reading import probe
 from flows.loading.steps import Watch, unwatched
-from schemas import storage
 from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind, Manifest
 from schemas.report import FileReport, Preview, Report
+from storage import s3 as storage
 
 CSV: Mapping[str, Any] = {"csv": {}}
 JSON: Mapping[str, Any] = {"json": {}}

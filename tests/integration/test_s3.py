@@ -27,8 +27,8 @@ from router.adapters.storage import ObjectStore
 from router.errors import Transient
 from router.notifications.decode import decode
 from router.notifications.record import Arrival
-from router.ports.discovery import Measured
-from schemas import storage
+from storage import s3 as storage
+from storage.objects import Measured
 from tests.conftest import S3
 from tests.e2e.site import eventually, free_port
 from tests.integration.flow_site import CSV, JSON, PARQUET, Lake, a_table, outcomes

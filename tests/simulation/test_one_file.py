@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from router.errors import Transient
-from router.ports.discovery import Measured
 from schemas.config.topics import ARRIVALS_TOPIC
+from storage.objects import Measured
 from tests.builders import CONFIG_TEXT, NOON, config, file_event
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World

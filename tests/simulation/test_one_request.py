@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from router.ports.discovery import Measured
 from router.rules.identity import object_key
 from router.rules.looking import TWICE
 from router.rules.sizing import Place
@@ -12,6 +11,7 @@ from router.stages.scheduling import RUNS_A_STEP
 from router.wiring import Wiring
 from schemas.config import Config
 from schemas.events.requests import CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from storage.objects import Measured
 from tests.builders import NOON, announced, config, intake, load_asked, request
 from tests.fakes.clock import FakeClock
 from tests.fakes.database import FakeDatabase, RequestFileRow, RequestRow, SourceRow

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from router.facts import AttemptSubmitted, RunNotCancelled, SubmissionFailed
-from router.ports.discovery import Measured
 from router.rules.looking import SECOND_LOOK
 from router.step import Stage
 from schemas.config import Config
 from schemas.events.requests import PreviewAsked
+from storage.objects import Measured
 from tests.builders import CONFIG_TEXT, config, load_asked
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World

@@ -13,7 +13,6 @@ from random import Random
 
 from router.errors import Transient
 from router.ports.clock import Clock
-from router.ports.discovery import Measured
 from router.rules.matching import Matcher
 from router.rules.portion import Portion
 from router.stages.settlement import SettlementStage
@@ -23,6 +22,7 @@ from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
 from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
+from storage.objects import Measured
 from tests.builders import CONFIG_TEXT, NOON, config, file_event, request_event, s3_notification
 from tests.fakes.clock import FakeClock, SkewedClock
 from tests.fakes.database import FakeDatabase

@@ -15,6 +15,7 @@ from flows.loading.reading import probe
 from flows.loading.reading.looks import Look, look_at
 from schemas.formats import Format
 from schemas.manifest import ManifestFile
+from storage import s3
 
 CSV, JSON, PARQUET = (Format.model_validate(kind) for kind in ("csv", "json", "parquet"))
 
@@ -22,8 +23,8 @@ CSV, JSON, PARQUET = (Format.model_validate(kind) for kind in ("csv", "json", "p
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     store = MemoryStore()
-    monkeypatch.setattr(probe, "bucket", lambda _: store)
-    monkeypatch.setattr(probe, "RANGE_BYTES", 7)
+    monkeypatch.setattr(s3, "bucket", lambda _: store)
+    monkeypatch.setattr(s3, "RANGE_BYTES", 7)
     return store
 
 
@@ -39,8 +40,8 @@ def test_an_object_is_read_to_its_end_in_pieces(bucket: MemoryStore, content: by
     file = landed(bucket, "a b+ü%.csv", content)
 
     assert file.size == len(content)
-    assert b"".join(probe.pieces(file.uri, file.size)) == content
-    assert probe.tail(file.uri, file.size, 1) == content[-1:]
+    assert b"".join(s3.pieces(file.uri, file.size)) == content
+    assert s3.tail(file.uri, file.size, 1) == content[-1:]
 
 
 def test_an_object_that_is_gone_is_not_taken_for_an_empty_one(bucket: MemoryStore) -> None:

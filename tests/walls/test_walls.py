@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("schemas", "router", "flows", "cli", "dev")
+ROOMS = ("schemas", "storage", "router", "flows", "cli", "dev")
 PURE = ("router/rules", "router/notifications")
 
 FORBIDDEN = {
@@ -41,6 +41,10 @@ FORBIDDEN = {
     "Kafka in the flows": ("flows/loading/load.py", "import aiokafka"),
     "a new room of the flows that no layer names": ("flows/extra.py", "import flows.deploying"),
     "a side in what both agree on": ("schemas/manifest.py", "from flows.loading import types"),
+    "a side in the storage": ("storage/s3.py", "from router.rules import sizing"),
+    "a vendor in the storage": ("storage/local.py", "import httpx"),
+    "a storage in another storage": ("storage/local.py", "from storage import s3"),
+    "the storage in what both agree on": ("schemas/manifest.py", "import storage"),
     "a vendor in what both agree on": ("schemas/manifest.py", "import asyncpg"),
     "YAML in a model of the configuration": ("schemas/config/lanes.py", "import yaml"),
     "Prefect's errors in a command": ("cli/commands/deploy.py", "import httpx"),

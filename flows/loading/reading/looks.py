@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, assert_never
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import storage
 from flows.loading.errors import Unfit
-from flows.loading.reading import probe
 from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.heads import Head, delimiter, head
@@ -23,6 +23,7 @@ from flows.loading.translation import named_errors
 from schemas.formats.csv import Csv
 from schemas.formats.json import Json
 from schemas.formats.parquet import Parquet
+from storage.objects import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,10 +65,10 @@ def _patiently(file: ManifestFile, format_: Format) -> Look:
     """Twice, when the file cannot be read: what a storage's hiccup broke off is no fault of the file."""
     try:
         return look(file, format_)
-    except probe.Unreachable:
+    except Unreadable:
         try:
             return look(file, format_)
-        except probe.Unreachable as error:
+        except Unreadable as error:
             raise Unfit(str(error)) from error
 
 
@@ -76,7 +77,7 @@ def look(file: ManifestFile, format_: Format) -> Look:
 
     Raises:
         Unfit: why it cannot be read rightly.
-        Unreachable: it cannot be read at all.
+        Unreadable: it cannot be read at all.
     """
     match format_.options:
         case Csv() as options:
@@ -95,7 +96,7 @@ def _text(file: ManifestFile) -> Iterable[bytes]:
     packed = compression(file.uri)
     if not file.size and packed is not None:
         raise Unfit(f"0 bytes: not even an empty {packed} file")
-    return unpacked(probe.pieces(file.uri, file.size), packed) if file.size else ()
+    return unpacked(storage.of(file.uri).pieces(file.uri, file.size), packed) if file.size else ()
 
 
 def _rows_in_footer(file: ManifestFile) -> int | None:
@@ -103,11 +104,11 @@ def _rows_in_footer(file: ManifestFile) -> int | None:
         raise Unfit("0 bytes: not even an empty parquet file")
     if file.size <= _FOOTER_END:
         return None
-    end = probe.tail(file.uri, file.size, _FOOTER_END)
+    end = storage.of(file.uri).tail(file.uri, file.size, _FOOTER_END)
     length = int.from_bytes(end[:4], "little") + _FOOTER_END
     if end[4:] != b"PAR1" or length > file.size:
         return None  # Spark says what it is, if it knows better
-    footer = probe.tail(file.uri, file.size, length)
+    footer = storage.of(file.uri).tail(file.uri, file.size, length)
     try:
         return int(pq.read_metadata(pa.BufferReader(b"PAR1" + footer)).num_rows)
     except (pa.ArrowException, OSError):

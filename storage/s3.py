@@ -1,0 +1,123 @@
+"""Objects in buckets, by obstore.
+
+S3 is configured by the usual `AWS_*` variables; `AWS_ENDPOINT_URL` names other S3-like storage.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import InvalidPathError
+from obstore.store import S3Store
+
+from schemas.uris import version_mark
+from storage.objects import Listed, Measured, Unlistable, Unsaid
+
+if TYPE_CHECKING:  # obstore has its types in stubs only
+    from obstore import ObjectMeta
+
+PATIENCE = timedelta(seconds=10)
+RETRIES = 2
+RANGE_BYTES = 4 * 2**20  # of an object, in one request: its client gives up after seconds
+_SCHEME = "s3://"
+_BUCKET = re.compile(r"[\w.-]+", re.ASCII)
+
+
+async def measure(uri: str, _allow: Sequence[str]) -> Measured | None:
+    """Ask by one HEAD request; one that finds nothing is asked again by GET, whose answer has words."""
+    store, key = _at(uri)
+    with suppress(FileNotFoundError):
+        return _measured(await obstore.head_async(store, key))
+    try:
+        return _measured((await obstore.get_async(store, key, options={"range": (0, 1)})).meta)
+    except FileNotFoundError as error:
+        _believe(error)
+        return None
+
+
+async def listed(prefix: str, cursor: str | None, limit: int, _allow: Sequence[str]) -> Sequence[Listed]:
+    """List one page, or as many as the limit needs."""
+    store, key = _at(prefix)
+    place = prefix.removesuffix(key)
+    found: list[Listed] = []
+    offset = None if cursor is None else cursor.removeprefix(place)
+    try:
+        async for part in obstore.list(store, key or None, offset=offset, chunk_size=limit):
+            found += [Listed(place + meta["path"], _measured(meta)) for meta in part]
+            if len(found) >= limit:
+                break
+    except InvalidPathError as error:  # of a key, with all of its page: it would be so again and again
+        raise Unlistable(str(error).partition("\n")[0]) from error
+    return found[:limit]
+
+
+def look_up(uri: str, _allow: Sequence[str]) -> Measured | None:
+    """Ask as `measure` does."""
+    store, key = _at(uri)
+    with suppress(FileNotFoundError):
+        return _measured(store.head(key))
+    try:
+        return _measured(store.get(key).meta)
+    except FileNotFoundError as error:
+        _believe(error)
+        return None
+
+
+def pieces(uri: str, size: int) -> Iterator[bytes]:
+    """Read range by range."""
+    store, key = _at(uri)
+    for start in range(0, size, RANGE_BYTES):
+        yield bytes(store.get_range(key, start=start, end=min(size, start + RANGE_BYTES)))
+
+
+def tail(uri: str, size: int, length: int) -> bytes:
+    """Read one range."""
+    store, key = _at(uri)
+    return bytes(store.get_range(key, start=size - length, length=length))
+
+
+def put(file: Path, uri: str) -> None:
+    """Upload it whole."""
+    store, key = _at(uri)
+    obstore.put(store, key, file)
+
+
+@lru_cache(maxsize=64)
+def bucket(name: str) -> S3Store:
+    """Keep a client that gives up after seconds: whoever asks tries again by rules of its own."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    return S3Store(
+        name,
+        client_options={"allow_http": endpoint.startswith("http://"), "timeout": PATIENCE},
+        retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE},
+        config={"endpoint": endpoint} if endpoint else None,
+    )
+
+
+def is_no_key(told: str) -> bool:
+    """Whether the words of a 404 say that there is no such key: not that there is no bucket, nor anything else."""
+    return "<Code>NoSuchKey</Code>" in told
+
+
+def _believe(error: FileNotFoundError) -> None:
+    """Believe that it is not there, if the storage says so of the key."""
+    if not is_no_key(str(error)):
+        raise Unsaid(str(error)) from error
+
+
+def _at(uri: str) -> tuple[S3Store, str]:
+    name, _, key = uri.removeprefix(_SCHEME).partition("/")
+    if not _BUCKET.fullmatch(name):
+        raise ValueError(f"no bucket is named {name!r}")
+    return bucket(name), key
+
+
+def _measured(meta: "ObjectMeta") -> Measured:
+    modified = meta["last_modified"].timestamp()
+    return Measured(version_mark(etag=meta["e_tag"], size=meta["size"], modified_seconds=modified), meta["size"])
