@@ -8,23 +8,18 @@ Whatever happens in between, the next attempt finds either nothing of this one i
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
 from flows.loading import session
-from flows.loading.closing import Ending
 from flows.loading.errors import Infrastructure, NotWanted, cause_of, target_of
-from flows.loading.glancing import glance
 from flows.loading.life import Life
-from flows.loading.load import load
 from flows.loading.steps import Steps, Watch, unwatched
 from schemas.report import Closed, Preview, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from pyspark.sql import SparkSession
 
     from flows.loading.ledger import Claimed, Ledger
     from schemas.report import Cause
@@ -57,15 +52,16 @@ def carry_out(
         return "not wanted"
     steps.done("claim")
     life = Life(ledger, claimed)
-    with (
-        life.told(claimed.manifest.touch_seconds if lives else None),
-        _telling(ledger, claimed, life),
-        session.opened(claimed, environ) as opened,
-        _telling(ledger, claimed, life),  # before the session is closed: who was sent away has little time left
-    ):
-        steps.done("session")
-        life.works_in(opened)
-        return _by_kind(opened, ledger, claimed, steps)
+    with life.told(claimed.manifest.touch_seconds if lives else None), _telling(ledger, claimed, life):
+        from flows.loading.work import work  # noqa: PLC0415 - imports Spark for seconds: see there
+
+        with (
+            session.opened(claimed, environ) as opened,
+            _telling(ledger, claimed, life),  # before it is closed: who was sent away has little time left
+        ):
+            steps.done("session")
+            life.works_in(opened)
+            return work(opened, ledger, claimed, steps)
 
 
 @contextmanager
@@ -83,23 +79,6 @@ def _telling(ledger: Ledger, claimed: Claimed, life: Life) -> Iterator[None]:
     except BaseException as error:
         _say_why(ledger, claimed, error, "infrastructure", f"terminated: {type(error).__name__}")
         raise
-
-
-def _by_kind(opened: SparkSession, ledger: Ledger, claimed: Claimed, steps: Steps) -> Report | Closed | Preview:
-    match claimed.kind:
-        case "load":
-            return load(Ending(opened, ledger, claimed), steps)
-        case "close":
-            reason = claimed.closing or "its attempts crashed"
-            closed = Closed(cause="crash", reason=reason, split=claimed.splitting)
-            return Ending(opened, ledger, claimed).close(closed)
-        case "preview":
-            preview = glance(opened, claimed.manifest, steps)
-            ledger.previewed(claimed, preview)
-            steps.done("result")
-            return preview
-        case _:
-            assert_never(claimed.kind)
 
 
 def _say_why(ledger: Ledger, claimed: Claimed, error: BaseException, cause: Cause, reason: str) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
+from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
+
 from flows.loading.errors import Denied, Rejected
 from flows.loading.files import Files
 from flows.loading.reading.reading import Reading
@@ -59,8 +62,6 @@ def _why(ended: FileReport) -> str:
 
 
 def _first_rows(reading: Reading, wanted: int) -> Preview:
-    from pyspark.sql.types import StructType  # noqa: PLC0415 - seconds, after the claim alone
-
     fields = reading.fields()
     if not fields:
         return Preview()
@@ -82,9 +83,6 @@ def _texts(frame: DataFrame, fields: list[StructField], rows: int) -> list[Row]:
 
 
 def _text(value: Column, kind: DataType) -> Column:
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - seconds, after the claim alone
-    from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType  # noqa: PLC0415 - seconds, after the claim alone
-
     match kind:
         case BinaryType():
             text = F.hex(F.substring(value, 1, MAX_LETTERS))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
+from pyspark.sql.types import StructField, StructType
+
 from flows.loading.errors import Rejected
 from flows.loading.reading.frames import empty, selected
 from flows.loading.reading.paths import READ_OPTIONS, escaped
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
     from pyspark.sql import DataFrame, DataFrameReader, SparkSession
-    from pyspark.sql.types import StructField, StructType
 
     from flows.loading.reading.heads import Head
     from schemas.formats.csv import Csv
@@ -38,8 +39,6 @@ class CsvReader:
 
     def found(self) -> list[StructField]:
         """The columns the files name, with types that Spark infers; none when there are no rows to infer from."""
-        from pyspark.sql.types import StructField  # noqa: PLC0415 - seconds, after the claim alone
-
         types: dict[str, StructField] = {}
         with named_errors():
             for head, uris in self._groups(lambda head: head.line):
@@ -62,8 +61,6 @@ class CsvReader:
             return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
 
     def _part(self, head: Head, uris: list[str], columns: StructType) -> DataFrame:
-        from pyspark.sql.types import StructField, StructType  # noqa: PLC0415 - seconds, after the claim alone
-
         known = {field.name.lower(): field for field in columns.fields}
         if unknown := next((name for name in head.names if name.lower() not in known), None):
             raise Rejected(

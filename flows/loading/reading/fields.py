@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql.types import ArrayType, StructType
+
 from flows.loading.errors import Rejected
 from flows.loading.reading.paths import file_uri
 from flows.loading.reading.types import quoted
@@ -26,8 +28,6 @@ def checked_fields(fields: Sequence[StructField]) -> list[StructField]:
 
 def unknown_type(found: DataType, wanted: DataType, path: str) -> str | None:
     """The first field below a column that the table does not have; types are the reader's business."""
-    from pyspark.sql.types import ArrayType, StructType  # noqa: PLC0415 - seconds, after the claim alone
-
     if isinstance(found, ArrayType) and isinstance(wanted, ArrayType):
         return unknown_type(found.elementType, wanted.elementType, path)
     if isinstance(found, StructType) and isinstance(wanted, StructType):

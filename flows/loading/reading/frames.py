@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
+
 from flows.loading.reading.paths import file_uri
 from flows.loading.reading.types import quoted
 from flows.loading.writing.tables import OURS
@@ -22,8 +24,6 @@ def data_fields(columns: StructType) -> list[StructField]:
 
 def selected(frame: DataFrame, columns: StructType, names: Mapping[str, str]) -> DataFrame:
     """The table's columns and `_file_uri`; `names` says how the frame calls a column (by its lower-case name)."""
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - seconds, after the claim alone
-
     chosen = []
     for field in data_fields(columns):
         name = names.get(field.name.lower())
@@ -34,7 +34,5 @@ def selected(frame: DataFrame, columns: StructType, names: Mapping[str, str]) ->
 
 def empty(session: SparkSession, columns: StructType) -> DataFrame:
     """No rows of the table."""
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - seconds, after the claim alone
-
     chosen = [F.lit(None).cast(field.dataType).alias(field.name) for field in data_fields(columns)]
     return session.range(0).select(*chosen, F.lit("").alias("_file_uri"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyspark.sql.types import StringType, StructField, StructType
+
 from flows.loading.errors import Rejected
 from flows.loading.reading.fields import checked_fields, not_in_table, unknown_type
 from flows.loading.reading.frames import data_fields, selected
@@ -13,7 +15,6 @@ from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructField, StructType
 
 _CORRUPT = "_autoloader_corrupt"
 
@@ -27,8 +28,6 @@ class JsonReader:
 
     def found(self) -> list[StructField]:
         """The columns in the files, with types that Spark infers. Raises Unreadable when all lines are broken."""
-        from pyspark.sql.types import StructType  # noqa: PLC0415 - seconds, after the claim alone
-
         inferred = checked_fields(self._inferred().schema.fields)
         fields = [field for field in inferred if field.name != _CORRUPT]
         if inferred and not fields:
@@ -38,8 +37,6 @@ class JsonReader:
 
     def frame(self, columns: StructType) -> DataFrame:
         """The rows, with the table's columns. Raises Rejected when a record has a field that is not the table's."""
-        from pyspark.sql.types import StringType, StructField, StructType  # noqa: PLC0415 - seconds, after the claim alone
-
         inferred = self._inferred()
         found = {field.name.lower(): field for field in checked_fields(inferred.schema.fields)}
         corrupt = found.pop(_CORRUPT, None)

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
+
 from flows.loading.errors import spelled
 
 if TYPE_CHECKING:
@@ -50,8 +52,6 @@ def ignored(frame: DataFrame, uris: Iterable[str]) -> set[str]:
 
 def file_uri(frame: DataFrame) -> Column:
     """The file a row came from, as the ledger spells it. Spark tells it percent-encoded, but for `+`."""
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - seconds, after the claim alone
-
     path = frame.metadataColumn("_metadata").getField("file_path")
     decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
     return F.regexp_replace(decoded, "^file:/+", "file:///").alias("_file_uri")

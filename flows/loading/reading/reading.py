@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from pyspark.sql.types import StructField
+
 from flows.loading.errors import Infrastructure, Unreadable, Vanished
 from flows.loading.reading import probe, readers
 from flows.loading.reading.frames import empty
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql.types import StructType
 
     from flows.loading.files import Files
     from flows.loading.steps import Steps
@@ -93,8 +95,6 @@ class Reading:
         return frame
 
     def _with_hints(self, fields: list[StructField]) -> list[StructField]:
-        from pyspark.sql.types import StructField  # noqa: PLC0415 - seconds, after the claim alone
-
         names = {one.name.lower() for one in fields}
         hints = {name: text for name, text in self.manifest.columns.hints.items() if name.lower() in names}
         types = hinted(self.session, hints)

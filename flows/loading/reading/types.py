@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyspark.sql.types import ArrayType, DecimalType, DoubleType, LongType, MapType, StringType, StructType
+
 from flows.loading.errors import Rejected
 from flows.loading.translation import named_errors
 
@@ -24,8 +26,6 @@ def quoted(name: str) -> str:
 
 def ddl(kind: DataType) -> str:
     """The type in SQL text, with the names of nested fields quoted."""
-    from pyspark.sql.types import ArrayType, MapType, StructType  # noqa: PLC0415 - seconds, after the claim alone
-
     match kind:
         case StructType():
             return f"struct<{', '.join(f'{quoted(field.name)}: {ddl(field.dataType)}' for field in kind.fields)}>"
@@ -39,8 +39,6 @@ def ddl(kind: DataType) -> str:
 
 def widens(found: DataType, wanted: DataType) -> bool:
     """Whether every value of the found type is one of the wanted type."""
-    from pyspark.sql.types import DecimalType  # noqa: PLC0415 - seconds, after the claim alone
-
     ours, theirs = ddl(found), ddl(wanted)
     if ours == theirs:
         return True
@@ -56,8 +54,6 @@ def widens(found: DataType, wanted: DataType) -> bool:
 
 def widest(left: DataType, right: DataType) -> DataType:
     """The narrowest type that holds both, which is string when nothing better does."""
-    from pyspark.sql.types import DoubleType, StringType  # noqa: PLC0415 - seconds, after the claim alone
-
     if widens(left, right):
         return right
     if widens(right, left):
@@ -70,8 +66,6 @@ def widest(left: DataType, right: DataType) -> DataType:
 
 def roomy(inferred: DataType) -> DataType:
     """The type for a column of which Spark has seen some values: small integers today are large ones tomorrow."""
-    from pyspark.sql.types import LongType  # noqa: PLC0415 - seconds, after the claim alone
-
     return LongType() if ddl(inferred) in _INTEGRAL else inferred
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
+
 from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun
 from flows.loading.translation import named_errors
 from flows.loading.writing import history
@@ -34,8 +36,6 @@ class Published:
 
 def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Snap:
     """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`)."""
-    from pyspark.sql import functions as F  # noqa: N812, PLC0415 - everybody's name for it
-
     token = uuid4().hex
     writer = (
         frame.withColumns({"_batch_id": F.lit(batch), "_loaded_at": F.current_timestamp()})
