@@ -44,7 +44,7 @@ def glance(session: SparkSession, manifest: Manifest, steps: Steps) -> Preview:
     reading, wanted = Reading(session, manifest, files, steps), manifest.glance.rows
     try:
         reading.begin()
-        preview = reading.of_what_is_readable(lambda: _first_rows(reading, wanted))
+        preview = reading.without_unreadable(lambda: _first_rows(reading, wanted))
         steps.done("read")
         reading.probe()
     except (Rejected, Denied) as error:  # somebody waits at the terminal

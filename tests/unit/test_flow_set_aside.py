@@ -61,7 +61,7 @@ def read_after(reading: Reading, *troubles: Exception) -> int:
             raise waiting.pop(0)
         return len(reading.files.left)
 
-    return reading.of_what_is_readable(read)
+    return reading.without_unreadable(read)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Reading:
         self._set_aside(short)
         return changed or bool(short)
 
-    def of_what_is_readable(self, read: Callable[[], T]) -> T:
+    def without_unreadable(self, read: Callable[[], T]) -> T:
         """What `read` makes of the files that are left, once nothing is wrong with any of them.
 
         Each round leaves out a file or has found that it can be read, so there are at most two rounds a file.

@@ -27,7 +27,7 @@ class Staging:
 
     def stage(self) -> Snap | None:
         """The staged snapshot, perhaps an empty one; None when there is no table, and no row to make one of."""
-        return self.reading.of_what_is_readable(self._stage)
+        return self.reading.without_unreadable(self._stage)
 
     def _stage(self) -> Snap | None:
         columns = self._columns()
