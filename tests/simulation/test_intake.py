@@ -1,7 +1,6 @@
 """Intake has two polls in flight: what is read ahead while the ledger records, and what trouble costs."""
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,8 +8,6 @@ import pytest
 
 from router.errors import Transient
 from router.ports.intake import Intake, Recorded
-from router.rules.portion import TURN_BYTES
-from router.stages.intake import MAX_LETTERS_A_RECORD
 from router.wiring import Wiring
 from schemas.config.topics import ARRIVALS_TOPIC
 from tests.builders import NOON, config, file_event
@@ -20,7 +17,6 @@ from tests.fakes.intake import FakeIntake
 from tests.fakes.source import FakeBroker, FakeSource
 
 PARTITION = (ARRIVALS_TOPIC, 0)
-RECORDS = 4  # of a poll
 
 
 class SlowArrivals(FakeIntake):
@@ -29,11 +25,9 @@ class SlowArrivals(FakeIntake):
     def __init__(self, database: FakeDatabase) -> None:
         super().__init__(database)
         self.may_record = asyncio.Event()
-        self.is_asked = asyncio.Event()
         self.trouble: Transient | None = None
 
     async def record(self, intake: Intake) -> Recorded:
-        self.is_asked.set()
         await self.may_record.wait()
         if self.trouble is not None:
             raise self.trouble
@@ -49,7 +43,7 @@ class Scene:
             self.broker.append(PARTITION, file_event(f"s3://landing/other/{name}.csv"), NOON)
         self.database = FakeDatabase(FakeClock(NOON))
         self.ledger = SlowArrivals(self.database)
-        source = FakeSource(self.broker, records_a_poll=RECORDS)
+        source = FakeSource(self.broker, records_a_poll=4)
         self.stage = Wiring(config()).intake(source, self.ledger)
 
     def begin(self) -> "asyncio.Task[object]":
@@ -130,30 +124,3 @@ async def test_a_step_that_is_cut_short_records_nothing_later() -> None:
     assert scene.database.files == {}
     await scene.finish()
     assert len(scene.database.files) == 8
-
-
-async def test_a_record_of_nothing_but_poison_is_quoted_once() -> None:
-    scene = Scene()
-    await scene.finish()
-    scene.broker.append(PARTITION, json.dumps({"Records": [{"eventVersion": "9"}] * 200}).encode(), NOON)
-
-    await scene.finish()
-
-    letters = [json.loads(event.value)["data"] for event in scene.database.outbox.values()]
-    assert len(letters) == MAX_LETTERS_A_RECORD
-    assert [letter["value"] is not None for letter in letters].count(True) == 1
-
-
-async def test_others_have_their_turns_while_a_heavy_poll_is_taken_in() -> None:
-    scene = Scene()
-    await scene.finish()
-    for _ in range(RECORDS):
-        scene.broker.append(PARTITION, b" " * 3 * TURN_BYTES + file_event("s3://landing/other/a.csv"), NOON)
-    scene.ledger.is_asked.clear()
-    turns, step = 0, scene.begin()
-    while not scene.ledger.is_asked.is_set():
-        turns += 1
-        await asyncio.sleep(0)
-    await step
-
-    assert turns > RECORDS

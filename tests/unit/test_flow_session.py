@@ -1,7 +1,5 @@
 """The heap of an embedded session follows from the pod it has for itself."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,9 +24,3 @@ def test_a_pod_without_a_limit_leaves_it_to_sparks_configuration(tmp_path: Path,
         limit.write_text(text)
 
     assert heap_of_the_pod(IN_A_POD, limit) is None
-
-
-def test_the_way_to_the_claim_does_not_import_spark() -> None:
-    command = "import sys, flows.ingest, flows.preview; sys.exit('pyspark' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
