@@ -3,14 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from router.notifications.requests import Request
 from router.rules.answers import FinishedRequest, RequestEnd
 from router.rules.identity import Identity
 from router.rules.outgoing import OutgoingEvent
 from router.rules.sizing import Place
-from schemas.events.requests import RequestKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +26,43 @@ class AskedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlisted:
-    """A request whose files are not all known: the next of those it names, or the prefix and how far that is listed.
+class LoadToResolve:
+    """A load or a preview whose files are not all known: the next of those it names, or all below a prefix.
 
-    A retry or a cancel has neither: `source_ids` are those whose files it is about.
+    `cursor`: how far that is done. `reload`: what is loaded already is loaded once more.
     """
 
     id: str
-    kind: RequestKind
+    kind: Literal["load", "preview"]
     producer: str
-    source_id: str | None
+    source_id: str
     reload: bool
     files: Sequence[str] = ()
     prefix: str | None = None
     cursor: str | None = None
-    source_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryToResolve:
+    """A retry to be carried out; `source_ids` are those whose files it is about."""
+
+    id: str
+    producer: str
+    source_ids: frozenset[str]
+    kind: Literal["retry"] = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelToResolve:
+    """A cancel to be carried out; `source_ids` are those whose files it is about."""
+
+    id: str
+    producer: str
+    source_ids: frozenset[str]
+    kind: Literal["cancel"] = "cancel"
+
+
+ToResolve: TypeAlias = LoadToResolve | RetryToResolve | CancelToResolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +101,7 @@ class RequestLedger(Protocol):
         A known id asks for nothing new; if its request has ended, its completion event goes out once more.
         """
 
-    async def request_to_resolve(self, files: int) -> Unlisted | None:
+    async def request_to_resolve(self, files: int) -> ToResolve | None:
         """Give out a request whose listing is due, to one caller for a minute; with as many of the files it names."""
 
     async def save_found(self, found: Found, *, reload: bool) -> int:
@@ -89,10 +110,10 @@ class RequestLedger(Protocol):
         What waits already is moved to its new place. What has ended waits anew, but what is loaded only to be reloaded.
         """
 
-    async def retry_files(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+    async def retry_files(self, retry: RetryToResolve, pinned: Sequence[str]) -> int:
         """All that the request is about and was not loaded waits anew; in its own lane where that is pinned."""
 
-    async def cancel_files(self, unlisted: Unlisted, reason: str) -> int:
+    async def cancel_files(self, cancel: CancelToResolve, reason: str) -> int:
         """What waits of all that the request is about has failed, an open batch is closing; says how many files."""
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:

@@ -70,13 +70,6 @@ class Permissions:
             raise Rejected("unknown-source", f"{', '.join(sorted(source_ids))} is not in the configuration any more")
         return found
 
-    def takes(self, uri: str, source_id: str) -> bool:
-        """Whether a file found by listing belongs to the source."""
-        try:
-            return source_id in self._matcher.sources_of(uri)
-        except Rejected:
-            return False
-
     def name(self, source_id: str) -> SourceName:
         """A source as it is told in events."""
         return SourceName(id=source_id, name=self._names.get(source_id, source_id))

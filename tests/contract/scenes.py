@@ -1,9 +1,11 @@
 """How far a test's batch has come before the test begins."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from router.ports.discovery import Looked, Measurement
 from router.ports.intake import Announced
+from router.ports.requests import CancelToResolve, LoadToResolve, RetryToResolve
 from router.ports.runs import Submission
 from router.ports.scheduling import SchedulingLedger
 from router.rules.answers import FinishedRequest
@@ -13,6 +15,7 @@ from schemas.config.lanes import Lane
 from schemas.events.requests import Asked, LoadAsked
 from tests.builders import (
     A_CSV,
+    A_LISTING,
     ORDERS,
     after,
     announced,
@@ -29,6 +32,7 @@ from tests.contract.ledgers import Ledger
 
 RUN = "00000000-0000-0000-0000-000000000001"
 OTHER_RUN = "00000000-0000-0000-0000-000000000002"
+T = TypeVar("T", LoadToResolve, RetryToResolve, CancelToResolve)
 
 
 async def schedules(ledger: Ledger, holder: str = "one") -> tuple[SchedulingLedger, int]:
@@ -152,3 +156,10 @@ async def is_removed(ledger: Ledger, *uris: str) -> None:
 async def outgoing(ledger: Ledger) -> Sequence[str]:
     """What stands in the outbox."""
     return [event.value for _, event in await ledger.router("one").publication.events_to_publish(100)]
+
+
+async def to_resolve(ledger: Ledger, kind: type[T]) -> T:
+    """The request whose listing is due, which is of that kind."""
+    request = await ledger.requests.request_to_resolve(A_LISTING)
+    assert isinstance(request, kind)
+    return request

@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.ports.requests import Found
+from router.ports.requests import Found, LoadToResolve
 from schemas.events.requests import LoadAsked, PreviewAsked
 from tests.builders import (
     A_CSV,
@@ -26,6 +26,7 @@ from tests.contract.scenes import (
     lands,
     schedules,
     takes,
+    to_resolve,
 )
 
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
@@ -35,14 +36,13 @@ FOLDER = "s3://landing/orders/"
 async def test_a_request_is_given_to_one_caller_for_a_minute(ledger: Ledger) -> None:
     await is_asked(ledger, load_asked(A_CSV, B_CSV))
 
-    first = await ledger.requests.request_to_resolve(A_LISTING)
+    first = await to_resolve(ledger, LoadToResolve)
     second = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.pass_time(59)
     too_early = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.pass_time(2)
     again = await ledger.requests.request_to_resolve(A_LISTING)
 
-    assert first is not None
     assert (first.id, first.kind, first.producer, first.source_id) == ("r-1", "load", "/tests", "orders-v1")
     assert (first.reload, first.prefix, first.cursor) == (False, None, None)
     assert sorted(first.files) == [A_CSV, B_CSV]
@@ -66,9 +66,8 @@ async def test_a_prefix_is_to_be_listed_from_its_beginning(ledger: Ledger, if_lo
         ledger, LoadAsked.model_validate({"source": "orders", "prefix": FOLDER, "if_loaded": if_loaded}), "r-1"
     )
 
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
+    unlisted = await to_resolve(ledger, LoadToResolve)
 
-    assert unlisted is not None
     assert (unlisted.prefix, unlisted.cursor, unlisted.reload, list(unlisted.files)) == (FOLDER, None, reload, [])
 
 
@@ -77,9 +76,8 @@ async def test_a_listing_goes_on_after_its_cursor(ledger: Ledger) -> None:
     await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.requests.save_found(found(found_file(), cursor=A_CSV, more=True), reload=False)
 
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
+    unlisted = await to_resolve(ledger, LoadToResolve)
 
-    assert unlisted is not None
     assert unlisted.cursor == A_CSV
     seen = await ledger.request("r-1")
     assert seen is not None
@@ -89,13 +87,11 @@ async def test_a_listing_goes_on_after_its_cursor(ledger: Ledger) -> None:
 async def test_what_is_named_is_given_a_thousand_at_a_time(ledger: Ledger) -> None:
     uris = [f"{FOLDER}{number:04}.csv" for number in range(1001)]
     await is_asked(ledger, load_asked(*uris))
-    first = await ledger.requests.request_to_resolve(A_LISTING)
-    assert first is not None
+    first = await to_resolve(ledger, LoadToResolve)
     await ledger.requests.save_found(found(*map(found_file, first.files), more=True), reload=False)
 
-    second = await ledger.requests.request_to_resolve(A_LISTING)
+    second = await to_resolve(ledger, LoadToResolve)
 
-    assert second is not None
     assert (len(first.files), len(second.files)) == (1000, 1)
     assert {*first.files, *second.files} == {*uris}
 
@@ -153,13 +149,12 @@ async def test_progress_ends_the_trouble(ledger: Ledger) -> None:
     await ledger.requests.save_found(found(cursor=A_CSV, more=True), reload=False)
 
     seen = await ledger.request("r-1")
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
+    await to_resolve(ledger, LoadToResolve)
     await ledger.requests.put_off("r-1", "away", None)
     await ledger.pass_time(3)
 
     assert seen is not None
     assert seen.trouble is None
-    assert unlisted is not None
     assert await ledger.requests.request_to_resolve(A_LISTING) is not None
 
 
@@ -278,8 +273,7 @@ async def test_what_is_not_there_is_missing(ledger: Ledger) -> None:
     await ledger.requests.save_found(found(found_file(), missing=[B_CSV], more=True), reload=False)
 
     await ledger.pass_time(5.1)
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, LoadToResolve)
     assert list(unlisted.files) == [B_CSV, C_CSV]
     await ledger.requests.save_found(found(missing=[C_CSV]), reload=False)
     await ledger.requests.save_found(found(missing=[B_CSV, C_CSV]), reload=False)
@@ -301,11 +295,10 @@ async def test_what_a_person_asks_for_is_looked_for_once_more_after_five_seconds
     await ledger.requests.save_found(found(missing=[A_CSV]), reload=False)
     too_early = await ledger.requests.request_to_resolve(A_LISTING)
     await ledger.pass_time(5.1)
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
+    unlisted = await to_resolve(ledger, LoadToResolve)
     opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
     assert too_early is None
-    assert unlisted is not None
     assert (list(unlisted.files), opened) == ([A_CSV], 1)
 
 
@@ -350,11 +343,10 @@ async def test_one_file_may_be_asked_for_by_many(ledger: Ledger) -> None:
 
 async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
     await is_asked(ledger, PreviewAsked(source="orders", file=A_CSV))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
+    unlisted = await to_resolve(ledger, LoadToResolve)
 
     opened = await ledger.requests.save_found(found(found_file()), reload=False)
 
-    assert unlisted is not None
     assert (unlisted.kind, list(unlisted.files)) == ("preview", [A_CSV])
     assert opened == 0
     assert await ledger.files() == []
@@ -363,18 +355,15 @@ async def test_looking_at_a_file_loads_nothing(ledger: Ledger) -> None:
 async def test_what_is_named_goes_on_after_a_part_that_was_not_told_of(ledger: Ledger) -> None:
     uris = [f"{FOLDER}{number:04}.csv" for number in range(1002)]
     await is_asked(ledger, load_asked(*uris))
-    first = await ledger.requests.request_to_resolve(A_LISTING)
-    assert first is not None
+    first = await to_resolve(ledger, LoadToResolve)
 
     await ledger.requests.save_found(Found("r-1", cursor=first.files[-1], trouble="denied"), reload=False)
-    rest = await ledger.requests.request_to_resolve(A_LISTING)
+    rest = await to_resolve(ledger, LoadToResolve)
     await ledger.requests.put_off("r-1", "denied", None)
     await ledger.pass_time(5)
-    again = await ledger.requests.request_to_resolve(A_LISTING)
+    again = await to_resolve(ledger, LoadToResolve)
 
-    assert rest is not None
     assert list(rest.files) == uris[1000:]
-    assert again is not None
     assert list(again.files) == uris[:1000]
     seen = await ledger.request("r-1")
     assert seen is not None

@@ -1,13 +1,24 @@
 """A look at the first rows of a file: one batch without files, whose end is the answer."""
 
+from router.ports.requests import CancelToResolve
 from router.ports.scheduling import DuePreview, NewBatch
 from router.rules.recovery import Again
 from schemas.events.requests import CancelAsked, PreviewAsked
 from schemas.manifest import Glance, ManifestFile
 from schemas.report import Preview, PreviewColumn
-from tests.builders import A_CSV, A_LISTING, AT_ONCE, asked_request, found, found_file, manifest, request_end
+from tests.builders import A_CSV, AT_ONCE, asked_request, found, found_file, manifest, request_end
 from tests.contract.ledgers import Ledger, SeenBatch
-from tests.contract.scenes import OTHER_RUN, RUN, at_their_end, is_asked, is_claimed, is_found, outgoing, schedules
+from tests.contract.scenes import (
+    OTHER_RUN,
+    RUN,
+    at_their_end,
+    is_asked,
+    is_claimed,
+    is_found,
+    outgoing,
+    schedules,
+    to_resolve,
+)
 
 ASKED = PreviewAsked(source="orders", file=A_CSV, rows=7)
 FILE = ManifestFile(uri=A_CSV, version="v1", size=10)
@@ -180,8 +191,7 @@ async def test_a_preview_whose_request_was_given_up_ends_without_another_answer(
 async def test_a_given_up_preview_is_not_begun(ledger: Ledger) -> None:
     await is_there(ledger)
     await ledger.requests.record_requests([asked_request(CancelAsked(request="r-1"), "r-2")], [])
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
     await ledger.requests.cancel_files(unlisted, "enough")
     by_id = {finished.id: finished for finished in await at_their_end(ledger)}
     await ledger.requests.end_request(request_end("r-1"))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from router.ports.requests import CancelToResolve, RetryToResolve
 from router.rules.looking import NoAnswer, NotThere
 from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked, RetryAsked
 from tests.builders import (
@@ -37,6 +38,7 @@ from tests.contract.scenes import (
     outgoing,
     schedules,
     takes,
+    to_resolve,
 )
 
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
@@ -162,8 +164,7 @@ async def test_a_request_is_not_finished_while_more_is_to_be_listed(ledger: Ledg
 async def test_at_most_one_more_file_is_told_than_is_named(ledger: Ledger) -> None:
     await is_found(ledger, *(f"s3://landing/orders/{number:03}.csv" for number in range(120)))
     await ledger.requests.record_requests([asked_request(CancelAsked(request="r-1"), "r-2")], [])
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
     await ledger.requests.cancel_files(unlisted, "enough")
 
     by_id = {finished.id: finished for finished in await at_their_end(ledger)}
@@ -284,12 +285,11 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
     missing = completed_file(C_CSV, outcome="missing", rows=0)
     await has_ended(ledger, completed_file(), quarantined, missing)
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
 
     opened = await ledger.requests.retry_files(unlisted, [])
 
-    assert (unlisted.kind, unlisted.source_id, [*unlisted.source_ids]) == ("retry", None, ["orders-v1"])
+    assert [*unlisted.source_ids] == ["orders-v1"]
     assert opened == 2
     assert [(file.uri, file.round, file.batch_id, file.outcome, file.reason) for file in await ledger.files()] == [
         (A_CSV, 1, "b-1", "loaded", None),
@@ -307,8 +307,7 @@ async def test_a_retry_opens_a_new_round_for_what_was_not_loaded(ledger: Ledger)
 async def test_a_retry_stays_in_a_lane_that_is_pinned(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
 
     await ledger.requests.retry_files(unlisted, ["orders-v1"])
 
@@ -322,8 +321,7 @@ async def test_a_retry_of_a_file_is_about_its_newest_version(ledger: Ledger) -> 
     await takes(ledger, "b-2")
     await ledger.settlement.settle_batch(settlement([completed_file(version="v2", outcome="failed", rows=0)], "b-2"))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
 
     opened = await ledger.requests.retry_files(unlisted, [])
 
@@ -338,8 +336,7 @@ async def test_a_retry_of_a_request_is_about_its_files(ledger: Ledger) -> None:
     await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed", rows=0)]))
     await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
     await is_asked(ledger, RetryAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
 
     opened = await ledger.requests.retry_files(unlisted, [])
 
@@ -350,8 +347,7 @@ async def test_a_retry_of_a_request_is_about_its_files(ledger: Ledger) -> None:
 async def test_what_is_retried_is_retried_once(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
 
     opened = [await ledger.requests.retry_files(unlisted, []) for _ in range(2)]
 
@@ -363,8 +359,7 @@ async def test_a_retry_is_only_about_the_sources_that_were_looked_at(ledger: Led
     """What came to be after its producer was checked is none of its business."""
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
     await lands(ledger, A_CSV, source_id="audit-v1")
     await takes(ledger, "b-2", source_id="audit-v1")
     await ledger.settlement.settle_batch(settlement([completed_file(outcome="failed", rows=0)], "b-2"))
@@ -380,18 +375,15 @@ async def test_what_is_not_known_has_no_source(ledger: Ledger, target: dict[str,
     await is_asked(ledger, RetryAsked.model_validate(target), "r-1")
     await is_asked(ledger, CancelAsked.model_validate(target), "r-2")
 
-    for _ in range(2):
-        unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-        assert unlisted is not None
-        assert unlisted.source_ids == frozenset()
+    assert (await to_resolve(ledger, RetryToResolve)).source_ids == frozenset()
+    assert (await to_resolve(ledger, CancelToResolve)).source_ids == frozenset()
 
 
 async def test_a_cancel_gives_up_what_waits(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(C_CSV))
     await lands(ledger, A_CSV, B_CSV)
     await is_asked(ledger, CancelAsked(files=(A_CSV, C_CSV)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -410,8 +402,7 @@ async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
     await ledger.intake.record(intake(unmeasured=[unmeasured()]))
     await looks(ledger, NoAnswer("denied"))
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -426,8 +417,7 @@ async def test_a_cancel_gives_up_what_is_to_be_measured(ledger: Ledger) -> None:
 async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
     before = await at_their_end(ledger)
@@ -442,8 +432,7 @@ async def test_a_cancel_of_files_lets_go_on_what_is_in_flight(ledger: Ledger) ->
 async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
     await is_claimed(ledger)
     await is_asked(ledger, CancelAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -456,8 +445,7 @@ async def test_a_cancelled_batch_is_closing(ledger: Ledger) -> None:
 async def test_an_ended_batch_is_not_cancelled(ledger: Ledger) -> None:
     await has_ended(ledger)
     await is_asked(ledger, CancelAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -470,8 +458,7 @@ async def test_a_cancelled_request_is_given_up_with_what_it_opened(ledger: Ledge
     await lands(ledger, B_CSV)
     await is_found(ledger, A_CSV, B_CSV)
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     given_up = await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -487,8 +474,7 @@ async def test_a_request_may_be_cancelled_before_it_is_listed(ledger: Ledger) ->
     await is_asked(ledger)
     await ledger.requests.request_to_resolve(A_LISTING)
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
     await ledger.requests.cancel_files(unlisted, "enough")
     for finished in await at_their_end(ledger):
         await ledger.requests.end_request(request_end(finished.id))
@@ -503,8 +489,7 @@ async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
     await is_listed(ledger)
     await ledger.requests.end_request(request_end("r-1", "nothing-loaded"))
     await is_asked(ledger, CancelAsked(request="r-1"), "r-2")
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -517,8 +502,7 @@ async def test_an_ended_request_is_not_given_up(ledger: Ledger) -> None:
 async def test_what_was_cancelled_is_not_cut(ledger: Ledger) -> None:
     await lands(ledger)
     await is_asked(ledger, CancelAsked(files=(A_CSV,)))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
 
     await ledger.requests.cancel_files(unlisted, "enough")
 
@@ -575,8 +559,7 @@ async def test_what_asks_for_a_removed_source_is_given_up_after_a_while(ledger: 
 async def test_a_retry_is_given_up_when_only_files_of_removed_sources_are_left_of_it(ledger: Ledger) -> None:
     await has_ended(ledger, completed_file(outcome="failed", rows=0))
     await is_asked(ledger, RetryAsked(files=(A_CSV,)), "r-2")
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
     await ledger.requests.retry_files(unlisted, [])
 
     kept = await ledger.requests.give_up_removed(["orders-v1"], timedelta(0))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from router.ports.requests import Unlisted
+from router.ports.requests import CancelToResolve, RetryToResolve
 from schemas.events.requests import CancelAsked, LoadAsked, RetryAsked
 from tests.builders import (
     A_LISTING,
@@ -21,7 +21,17 @@ from tests.builders import (
     settlement,
 )
 from tests.contract.ledgers import RealLedger
-from tests.contract.scenes import at_their_end, has_ended, is_asked, is_found, lands, outgoing, schedules, takes
+from tests.contract.scenes import (
+    at_their_end,
+    has_ended,
+    is_asked,
+    is_found,
+    lands,
+    outgoing,
+    schedules,
+    takes,
+    to_resolve,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -29,11 +39,10 @@ ROUNDS = range(8)
 URIS = [f"s3://landing/orders/{number:03}.csv" for number in range(200)]
 
 
-async def to_cancel(ledger: RealLedger, asked: CancelAsked, request_id: str = "r-9") -> Unlisted:
+async def to_cancel(ledger: RealLedger, asked: CancelAsked, request_id: str = "r-9") -> CancelToResolve:
     """A cancel that somebody is about to carry out."""
     await is_asked(ledger, asked, request_id)
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, CancelToResolve)
     assert unlisted.id == request_id
     return unlisted
 
@@ -206,11 +215,9 @@ async def test_files_are_asked_for_while_their_batch_is_settled(real_ledger: Rea
 async def test_two_retries_open_one_round(real_ledger: RealLedger, nth: int) -> None:
     await has_ended(real_ledger, *(completed_file(uri, outcome="failed", rows=0) for uri in URIS))
     await is_asked(real_ledger, RetryAsked(batch="b-1"))
-    first = await real_ledger.requests.request_to_resolve(A_LISTING)
+    first = await to_resolve(real_ledger, RetryToResolve)
     await is_asked(real_ledger, RetryAsked(files=tuple(URIS[::-1])), "r-2")
-    second = await real_ledger.requests.request_to_resolve(A_LISTING)
-    assert first is not None
-    assert second is not None
+    second = await to_resolve(real_ledger, RetryToResolve)
 
     opened = await asyncio.gather(
         *(real_ledger.requests.retry_files(unlisted, []) for unlisted in (first, second, first, second))

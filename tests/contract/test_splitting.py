@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from router.ports.requests import Unlisted
+from router.ports.requests import CancelToResolve, RetryToResolve
 from router.ports.scheduling import DueBatch
 from router.rules.outgoing import OutgoingEvent
 from router.rules.recovery import Again, Close
@@ -10,9 +10,9 @@ from router.rules.splitting import Half, Split
 from schemas.config.topics import COMPLETIONS_TOPIC
 from schemas.events.requests import CancelAsked, RetryAsked
 from schemas.manifest import ManifestFile
-from tests.builders import A_CSV, A_LISTING, ORDERS, closed, completed_file, settlement
+from tests.builders import A_CSV, ORDERS, closed, completed_file, settlement
 from tests.contract.ledgers import Ledger, SeenBatch, end_of_close
-from tests.contract.scenes import OTHER_RUN, RUN, is_asked, is_cut, next_attempt, outgoing, schedules
+from tests.contract.scenes import OTHER_RUN, RUN, is_asked, is_cut, next_attempt, outgoing, schedules, to_resolve
 
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
 SPLITTING = Close("crash", "the run crashed (3 times)", split=True)
@@ -51,9 +51,7 @@ async def begins(ledger: Ledger) -> DueBatch:
 
 async def cancels(ledger: Ledger, batch: str = "b-1") -> None:
     await is_asked(ledger, CancelAsked(batch=batch))
-    await ledger.requests.cancel_files(
-        Unlisted("r-1", "cancel", "/tests", None, reload=False, source_ids=frozenset({ORDERS})), "enough"
-    )
+    await ledger.requests.cancel_files(CancelToResolve("r-1", "/tests", frozenset({ORDERS})), "enough")
 
 
 async def test_an_open_attempt_tells_how_many_files_its_batch_has_and_whose_half_it_is(ledger: Ledger) -> None:
@@ -173,8 +171,7 @@ async def test_who_retries_a_split_batch_retries_what_failed_of_its_halves(ledge
     failed = [completed_file(uri, outcome="failed", rows=0, reason="it kills") for uri in (B_CSV, C_CSV)]
     await ledger.settlement.settle_batch(settlement(failed, "b-1-2"))
     await is_asked(ledger, RetryAsked(batch="b-1"))
-    unlisted = await ledger.requests.request_to_resolve(A_LISTING)
-    assert unlisted is not None
+    unlisted = await to_resolve(ledger, RetryToResolve)
 
     again = await ledger.requests.retry_files(unlisted, [])
 

@@ -4,7 +4,15 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from router.errors import Transient
-from router.ports.requests import AskedRequest, Found, FoundFile, Unlisted
+from router.ports.requests import (
+    AskedRequest,
+    CancelToResolve,
+    Found,
+    FoundFile,
+    LoadToResolve,
+    RetryToResolve,
+    ToResolve,
+)
 from router.rules.answers import FinishedRequest, RequestEnd
 from router.rules.identity import Identity, object_key
 from router.rules.looking import SECOND_LOOK, TWICE
@@ -31,7 +39,7 @@ class FakeRequests:
             self._database.put(letter)
         return new
 
-    async def request_to_resolve(self, files: int) -> Unlisted | None:
+    async def request_to_resolve(self, files: int) -> ToResolve | None:
         now = self._database.begin()
         due = [
             (row.due, request_id)
@@ -43,7 +51,7 @@ class FakeRequests:
         _, request_id = min(due)
         row = self._database.requests[request_id]
         row.due, row.tries = now + timedelta(minutes=1), row.tries + 1
-        return self._unlisted(request_id, row, files)
+        return self._to_resolve(request_id, row, files)
 
     async def save_found(self, found: Found, *, reload: bool) -> int:
         now = self._database.begin()
@@ -66,33 +74,33 @@ class FakeRequests:
             row.due = now + SECOND_LOOK
         return opened
 
-    async def retry_files(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+    async def retry_files(self, retry: RetryToResolve, pinned: Sequence[str]) -> int:
         now = self._database.begin()
-        row = self._database.requests[unlisted.id]
+        row = self._database.requests[retry.id]
         if row.end is not None or row.listed is not None:
             return 0
         again = [
             (key, file)
             for key, file in self._targets(row, kind="retry")
-            if file.outcome in _TO_RETRY and key.version != "" and key.source_id in unlisted.source_ids
+            if file.outcome in _TO_RETRY and key.version != "" and key.source_id in retry.source_ids
         ]
         for key, file in again:
             lane: Lane = "priority" if file.lane == "default" and key.source_id not in pinned else file.lane
-            _begin_anew(file, now, lane, unlisted.id)
-        self._are_all(unlisted.id, again, now)
+            _begin_anew(file, now, lane, retry.id)
+        self._are_all(retry.id, again, now)
         return len(again)
 
-    async def cancel_files(self, unlisted: Unlisted, reason: str) -> int:
+    async def cancel_files(self, cancel: CancelToResolve, reason: str) -> int:
         now = self._database.begin()
-        row = self._database.requests[unlisted.id]
+        row = self._database.requests[cancel.id]
         asked = row.request.asked
         if row.end is not None or row.listed is not None or not isinstance(asked, CancelAsked):
             return 0
-        targets = [found for found in self._targets(row, kind="cancel") if found[0].source_id in unlisted.source_ids]
+        targets = [found for found in self._targets(row, kind="cancel") if found[0].source_id in cancel.source_ids]
         waiting = [file for _, file in targets if file.waits]
         for file in waiting:
             file.outcome, file.reason = "failed", reason
-        looks = self._cancel_looks(asked, unlisted.source_ids, reason, now)
+        looks = self._cancel_looks(asked, cancel.source_ids, reason, now)
         for batch in self._database.family(asked.batch):
             row_of = self._database.open_batch(batch)
             if row_of is not None and (row_of.closing is None or row_of.splitting) and row_of.request_id is None:
@@ -100,7 +108,7 @@ class FakeRequests:
         other = self._database.requests.get(asked.request or "")
         if other is not None and other.end is None:
             other.given_up = reason
-        self._are_all(unlisted.id, [*targets, *looks], now)
+        self._are_all(cancel.id, [*targets, *looks], now)
         return len(waiting) + len(looks)
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
@@ -185,24 +193,27 @@ class FakeRequests:
             self._database.request_files.setdefault(key, RequestFileRow(uri))
         return True
 
-    def _unlisted(self, request_id: str, row: RequestRow, limit: int) -> Unlisted:
-        asked = row.request.asked
+    def _to_resolve(self, request_id: str, row: RequestRow, limit: int) -> ToResolve:
+        asked, producer = row.request.asked, row.request.producer
+        match asked:
+            case RetryAsked():
+                return RetryToResolve(request_id, producer, frozenset(self._source_ids(row)))
+            case CancelAsked():
+                return CancelToResolve(request_id, producer, frozenset(self._source_ids(row)))
         named = sorted(
             file.uri
             for file, _ in self._database.files_asked(request_id)
             if file.version is None and not file.outcome and file.uri > (row.cursor or "")
         )
-        source_ids = {row.source_id} if row.source_id else self._source_ids(row)
-        return Unlisted(
+        return LoadToResolve(
             id=request_id,
-            kind=row.request.kind,
-            producer=row.request.producer,
-            source_id=row.source_id,
+            kind="load" if isinstance(asked, LoadAsked) else "preview",
+            producer=producer,
+            source_id=row.source_id or "",
             reload=isinstance(asked, LoadAsked) and asked.if_loaded == "reload",
             files=named[:limit],
             prefix=asked.prefix if isinstance(asked, LoadAsked) else None,
             cursor=row.cursor,
-            source_ids=frozenset(source_ids),
         )
 
     def _source_ids(self, row: RequestRow) -> set[str]:

@@ -43,3 +43,11 @@ def test_a_file_that_its_source_takes_no_more_is_refused_in_words(before: str, a
 def test_a_source_that_is_gone_is_not_known() -> None:
     assert belonging().knows(ORDERS)
     assert not belonging().knows("orders-v0")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["s3://landing/orders/a.txt", "s3://landing/other/a.csv", "s3://landing/orders/folder/", "s3://landing/a\nb.csv"],
+)
+def test_a_listing_takes_only_files_of_the_source(uri: str) -> None:
+    assert belonging().refusal(ORDERS, uri) is not None

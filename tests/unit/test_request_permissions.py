@@ -138,14 +138,6 @@ def test_what_only_requests_load_is_no_business_of_events() -> None:
     assert found.value.reason == "no-source"
 
 
-def test_a_listing_takes_only_files_of_the_source() -> None:
-    assert PERMISSIONS.takes(A_CSV, "orders-v1")
-    assert not PERMISSIONS.takes("s3://landing/orders/a.txt", "orders-v1")
-    assert not PERMISSIONS.takes(A_CSV, "risk-v1")
-    assert not PERMISSIONS.takes("s3://landing/orders/folder/", "orders-v1")
-    assert not PERMISSIONS.takes("s3://landing/orders/a\nb.csv", "orders-v1")
-
-
 def test_a_source_is_told_by_its_present_name() -> None:
     assert PERMISSIONS.name("risk-v1").name == "risk"
     assert PERMISSIONS.name("forgotten-v1").name == "forgotten-v1"

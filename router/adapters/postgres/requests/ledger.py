@@ -10,13 +10,20 @@ import asyncpg
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.fragments import Statement, later
 from router.adapters.postgres.publication import put
+from router.adapters.postgres.requests import targets
 from router.adapters.postgres.requests.answering import finished_request, take_finished
 from router.adapters.postgres.requests.ending import end_request
 from router.adapters.postgres.requests.finding import miss, open_files, refuse, take_up
 from router.adapters.postgres.requests.recording import record
-from router.adapters.postgres.requests.targets import cancel, retry, source_ids_of
 from router.errors import Transient
-from router.ports.requests import AskedRequest, Found, Unlisted
+from router.ports.requests import (
+    AskedRequest,
+    CancelToResolve,
+    Found,
+    LoadToResolve,
+    RetryToResolve,
+    ToResolve,
+)
 from router.rules.answers import FinishedRequest, RequestEnd
 from router.rules.looking import SECOND_LOOK
 from router.rules.outgoing import OutgoingEvent
@@ -40,7 +47,7 @@ class PostgresRequests:
             await put(connection, letters)
         return new
 
-    async def request_to_resolve(self, files: int) -> Unlisted | None:
+    async def request_to_resolve(self, files: int) -> ToResolve | None:
         """The longest due; until it was listed on or a minute has passed nobody else gets it.
 
         That stands before it is looked at: one at which to look takes too long keeps no other waiting.
@@ -51,7 +58,7 @@ class PostgresRequests:
             return None
         try:
             async with self._database.transaction() as connection:
-                return await _unlisted(connection, row, files)
+                return await _to_resolve(connection, row, files)
         except Transient as trouble:
             await self.put_off(row["id"], str(trouble), row["cursor"])
             raise
@@ -79,21 +86,21 @@ class PostgresRequests:
             )
         return opened
 
-    async def retry_files(self, unlisted: Unlisted, pinned: Sequence[str]) -> int:
+    async def retry_files(self, retry: RetryToResolve, pinned: Sequence[str]) -> int:
         """A new round for each file, in one statement."""
         async with self._database.transaction() as connection:
-            asked = await _lock_asked(connection, unlisted.id)
+            asked = await _lock_asked(connection, retry.id)
             if asked is None:
                 return 0
-            return await retry(connection, unlisted, asked, pinned)
+            return await targets.retry(connection, retry, asked, pinned)
 
-    async def cancel_files(self, unlisted: Unlisted, reason: str) -> int:
+    async def cancel_files(self, cancel: CancelToResolve, reason: str) -> int:
         """What is in flight goes on, unless its batch is named; the request answers once that has ended."""
         async with self._database.transaction() as connection:
-            asked = await _lock_asked(connection, unlisted.id)
+            asked = await _lock_asked(connection, cancel.id)
             if asked is None:
                 return 0
-            return await cancel(connection, unlisted, asked, reason)
+            return await targets.cancel(connection, cancel, asked, reason)
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         """Longer each time."""
@@ -122,25 +129,24 @@ class PostgresRequests:
             return await end_request(connection, end)
 
 
-async def _unlisted(connection: Connection, row: asyncpg.Record, limit: int) -> Unlisted:
+async def _to_resolve(connection: Connection, row: asyncpg.Record, limit: int) -> ToResolve:
     asked = json.loads(row["asked"])
-    files: list[str] = []
-    source_ids = (
-        frozenset([row["source_id"]]) if row["source_id"] else await source_ids_of(connection, row["kind"], asked)
-    )
-    if row["kind"] in {"load", "preview"} and not asked.get("prefix"):
-        found = await connection.fetch(_NEXT_NAMED, row["id"], limit, row["cursor"])
-        files = [one["uri"] for one in found]
-    return Unlisted(
+    match row["kind"]:
+        case "retry":
+            return RetryToResolve(row["id"], row["producer"], await targets.source_ids_of(connection, "retry", asked))
+        case "cancel":
+            return CancelToResolve(row["id"], row["producer"], await targets.source_ids_of(connection, "cancel", asked))
+    prefix = asked.get("prefix")
+    named = [] if prefix else await connection.fetch(_NEXT_NAMED, row["id"], limit, row["cursor"])
+    return LoadToResolve(
         id=row["id"],
         kind=row["kind"],
         producer=row["producer"],
         source_id=row["source_id"],
         reload=asked.get("if_loaded") == "reload",
-        files=files,
-        prefix=asked.get("prefix"),
+        files=[one["uri"] for one in named],
+        prefix=prefix,
         cursor=row["cursor"],
-        source_ids=source_ids,
     )
 
 

@@ -8,7 +8,7 @@ import asyncpg
 from router.adapters.postgres import discovery
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import FAMILY, SAME, WAITS, Statement, locked
-from router.ports.requests import Unlisted
+from router.ports.requests import CancelToResolve, RetryToResolve
 from router.rules.identity import object_key
 
 # What a retry or a cancel is about: the files of a batch $1 and its halves, of a request $2, the newest versions of
@@ -28,25 +28,27 @@ _MAY_BE_RETRIED = """
 _TO_CANCEL = f"{_OF_BATCH} UNION {_OPENED_BY_REQUEST} UNION {_NEWEST}"
 
 
-async def retry(connection: Connection, unlisted: Unlisted, asked: Mapping[str, Any], pinned: Sequence[str]) -> int:
+async def retry(
+    connection: Connection, to_retry: RetryToResolve, asked: Mapping[str, Any], pinned: Sequence[str]
+) -> int:
     """Begin a new round for each file that was not loaded, in one statement; says for how many."""
-    rows = await connection.fetch(_RETRY, *_targets_of(asked), unlisted.id, pinned, list(unlisted.source_ids))
-    await _link_files_and_mark_listed(connection, unlisted.id, rows)
+    rows = await connection.fetch(_RETRY, *_targets_of(asked), to_retry.id, pinned, list(to_retry.source_ids))
+    await _link_files_and_mark_listed(connection, to_retry.id, rows)
     return len(rows)
 
 
-async def cancel(connection: Connection, unlisted: Unlisted, asked: Mapping[str, Any], reason: str) -> int:
+async def cancel(connection: Connection, to_cancel: CancelToResolve, asked: Mapping[str, Any], reason: str) -> int:
     """Give up what waits, and close the batch that is named; says how many files that is.
 
     What is in flight goes on, unless its batch is named.
     """
     batch, request, objects = _targets_of(asked)
-    rows = await connection.fetch(_FILES_TO_CANCEL, batch, request, objects, list(unlisted.source_ids))
+    rows = await connection.fetch(_FILES_TO_CANCEL, batch, request, objects, list(to_cancel.source_ids))
     await connection.execute(_CLOSE_BATCH, batch, reason)
     await connection.execute(_GIVE_UP_REQUEST, request, reason)
     given_up = await _give_up_waiting(connection, rows, reason)
-    looks = await discovery.cancel(connection, objects, list(unlisted.source_ids), reason)
-    await _link_files_and_mark_listed(connection, unlisted.id, [*rows, *looks])
+    looks = await discovery.cancel(connection, objects, list(to_cancel.source_ids), reason)
+    await _link_files_and_mark_listed(connection, to_cancel.id, [*rows, *looks])
     return given_up + len(looks)
 
 
