@@ -64,7 +64,7 @@ class Home:
 
     @property
     def no_conf(self) -> Path:
-        """A folder that stays empty."""
+        """Make a folder that stays empty."""
         return self.jars / "no-conf"
 
     @property

@@ -22,7 +22,7 @@ class PrefectSettings:
 
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where the router listens."""
+    """The address and port at which the router listens."""
 
     host: str
     port: int

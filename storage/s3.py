@@ -58,7 +58,7 @@ async def listed(prefix: str, cursor: str | None, limit: int, _allow: Sequence[s
 
 
 def look_up(uri: str, _allow: Sequence[str]) -> Measured | None:
-    """Ask as `measure` does."""
+    """Ask by HEAD and then by GET, as `measure` does."""
     store, key = _at(uri)
     with suppress(FileNotFoundError):
         return _measured(store.head(key))

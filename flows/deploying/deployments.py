@@ -39,7 +39,7 @@ class Deployed:
 
     @property
     def name(self) -> str:
-        """As Prefect spells it."""
+        """The name of the deployment, as Prefect spells it."""
         return f"{self.flow.name}/{self.lane}"
 
 

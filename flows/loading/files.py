@@ -36,7 +36,7 @@ class Files:
         return uri not in self.left
 
     def end(self, uri: str, outcome: FileOutcome, reason: str) -> None:
-        """This one is not loaded."""
+        """Keep how a file ended that is not loaded."""
         file = self.left.pop(uri)
         self.ended[uri] = FileReport(uri=uri, version=file.version, outcome=outcome, reason=reason)
 

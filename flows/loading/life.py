@@ -27,7 +27,7 @@ GRACE_SECONDS = 30.0
 
 
 class Life:
-    """Of one claimed attempt."""
+    """The life of a run that works on a claimed attempt: told in the ledger, ended when nobody wants it."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ Watch = Callable[[str], None]
 
 
 def unwatched(_step: str) -> None:
-    """Nobody watches."""
+    """Do nothing: nobody watches."""
 
 
 class Steps:

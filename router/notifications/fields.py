@@ -30,7 +30,7 @@ def json_object(value: bytes) -> Mapping[str, Any]:
 
 
 def inner(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """The object at a path."""
+    """Take out the object at a path."""
     at: Any = document
     for done, key in enumerate(path, 1):
         at = at.get(key)
@@ -41,7 +41,7 @@ def inner(document: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
 
 
 def text(document: Mapping[str, Any], key: str) -> str:
-    """A non-empty string."""
+    """Take out a string that is not empty."""
     value = document.get(key)
     if not isinstance(value, str) or not value:
         raise _wrong(value, key, "a non-empty string")

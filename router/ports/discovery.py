@@ -25,7 +25,7 @@ class Looked:
 
 
 class Store(Protocol):
-    """Object storage."""
+    """The object storage, as discovery and resolution ask it."""
 
     async def measure(self, uri: str) -> Measured | None:
         """The object's version and size; None when it is not there."""

@@ -45,7 +45,7 @@ class Recorded:
 
 
 class Source(Protocol):
-    """Records of a consumer group."""
+    """The records of some topics, as a consumer group reads them."""
 
     async def poll(self) -> Sequence[Record]:
         """Fetch the records after the last commit; none when none come within a moment."""

@@ -9,7 +9,7 @@ from router.rules.publication import Answer
 
 
 class PublicationLedger(Lease, Protocol):
-    """The ledger of publication."""
+    """The ledger of publication: events that wait for the broker."""
 
     async def events_to_publish(
         self,
@@ -39,7 +39,7 @@ class PublicationLedger(Lease, Protocol):
 
 
 class Publisher(Protocol):
-    """Kafka, for what goes out."""
+    """Kafka, as far as events go out to it."""
 
     async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
         """What the broker says of each, within seconds. Those of one key keep their order, whatever becomes of them."""

@@ -27,7 +27,7 @@ class Submission:
 
 
 class Runs(Protocol):
-    """Prefect."""
+    """The flow runs of Prefect."""
 
     async def submit(self, submission: Submission) -> str:
         """Create the run, or find the one created before under the same key; its id. Raises Refused."""

@@ -74,7 +74,7 @@ class _Window:
 
 
 class _TextAfterQuote(Exception):
-    """At this place."""
+    """The place at which text follows a closing quote."""
 
     def __init__(self, place: int) -> None:
         super().__init__()

@@ -33,6 +33,6 @@ def selected(frame: DataFrame, columns: StructType, names: Mapping[str, str]) ->
 
 
 def empty(session: SparkSession, columns: StructType) -> DataFrame:
-    """No rows of the table."""
+    """Make a frame without rows that has the table's columns."""
     chosen = [F.lit(None).cast(field.dataType).alias(field.name) for field in data_fields(columns)]
     return session.range(0).select(*chosen, F.lit("").alias("_file_uri"))

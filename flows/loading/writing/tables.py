@@ -71,7 +71,7 @@ def exists(session: SparkSession, table: Table) -> bool:
 
 
 def columns(session: SparkSession, table: Table) -> StructType:
-    """All its columns, ours too."""
+    """Read all columns of a table, ours too."""
     with named_errors():
         return session.table(table.name).schema
 

@@ -52,7 +52,7 @@ class KafkaPublisher:
         self._topics: dict[str, _Topic] = {}
 
     async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
-        """All topics at once."""
+        """Publish to all topics at once."""
         by_topic: dict[str, list[int]] = {}
         for index, event in enumerate(events):
             by_topic.setdefault(event.topic, []).append(index)

@@ -30,7 +30,7 @@ async def breakers(connection: Connection) -> Sequence[Breaker]:
 
 
 async def of_what_is_away(connection: Connection) -> Sequence[Breaker]:
-    """The breakers that have opened."""
+    """Read the breakers that have opened."""
     return [breaker for breaker in await breakers(connection) if breaker.failures >= OPENS_AT]
 
 

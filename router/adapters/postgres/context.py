@@ -11,7 +11,7 @@ from schemas.config.lanes import LANES
 COUNTED_AT_MOST = 10_000
 
 
-async def around(connection: Connection, source_id: str, batch: str) -> BatchContext:
+async def context_of(connection: Connection, source_id: str, batch: str) -> BatchContext:
     """Through indexes, and with a bounded count."""
     state = await connection.fetchrow(_LEARNED, source_id)
     return BatchContext(

@@ -163,7 +163,7 @@ async def _not_asked(connection: Connection, refusals: Sequence[tuple[Look, NotA
 
 
 async def _put_off(connection: Connection, troubled: Sequence[tuple[Look, NoAnswer]]) -> None:
-    """Longer each time."""
+    """Ask for later what the storage did not tell, later each time."""
     await connection.execute(
         _PUT_OFF, *_looks([look for look, _ in troubled]), [answer.trouble for _, answer in troubled], LONGEST_PAUSE
     )

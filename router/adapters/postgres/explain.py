@@ -39,7 +39,7 @@ class PostgresExplain:
         ]
 
     async def batch(self, batch_id: str) -> KnownBatch | None:
-        """A batch with its attempts."""
+        """Read a batch with its attempts and its halves."""
         async with self._database.transaction() as connection:
             return await _batch(connection, batch_id)
 

@@ -63,7 +63,7 @@ def keys(rows: Sequence[Told]) -> tuple[list[str], list[bytes], list[str]]:
 
 
 def arrays(rows: Sequence[Told]) -> tuple[Sequence[object], ...]:
-    """The parameters of `ROWS`."""
+    """Make the parameters of `ROWS`."""
     positions = [row.position for row in rows]
     return (
         *keys(rows),

@@ -49,22 +49,22 @@ class PostgresScheduling:
         return [DueBatch(**dict(row)) for row in rows]
 
     async def breakers(self) -> Sequence[Breaker]:
-        """By their names."""
+        """Read all breakers."""
         async with self._database.transaction() as connection:
             return await breakers.breakers(connection)
 
     async def hold_back(self, targets: Collection[str]) -> None:
-        """One batch tries them."""
+        """Let nobody else try these targets until one batch has."""
         async with self._database.transaction() as connection:
             await breakers.probed(connection, targets)
 
     async def halves(self) -> Sequence[DueBatch]:
-        """Open batches without any attempt."""
+        """Read the halves of split batches that have no attempt yet."""
         async with self._database.transaction() as connection:
             return await unbegun(connection)
 
     async def in_flight(self) -> Mapping[Lane, int]:
-        """Open attempts."""
+        """Count the open attempts of each lane."""
         async with self._database.transaction() as connection:
             return await taken(connection)
 
@@ -96,7 +96,7 @@ class PostgresScheduling:
         ]
 
     async def fail_waiting(self, refusals: Sequence[tuple[Identity, str]], epoch: int) -> int:
-        """Those that still wait."""
+        """Fail those of them that still wait."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
             return await fail_waiting(connection, refusals)
@@ -152,7 +152,7 @@ class PostgresScheduling:
             await connection.execute(_SUBMITTED, submission.batch, submission.n, run_id)
 
     async def put_off(self, submission: Submission, trouble: str) -> None:
-        """Twice as long each time."""
+        """Put the creation of its run off, twice as long each time."""
         async with self._database.transaction() as connection:
             await connection.execute(_PUT_OFF, submission.batch, submission.n, readable(trouble), _LONGEST_PAUSE)
 

@@ -8,7 +8,7 @@ import asyncpg
 from pydantic import BaseModel, ValidationError
 
 from router.adapters.postgres import breakers
-from router.adapters.postgres.context import around
+from router.adapters.postgres.context import context_of
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.discovery import follow
 from router.adapters.postgres.fragments import SAME, Statement, locked
@@ -52,7 +52,7 @@ class PostgresSettlement:
             if row is None:
                 return None
             files = await connection.fetch(_FILES, batch)
-            return _ended_batch(row, files, await around(connection, row["source_id"], batch))
+            return _ended_batch(row, files, await context_of(connection, row["source_id"], batch))
 
     async def settle_batch(self, settlement: Settlement) -> bool:
         """Batch, attempts, files, looks that follow from them, and event in one transaction."""
@@ -89,12 +89,12 @@ class PostgresSettlement:
         return True
 
     async def count_failure(self, target: str, reason: str) -> Breaker | None:
-        """Known or not."""
+        """Count a failure of a target, whether it had failed before or not."""
         async with self._database.transaction() as connection:
             return await breakers.away(connection, target, reason)
 
     async def close_breakers(self, targets: Collection[str]) -> Sequence[Breaker]:
-        """Those that were counted."""
+        """Forget what was counted of these targets; say what that was."""
         async with self._database.transaction() as connection:
             return await breakers.answered(connection, targets)
 

@@ -35,7 +35,7 @@ class PostgresStatus:
         return [LineStatus(**dict(row)) for row in rows]
 
     async def in_flight(self) -> Mapping[Lane, int]:
-        """Attempts in flight by lane."""
+        """Count the open attempts of each lane."""
         async with self._database.transaction() as connection:
             return await taken(connection)
 

@@ -95,7 +95,7 @@ class PrefectRuns:
             await self._deployment(name)
 
     def url(self, run_id: str) -> str:
-        """The run's page."""
+        """Name the page of a run."""
         return f"{self._ui_url}/runs/flow-run/{run_id}"
 
     async def close(self) -> None:

@@ -103,7 +103,7 @@ class PostgresRequests:
             return await targets.cancel(connection, cancel, asked, reason)
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
-        """Longer each time."""
+        """Put its listing off, longer each time."""
         async with self._database.transaction() as connection:
             await connection.execute(_PUT_OFF, request_id, readable(trouble), _LONGEST_PAUSE, cursor)
 
@@ -124,7 +124,7 @@ class PostgresRequests:
         return len(rows)
 
     async def end_request(self, end: RequestEnd) -> bool:
-        """Once."""
+        """End it, once."""
         async with self._database.transaction() as connection:
             return await end_request(connection, end)
 
