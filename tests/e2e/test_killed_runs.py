@@ -49,6 +49,7 @@ def test_a_run_killed_between_staging_and_its_result_is_loaded_once(site: Site, 
     assert ends == [("failed", "out-of-memory"), ("loaded", None)]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("halting_flow")
 def test_a_run_that_is_told_to_stop_is_no_crash_and_its_file_is_loaded_once(site: Site) -> None:
     _halt_after(site, "stage")
@@ -62,6 +63,7 @@ def test_a_run_that_is_told_to_stop_is_no_crash_and_its_file_is_loaded_once(site
     assert re.search(r"SIGTERM|-15|143|Terminat", first["reason"])
 
 
+@pytest.mark.soak
 def test_a_run_that_a_worker_took_and_did_not_begin_makes_way_for_the_next_attempt(stack: Stack, site: Site) -> None:
     stack.kill("worker-default")
     uri = _announced(site, f"pending-{uuid4()}.csv")
