@@ -35,7 +35,7 @@ docs: .venv/installed  ## Write docs/cli.md anew from the program
 	$(BIN)/python -m cli.reference > docs/cli.tmp
 	mv docs/cli.tmp docs/cli.md
 
-clean:  ## Stop the local stack and delete everything that is not in git
+clean:  ## Stop the local stack and delete .autoloader, .venv and caches
 	@if [ -x $(BIN)/autoloader ]; then $(BIN)/autoloader down; fi
 	rm -rf .autoloader .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.ports.clock import Clock
-from router.ports.discovery import DiscoveryLedger, Store
+from router.ports.discovery import DiscoveryLedger
 from router.ports.intake import IntakeLedger, Source
 from router.ports.publication import PublicationLedger, Publisher
 from router.ports.requests import RequestLedger
 from router.ports.runs import Runs
 from router.ports.scheduling import SchedulingLedger
 from router.ports.settlement import SettlementLedger
+from router.ports.storage import Store
 from router.rules.belonging import Belonging
 from router.rules.matching import Matcher
 from router.rules.permissions import Permissions

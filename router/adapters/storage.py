@@ -8,7 +8,7 @@ from storage.objects import Listed, Measured, Unlistable, Unsaid
 
 
 class ObjectStore:
-    """See `ports.discovery.Store`.
+    """See `ports.storage.Store`.
 
     No local file outside of the prefixes `allow` is looked at, whatever links lead there.
     """

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from router.rules.looking import Look, StorageAnswer
-from storage.objects import Listed, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +21,6 @@ class Looked:
 
     new: int
     removed: int
-
-
-class Store(Protocol):
-    """The object storage, as discovery and resolution ask it."""
-
-    async def measure(self, uri: str) -> Measured | None:
-        """The object's version and size; None when it is not there."""
-
-    async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
-        """The objects below a prefix in the order of their URIs, after `cursor`; fewer than `limit`: that is all.
-
-        Raises Rejected when an object's key cannot be in a URI of ours: see `schemas.uris`.
-        """
 
 
 class DiscoveryLedger(Protocol):

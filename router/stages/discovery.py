@@ -1,6 +1,6 @@
-"""Storage → ledger: what no event can be believed in. The object is looked at, and the answer decides.
+"""Storage → ledger: looks at the objects whose events did not settle what they are; the storage's answer decides.
 
-An arrival without a version or a size becomes a file so; what is told to be removed ends so, or goes on.
+An object that is there becomes a waiting file. If a removal was told and it is gone, what waits of it is `removed`.
 """
 
 import asyncio
@@ -17,14 +17,15 @@ from router.facts import (
     ObjectsNotThere,
     RecordsDeadLettered,
 )
-from router.ports.discovery import DiscoveryLedger, Looked, Measurement, Store
+from router.ports.discovery import DiscoveryLedger, Looked, Measurement
+from router.ports.storage import Store
 from router.rules.belonging import Belonging
 from router.rules.looking import Look, NoAnswer, NotAsked, NotThere, StorageAnswer, There, not_there
 from router.rules.sizing import Sizing
 from router.step import Step
 
-ARRIVALS_A_STEP = 64
-REQUESTS_AT_ONCE = 32
+LOOKS_A_STEP = 64
+STORAGE_CALLS_AT_ONCE = 32
 
 
 class DiscoveryStage:
@@ -37,16 +38,16 @@ class DiscoveryStage:
         self._ledger = ledger
         self._belonging = belonging
         self._sizing = sizing
-        self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._places = asyncio.Semaphore(STORAGE_CALLS_AT_ONCE)
 
     async def step(self, now: datetime) -> Step:
         """Look at the objects that are due, and record what the storage says."""
-        looks = await self._ledger.due_looks(ARRIVALS_A_STEP)
+        looks = await self._ledger.due_looks(LOOKS_A_STEP)
         if not looks:
             return Step()
         answers = await asyncio.gather(*(self._answer(look) for look in looks))
         looked = await self._ledger.save_answers(list(map(Measurement, looks, answers)))
-        return Step(tuple(_facts(answers, looked)), more=len(looks) == ARRIVALS_A_STEP)
+        return Step(tuple(_facts(answers, looked)), more=len(looks) == LOOKS_A_STEP)
 
     async def _answer(self, look: Look) -> StorageAnswer:
         """Nothing is asked of a storage for a source that does not take the file as the configuration is now."""

@@ -8,7 +8,6 @@ from typing import assert_never
 
 from router.errors import Rejected, Transient
 from router.facts import ListingFailed, RequestEnded, RequestListed
-from router.ports.discovery import Store
 from router.ports.requests import (
     CancelToResolve,
     Found,
@@ -18,6 +17,7 @@ from router.ports.requests import (
     RetryToResolve,
     ToResolve,
 )
+from router.ports.storage import Store
 from router.rules.answers import FinishedRequest, refused
 from router.rules.belonging import Belonging
 from router.rules.identity import Identity, object_key
@@ -27,13 +27,13 @@ from router.step import Pass, Step
 from storage.objects import Measured
 
 FILES_A_STEP = 1000
-REQUESTS_AT_ONCE = 32
+STORAGE_CALLS_AT_ONCE = 32
 
 
 class ResolutionStage:
     """One part of one request a step; what the storage does not answer is due again later."""
 
-    name = "listing"
+    name = "listing"  # the label of its log lines and metrics, which stay as they are
 
     def __init__(
         self, store: Store, ledger: RequestLedger, permissions: Permissions, belonging: Belonging, sizing: Sizing
@@ -43,7 +43,7 @@ class ResolutionStage:
         self._permissions = permissions
         self._belonging = belonging
         self._sizing = sizing
-        self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._places = asyncio.Semaphore(STORAGE_CALLS_AT_ONCE)
 
     async def step(self, now: datetime) -> Step:
         """Find the next files of a request."""

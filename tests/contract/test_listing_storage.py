@@ -19,7 +19,7 @@ import pytest
 
 from router.adapters.storage import ObjectStore
 from router.errors import Rejected, Transient
-from router.ports.discovery import Store
+from router.ports.storage import Store
 from storage import s3 as storage
 from storage.objects import Listed, Measured
 from tests.e2e.site import eventually, free_port

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from router.errors import Transient
-from router.ports.discovery import Store
+from router.ports.storage import Store
 from schemas.manifest import Glance, ManifestFile
 from schemas.report import Cause, Closed, FileOutcome, FileReport, Preview, Report, Snapshot, Target
 from tests.fakes.results import Claimed, FakeResults, NotWanted

@@ -7,7 +7,7 @@ from storage.objects import Listed, Measured
 
 
 class FakeStore:
-    """See `ports.discovery.Store`.
+    """See `ports.storage.Store`.
 
     `objects` has each URI's version and size in bytes; a test lands files by writing there.
 
