@@ -5,10 +5,10 @@ folds `..`, `.` and `//`: a key that holds them would be checked as one object a
 """
 
 import re
-from typing import Literal
+from typing import Literal, get_args
 
 Scheme = Literal["s3", "file"]
-SCHEMES: tuple[Scheme, ...] = ("s3", "file")
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 MAX_URI_BYTES = 2048
 MAX_SIZE = 2**46  # bytes of an object, S3 takes 50 TB; thousands of them, unpacked, are still a bigint
 

@@ -44,6 +44,8 @@ FORBIDDEN = {
     "a side in the storage": ("storage/s3.py", "from router.rules import sizing"),
     "a vendor in the storage": ("storage/local.py", "import httpx"),
     "a storage in another storage": ("storage/local.py", "from storage import s3"),
+    "the storage in a rule": ("router/rules/matching.py", "import storage"),
+    "one storage in a stage": ("router/stages/discovery.py", "from storage import s3"),
     "the storage in what both agree on": ("schemas/manifest.py", "import storage"),
     "a vendor in what both agree on": ("schemas/manifest.py", "import asyncpg"),
     "YAML in a model of the configuration": ("schemas/config/lanes.py", "import yaml"),

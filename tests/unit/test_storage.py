@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+
+import storage
+from schemas.uris import SCHEMES, UriError
+
+
+def test_every_scheme_has_a_module_of_its_own_and_every_module_a_scheme() -> None:
+    found = [Path(str(vars(storage.of(f"{scheme}://b/k"))["__file__"])).stem for scheme in SCHEMES]
+    modules = {path.stem for path in Path("storage").glob("*.py")} - {"__init__", "objects"}
+
+    assert sorted(found) == sorted(modules)
+
+
+def test_a_scheme_that_is_not_ours_finds_no_storage() -> None:
+    with pytest.raises(UriError, match="does not begin with s3:// or file://"):
+        storage.of("gs://b/k")
