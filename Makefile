@@ -29,7 +29,7 @@ check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/walls tests/simulation
+	$(BIN)/pytest -q -n 2 tests/unit tests/walls tests/simulation
 
 docs: .venv/installed  ## Write docs/cli.md anew from the program
 	$(BIN)/python -m cli.reference > docs/cli.tmp

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from router.errors import Rejected
 from router.notifications import fields
-from router.notifications.record import Record
+from router.notifications.record import Record, made
 
 MAX_RECORD_BYTES = 1024 * 1024
 
@@ -31,7 +31,7 @@ def opened(record: Record) -> Envelope:
         return Envelope(attributes, document)
     if "specversion" in document:
         return Envelope(document, fields.inner(document, "data"))
-    return Envelope(None, document)
+    return made(Envelope, (None, document))
 
 
 def document_of(record: Record) -> Mapping[str, Any]:
