@@ -72,9 +72,9 @@ def test_a_ledger_that_is_away_is_told_later() -> None:
 def test_who_is_not_wanted_interrupts_what_runs_in_spark() -> None:
     lives, _ = life([True, False])
     session = FakeSession()
+    lives.works_in(cast("Any", session))
 
     with lives.told(SOON):
-        lives.works_in(cast("Any", session))
         assert session.interrupted.wait(PATIENT)
 
     assert not lives.is_wanted
