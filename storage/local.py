@@ -35,7 +35,7 @@ def look_up(uri: str, allow: Sequence[str]) -> Measured | None:
     Raises:
         OSError: the file system does not answer.
     """
-    path = Path(uri.removeprefix(_SCHEME))
+    path = _path(uri)
     try:
         found = path.stat()
         if not _is_within(path, uri, allow):
@@ -90,7 +90,7 @@ def _readable() -> Iterator[None]:
 
 
 def _is_within(path: Path, uri: str, allow: Sequence[str]) -> bool:
-    prefixes = [Path(prefix.removeprefix(_SCHEME)) for prefix in allow if uri.startswith(prefix)]
+    prefixes = [_path(prefix) for prefix in allow if uri.startswith(prefix)]
     return any(path.resolve().is_relative_to(prefix.resolve()) for prefix in prefixes)
 
 
@@ -109,7 +109,7 @@ def _walked(prefix: str, cursor: str, limit: int, allow: Sequence[str]) -> Seque
 
 def _below(prefix: str) -> Iterator[str]:
     """What has a URI of ours: of another name the ledger could not be told."""
-    for folder, _, names in os.walk(prefix.removeprefix(_SCHEME), onerror=_unless_gone):
+    for folder, _, names in os.walk(_path(prefix), onerror=_unless_gone):
         for name in names:
             uri = f"{_SCHEME}{Path(folder) / name}"
             with suppress(UriError):

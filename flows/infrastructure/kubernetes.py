@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.config.lanes import HighMemory
 
 if TYPE_CHECKING:
-    from schemas.config.lanes import LaneConfig, SizeClass
+    from schemas.config.lanes import LaneConfig
 
 DEADLINE_SECONDS = 6 * 3600  # without one, a pod that cannot be scheduled stays pending for ever
 FINISHED_TTL_SECONDS = 3600
@@ -35,7 +35,7 @@ def template(lane: LaneConfig) -> dict[str, Any]:
     }
     defaults: dict[str, Any] = {"finished_job_ttl": FINISHED_TTL_SECONDS}
     if isinstance(lane, HighMemory):
-        defaults |= _sized(lane.classes[0])
+        defaults |= lane.classes[0].kubernetes_variables
     for name, value in defaults.items():
         ours["variables"]["properties"][name]["default"] = value
     return ours
@@ -44,12 +44,6 @@ def template(lane: LaneConfig) -> dict[str, Any]:
 def job_variables() -> dict[str, Any]:
     """Say nothing: the pod's command is that of its image."""
     return {}
-
-
-def _sized(size: SizeClass) -> dict[str, str]:
-    """Requests and limits alike: a big load must neither starve nor be evicted."""
-    cpu, memory = str(size.cpu), f"{size.memory // 2**20}Mi"
-    return {"cpu_request": cpu, "cpu_limit": cpu, "memory_request": memory, "memory_limit": memory}
 
 
 def default_template() -> dict[str, Any]:

@@ -28,14 +28,19 @@ class Breaker:
     reason: str
 
     @property
+    def has_opened(self) -> bool:
+        """Whether it failed so often that it counts as away, until it answers."""
+        return self.failures >= OPENS_AT
+
+    @property
     def is_open(self) -> bool:
         """Whether nothing is to be begun that needs it."""
-        return self.failures >= OPENS_AT and self.pause > timedelta(0)
+        return self.has_opened and self.pause > timedelta(0)
 
     @property
     def is_half_open(self) -> bool:
         """Whether its pause is over, so that one batch may try."""
-        return self.failures >= OPENS_AT and self.pause <= timedelta(0)
+        return self.has_opened and self.pause <= timedelta(0)
 
 
 def pause(failures: int) -> timedelta:

@@ -23,7 +23,6 @@ def job_variables(pool: PoolType, size: SizeClass) -> Mapping[str, str]:
         case "process":
             return {}
         case "kubernetes":
-            cpu, memory = str(size.cpu), f"{size.memory // 1024**2}Mi"
-            return {"cpu_request": cpu, "cpu_limit": cpu, "memory_request": memory, "memory_limit": memory}
+            return size.kubernetes_variables
         case _:
             assert_never(pool)

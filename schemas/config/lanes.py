@@ -21,6 +21,12 @@ class SizeClass(Strict):
     cpu: int = Field(ge=1, le=10_000)
     memory: Bytes = Field(ge=512 * 1024**2)
 
+    @property
+    def kubernetes_variables(self) -> dict[str, str]:
+        """The variables of Prefect's Kubernetes worker that say it: a big load must neither starve nor be evicted."""
+        cpu, memory = str(self.cpu), f"{self.memory // 1024**2}Mi"
+        return {"cpu_request": cpu, "cpu_limit": cpu, "memory_request": memory, "memory_limit": memory}
+
 
 class Pool(Strict):
     """The Prefect work pool behind a lane."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import Statement
-from router.rules.breaker import OPENS_AT, Breaker, pause
+from router.rules.breaker import Breaker, pause
 
 
 async def away(connection: Connection, target: str, reason: str) -> Breaker | None:
@@ -29,11 +29,6 @@ async def breakers(connection: Connection) -> Sequence[Breaker]:
     return [Breaker(**dict(row)) for row in rows]
 
 
-async def of_what_is_away(connection: Connection) -> Sequence[Breaker]:
-    """Read the breakers that have opened."""
-    return [breaker for breaker in await breakers(connection) if breaker.failures >= OPENS_AT]
-
-
 async def probed(connection: Connection, targets: Collection[str]) -> None:
     """One tries them: until it succeeds that counts as a failure, so that nobody else does meanwhile."""
     for target in sorted(targets):
@@ -43,6 +38,7 @@ async def probed(connection: Connection, targets: Collection[str]) -> None:
 
 
 # What is sent to PostgreSQL.
+
 # A breaker, locked, before a failure is counted.
 _LOCK = Statement("SELECT failures, until > now() AS is_open FROM breaker WHERE target = $1 FOR UPDATE")
 

@@ -41,6 +41,7 @@ async def _waiting(connection: Connection, source_id: str) -> StillWaiting:
 
 
 # What is sent to PostgreSQL.
+
 # What earlier loads of a source have taught.
 _LEARNED = Statement("SELECT bytes_per_second, newest_landed FROM source_state WHERE source_id = $1")
 

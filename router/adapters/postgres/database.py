@@ -80,5 +80,6 @@ def _passes(error: Exception) -> bool:
 
 
 # What is sent to PostgreSQL.
+
 # The revision of the ledger's tables.
 _REVISION = Statement("SELECT version_num FROM alembic_version")

@@ -197,6 +197,7 @@ def _look(row: asyncpg.Record) -> Look:
 
 
 # What is sent to PostgreSQL.
+
 # Objects to be looked at now; the same record told once more changes nothing.
 _TELL = Statement(f"""
     INSERT INTO arrival AS a ({files.COLUMNS}, removed, quiet)

@@ -50,9 +50,9 @@ class PostgresExplain:
         return None if row is None else _request(row)
 
     async def breakers(self) -> Sequence[Breaker]:
-        """The breakers of what does not answer."""
+        """Read all breakers, also of what has not failed often enough to be away."""
         async with self._database.transaction() as connection:
-            return await breakers.of_what_is_away(connection)
+            return await breakers.breakers(connection)
 
     async def around(self, source_id: str, lane: Lane) -> Surroundings:
         """What a waiting file of the source waits for, as far as the ledger knows."""
@@ -152,6 +152,7 @@ def _place(row: asyncpg.Record) -> str:
 
 
 # What is sent to PostgreSQL.
+
 # Every version of an object, the newest first.
 _VERSIONS = Statement(f"SELECT * FROM file WHERE object = $1 ORDER BY {NEWEST}")
 

@@ -147,6 +147,7 @@ def count(tag: str) -> int:
 
 
 # What is sent to PostgreSQL.
+
 # New files; those that are known stay as they are.
 _INSERT = Statement(f"""
     INSERT INTO file ({COLUMNS}, size, estimate, lane)

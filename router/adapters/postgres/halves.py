@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from router.adapters.postgres.batch_ends import end_batch
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import SAME, Statement, locked
 from router.ports.scheduling import DueBatch
@@ -15,8 +16,7 @@ _NAMED = """
 
 async def halve(connection: Connection, split: Split) -> None:
     """In the transaction in which the batch is locked and open."""
-    await connection.execute(_END_AS_SPLIT, split.batch, split.reason)
-    await connection.execute(_END_ATTEMPTS, split.batch)
+    await end_batch(connection, split.batch, "split", split.reason, "closed")
     for half in split.halves:
         await _make(connection, split.batch, half)
 
@@ -34,11 +34,6 @@ async def unbegun(connection: Connection) -> Sequence[DueBatch]:
 
 
 # What is sent to PostgreSQL.
-# A batch ends: its files go on in two halves.
-_END_AS_SPLIT = Statement("UPDATE batch SET ended = now(), outcome = 'split', reason = $2 WHERE id = $1")
-
-# Its attempts end with it.
-_END_ATTEMPTS = Statement("UPDATE attempt SET ended = now(), outcome = 'closed' WHERE batch_id = $1 AND ended IS NULL")
 
 # Some of a batch's files move into a batch of their own.
 _MAKE_HALF = Statement(f"""

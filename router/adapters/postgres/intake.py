@@ -91,6 +91,7 @@ def _quiet(row: Announced, *, removed: bool = False) -> Told:
 
 
 # What is sent to PostgreSQL.
+
 # Which of some files had ended without a load.
 _ENDED_UNLOADED = Statement("""
     SELECT f.source_id, f.object, f.version

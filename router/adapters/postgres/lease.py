@@ -35,6 +35,7 @@ class PostgresLease:
 
 
 # What is sent to PostgreSQL.
+
 # The lease of a role, if nobody else holds it; a new holder has a new epoch.
 _TAKE_OR_KEEP = Statement("""
     INSERT INTO lease AS l VALUES ($1, $2, 1, now() + $3)

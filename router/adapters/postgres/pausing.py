@@ -24,6 +24,7 @@ class PostgresPausing:
 
 
 # What is sent to PostgreSQL.
+
 # A source is held back; True when it was not.
 _PAUSE = Statement("""
     INSERT INTO source_state AS s (source_id, paused, paused_by) VALUES ($1, now(), $2)

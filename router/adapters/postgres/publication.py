@@ -68,6 +68,7 @@ async def put(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
 
 
 # What is sent to PostgreSQL.
+
 # What was set aside long enough is to be published again.
 _BRING_BACK = Statement("UPDATE outbox SET set_aside = NULL WHERE set_aside <= now()")
 

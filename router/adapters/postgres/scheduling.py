@@ -182,6 +182,7 @@ def _submission(row: asyncpg.Record) -> Submission:
 
 
 # What is sent to PostgreSQL.
+
 # Open attempts without a run, the longest due first.
 _UNSUBMITTED = Statement("""
     SELECT a.batch_id, a.n, a.lane, a.kind, a.job_variables, b.source_id

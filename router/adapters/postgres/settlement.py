@@ -8,6 +8,7 @@ import asyncpg
 from pydantic import BaseModel, ValidationError
 
 from router.adapters.postgres import breakers
+from router.adapters.postgres.batch_ends import end_batch
 from router.adapters.postgres.context import context_of
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.discovery import follow
@@ -59,10 +60,8 @@ class PostgresSettlement:
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, settlement.batch):
                 return False
-            await connection.execute(_END_BATCH, settlement.batch, settlement.outcome, settlement.reason)
-            await connection.execute(
-                _END_ATTEMPTS, settlement.batch, "closed" if settlement.outcome == "failed" else "loaded"
-            )
+            attempts_end = "closed" if settlement.outcome == "failed" else "loaded"
+            await end_batch(connection, settlement.batch, settlement.outcome, settlement.reason, attempts_end)
             await connection.execute(
                 _END_FILES,
                 settlement.batch,
@@ -113,8 +112,7 @@ class PostgresSettlement:
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, batch):
                 return False
-            await connection.execute(_END_BATCH, batch, outcome, end.reason)
-            await connection.execute(_END_ATTEMPTS, batch, outcome)
+            await end_batch(connection, batch, outcome, end.reason, outcome)
             return await end_request(connection, end)
 
     async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
@@ -214,6 +212,7 @@ def _ended_batch(row: asyncpg.Record, files: Sequence[asyncpg.Record], surroundi
 
 
 # What is sent to PostgreSQL.
+
 # Open attempts, with their results and the earlier failures of their batches.
 _OPEN_ATTEMPTS = Statement("""
     SELECT a.*, b.source_id, b.closing, b.files, b.split_from, r.state,
@@ -239,12 +238,6 @@ _REPORTED = Statement("""
 
 # Its files.
 _FILES = Statement("SELECT uri, version, size, landed FROM file WHERE batch_id = $1")
-
-# A batch ends.
-_END_BATCH = Statement("UPDATE batch SET ended = now(), outcome = $2, reason = $3 WHERE id = $1")
-
-# Its attempts end with it.
-_END_ATTEMPTS = Statement("UPDATE attempt SET ended = now(), outcome = $2 WHERE batch_id = $1 AND ended IS NULL")
 
 # Its files end, each in its own way.
 _END_FILES = Statement(f"""

@@ -14,5 +14,6 @@ async def taken(connection: Connection) -> Mapping[Lane, int]:
 
 
 # What is sent to PostgreSQL.
+
 # Open attempts by lane.
 _TAKEN = Statement("SELECT lane, count(*) FROM attempt WHERE ended IS NULL GROUP BY lane")

@@ -46,12 +46,13 @@ class PostgresStatus:
         return [Failure(**dict(row)) for row in rows]
 
     async def breakers(self) -> Sequence[Breaker]:
-        """The breakers of what does not answer."""
+        """Read the breakers of what is away."""
         async with self._database.transaction() as connection:
-            return await breakers.of_what_is_away(connection)
+            return [breaker for breaker in await breakers.breakers(connection) if breaker.has_opened]
 
 
 # What is sent to PostgreSQL.
+
 # How each source stands, in the order asked.
 _SOURCES = Statement(f"""
     SELECT s.id AS source_id, t.paused, w.files AS waiting_files, w.bytes AS waiting_bytes, w.landed,

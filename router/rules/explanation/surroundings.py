@@ -34,8 +34,7 @@ def configured(around: Surroundings, file: KnownFile, config: Config, breakers: 
 def away(breakers: Sequence[Breaker], source_id: str, lane: Lane, config: Config) -> str | None:
     """The first of what batches of a source in a lane need that does not answer, and why."""
     needs = Targets(config).of(source_id, lane)
-    holding = [one for one in breakers if one.target in needs and (one.is_open or one.is_half_open)]
-    return f"{holding[0].target}: {holding[0].reason}" if holding else None
+    return next((f"{one.target}: {one.reason}" for one in breakers if one.target in needs and one.has_opened), None)
 
 
 def only_requested(source_ids: Sequence[str], config: Config) -> str | None:

@@ -74,6 +74,7 @@ def _requested(row: asyncpg.Record) -> RequestedFile:
 
 
 # What is sent to PostgreSQL.
+
 # Requests at their end that are due to be answered, put off before anybody looks at them.
 _TAKE = Statement(f"""
     UPDATE request t SET answer_tries = t.answer_tries + 1,

@@ -24,6 +24,7 @@ async def end_request(connection: Connection, end: RequestEnd) -> bool:
 
 
 # What is sent to PostgreSQL.
+
 # A request ends, once.
 _END = Statement("""
     UPDATE request SET ended = now(), outcome = $2, reason = $3, event = $4

@@ -163,6 +163,7 @@ async def _lock_asked(connection: Connection, request_id: str) -> Mapping[str, A
 
 
 # What is sent to PostgreSQL.
+
 # The request whose listing is longest due, given away for a minute.
 _GIVE = Statement("""
     UPDATE request r SET due = now() + interval '1 minute', tries = r.tries + 1
