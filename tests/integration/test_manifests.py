@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -17,6 +16,8 @@ from prefect_kubernetes.settings import KubernetesSettings  # type: ignore[impor
 
 from router.adapters.http.health import health_routes
 from router.settings import DEFAULT_HTTP_PORT
+from schemas.config import parse_config
+from schemas.config.lanes import LANES, KubernetesPool, Lanes
 from tests.kubernetes.manifests import (
     MANIFESTS,
     OVERLAYS,
@@ -33,6 +34,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go")
 
 EVERYWHERE = pytest.mark.parametrize("overlay", ["base", *OVERLAYS])
 ROUTER, MIGRATE, DEPLOY = "autoloader-router", "autoloader-migrate", "autoloader-deploy"
+IMAGE = "registry.example.com/autoloader:1"
 DEFAULT, PRIORITY, HIGH = (f"autoloader-worker-{lane}" for lane in ("default", "priority", "high-memory"))
 
 
@@ -42,11 +44,16 @@ def setting_names() -> set[str]:
     return documented | settings_of(Settings) | settings_of(KubernetesSettings)
 
 
-def lanes(manifests: list[Manifest]) -> dict[str, Any]:
-    """The lanes of the configuration file that an overlay brings."""
+def configuration(manifests: list[Manifest]) -> str:
+    """The configuration file that an overlay brings."""
     (config,) = [one for name, one in of_kind(manifests, "ConfigMap").items() if name.startswith("autoloader-config")]
-    found: dict[str, Any] = yaml.safe_load(config["data"]["autoloader.yaml"])["lanes"]
-    return found
+    text: str = config["data"]["autoloader.yaml"]
+    return text
+
+
+def lanes(manifests: list[Manifest]) -> Lanes:
+    """The lanes that it configures."""
+    return parse_config(configuration(manifests), {"AUTOLOADER_IMAGE": IMAGE, "AUTOLOADER_NAMESPACE": "here"}).lanes
 
 
 def sizes(one: Manifest) -> tuple[str, str, str, str]:
@@ -73,7 +80,8 @@ def test_every_variable_is_a_setting(overlay: str) -> None:
         if "." not in key  # a file
     }
     named = {entry["name"] for pod in ours(manifests).values() for entry in container(pod).get("env", [])}
-    for_runs = set(lanes(manifests)["high-memory"].get("pool", {}).get("env", {}))
+    pool = lanes(manifests).high_memory.pool
+    for_runs = set(pool.env) if isinstance(pool, KubernetesPool) else set()
 
     found = {name for name in named | generated | for_runs if not name.startswith("AWS_")}
     assert found
@@ -136,15 +144,26 @@ def test_workers_of_high_memory_are_as_was_asked(overlay: str, type_: str, resou
 
 
 @EVERYWHERE
+def test_the_configuration_is_read_where_the_manifests_say_image_and_namespace(overlay: str) -> None:
+    manifests = built(overlay)
+    pool = lanes(manifests).high_memory.pool
+
+    assert pool.type == ("process" if overlay == "phase-1" else "kubernetes")
+    if isinstance(pool, KubernetesPool):
+        assert (pool.image, pool.namespace) == (IMAGE, "here")
+        assert pool.service_account in of_kind(manifests, "ServiceAccount")
+        assert pool.priority_class in of_kind(manifests, "PriorityClass")
+
+
+@EVERYWHERE
 def test_the_configuration_counts_the_workers_and_slots_that_are_there(overlay: str) -> None:
     manifests = built(overlay)
 
-    for lane, settings in lanes(manifests).items():
-        name = f"autoloader-worker-{lane}"
-        assert settings["workers"] == of_kind(manifests, "Deployment")[name]["spec"]["replicas"]
-        assert settings["slots_per_worker"] == limit(pods(manifests)[name])
-    pool_type = lanes(manifests)["high-memory"]["pool"]["type"]
-    assert container(pods(manifests)[HIGH])["args"][1] == pool_type
+    for lane in LANES:
+        settings, name = lanes(manifests).of(lane), f"autoloader-worker-{lane}"
+        assert settings.workers == of_kind(manifests, "Deployment")[name]["spec"]["replicas"]
+        assert settings.slots_per_worker == limit(pods(manifests)[name])
+        assert settings.pool.type == container(pods(manifests)[name])["args"][1]
 
 
 def test_the_test_overlay_is_the_base_but_for_replicas_requests_and_size_classes() -> None:

@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from flows.infrastructure import kubernetes
+from schemas.config.lanes import HighMemory
 from tests.kubernetes.manifests import OVERLAYS, built, container, of_kind, ours, pods, secrets, selects
 from tests.kubernetes.restricted import unrestricted
 
@@ -121,3 +123,12 @@ def test_a_pod_may_go_where_its_secrets_lead_and_nowhere_else(overlay: str) -> N
 
         assert found == always | wanted
     assert policies["deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_a_run_of_a_kubernetes_lane_may_go_where_it_must() -> None:
+    job = kubernetes.template(HighMemory())["job_configuration"]["job_manifest"]["spec"]
+    labels = job["template"]["metadata"]["labels"]
+
+    found = {name for name, one in of_kind(built("base"), "NetworkPolicy").items() if selects(one, labels)}
+
+    assert found == {"deny", "to-dns", "to-postgres", "to-prefect", "to-spark-connect", "to-storage"}
