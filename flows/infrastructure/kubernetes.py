@@ -22,6 +22,8 @@ USER = 1000
 TEMPORARY_BYTES = 1024**3
 # Where the image's Spark spills, see Dockerfile.
 SCRATCH = "/var/autoloader"
+# By these the network policies in `k8s/` know the pods.
+LABELS = {"app.kubernetes.io/part-of": "autoloader", "app.kubernetes.io/component": "run"}
 # On a drain or preemption the worker's own choice, `reschedule`, would start a second Job of the same run.
 ENDED_BY_SIGTERM = {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "crash"}
 COMMAND, ARGUMENTS = ["python"], ["-m", "prefect.engine"]  # one Python; by itself the worker names a program of two
@@ -32,6 +34,7 @@ def template(lane: LaneConfig) -> dict[str, Any]:
     ours, pool = default_template(), _pool(lane)
     job = ours["job_configuration"]["job_manifest"]["spec"]
     job["activeDeadlineSeconds"] = int(pool.deadline.total_seconds())  # else an unschedulable pod is pending for ever
+    job["template"]["metadata"] = {"labels": LABELS}
     pod = job["template"]["spec"]
     pod |= _placed(pool) | {
         "automountServiceAccountToken": False,
