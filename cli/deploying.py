@@ -12,14 +12,15 @@ from flows.deploying import deploy
 from flows.deploying.pools import DeployError
 from router.errors import Transient
 from router.settings import http_settings
+from schemas.connections import postgres_connection, prefect_connection
 from schemas.ledger.migrate import upgrade
 from schemas.settings import needed
 
 
 def deployed(environ: Mapping[str, str]) -> Iterator[str]:
     """Bring all of it up to date; a line for each thing, as soon as it is."""
-    database_url, secret = needed(environ, "DATABASE_URL"), needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
-    needed(environ, "PREFECT_API_URL")  # read by Prefect's own client
+    database_url, secret = postgres_connection(environ).url, needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
+    prefect_connection(environ)  # Prefect's own client reads it by itself
     http, config = http_settings(environ), environment.config(environ)
     url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{http.host}:{http.port}/webhooks/prefect")
     try:
