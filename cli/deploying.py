@@ -20,7 +20,7 @@ from schemas.settings import needed
 def deployed(environ: Mapping[str, str]) -> Iterator[str]:
     """Bring all of it up to date; a line for each thing, as soon as it is."""
     database_url, secret = postgres_connection(environ).url, needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
-    prefect_connection(environ)  # Prefect's own client reads it by itself
+    prefect_connection(environ).trust.context()  # Prefect's own client reads both by itself, and names no file
     http, config = http_settings(environ), environment.config(environ)
     url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{http.host}:{http.port}/webhooks/prefect")
     try:

@@ -4,21 +4,25 @@ What goes to another machine goes encrypted, unless `AUTOLOADER_ALLOW_PLAINTEXT`
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Literal, cast, get_args
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from schemas.settings import SettingsError, needed
+from schemas.tls import Trust
 
 Part = Literal["postgres", "kafka", "prefect", "s3", "spark-connect"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"]
 SASL = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
 CERTIFICATES = ("KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE")
+KAFKA_TRUST = Trust("KAFKA_SSL_CAFILE")
+POSTGRES_TRUST = Trust("sslrootcert in DATABASE_URL")
+PREFECT_TRUST = Trust("PREFECT_API_SSL_CERT_FILE")
+S3_TRUST = Trust("AWS_CA_BUNDLE")
+CONNECT_TRUST = Trust("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")  # read by gRPC itself
 CONNECT_PORT = 15002
-CONNECT_CA_VARIABLE = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"  # read by gRPC itself
-S3_CA_VARIABLE = "AWS_CA_BUNDLE"
 ENCRYPTED_MODES = ("require", "verify-ca", "verify-full")  # in every other PostgreSQL may be talked to in plain text
 
 
@@ -33,12 +37,12 @@ class Sasl:
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """Where Kafka is (`host:port,…`), who logs in, and the files of CAs and of a certificate of our own (PEM)."""
+    """Where Kafka is (`host:port,…`), who logs in, whom we trust, and the files of a certificate of our own (PEM)."""
 
     bootstrap_servers: str
     security_protocol: SecurityProtocol = "PLAINTEXT"
     sasl: Sasl | None = None
-    ca_file: str | None = None
+    trust: Trust = KAFKA_TRUST
     certificate_file: str | None = None
     key_file: str | None = None
 
@@ -50,28 +54,28 @@ class KafkaConnection:
 
 @dataclass(frozen=True, slots=True)
 class PostgresConnection:
-    """A database's URL with all that its clients read of it, and the file of CAs that it names."""
+    """A database's URL with all that its clients read of it, and whom they trust by it."""
 
     url: str = field(repr=False)
-    ca_file: str | None = None
+    trust: Trust = POSTGRES_TRUST
 
 
 @dataclass(frozen=True, slots=True)
 class PrefectConnection:
-    """Prefect's API, what a request says to be let in, and the file of CAs (PEM)."""
+    """Prefect's API, what a request says to be let in, and whom we trust."""
 
     api_url: str
     key: str | None = field(default=None, repr=False)
     user_and_password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
+    trust: Trust = PREFECT_TRUST
 
 
 @dataclass(frozen=True, slots=True)
 class S3Connection:
-    """Another endpoint than that of AWS, and a file of CAs besides those of the system (PEM)."""
+    """Another endpoint than that of AWS, and whom we trust besides the CAs of the system."""
 
     endpoint: str | None = None
-    ca_file: str | None = None
+    trust: Trust = S3_TRUST
 
     @property
     def encrypted_address(self) -> tuple[str, int] | None:
@@ -89,11 +93,11 @@ def kafka_connection(environ: Mapping[str, str]) -> KafkaConnection:
         if word not in protocol and (idle := next(filter(environ.get, names), None)):
             said = f"KAFKA_SECURITY_PROTOCOL={protocol} makes no use of it"
             raise SettingsError(f"{idle} is set, and {said}; take one with {word} in its name, or unset {idle}")
-    ca_file, certificate_file, key_file = (environ.get(name) or None for name in CERTIFICATES)
+    certificate_file, key_file = (environ.get(name) or None for name in CERTIFICATES[1:])
     if key_file and not certificate_file:
         raise SettingsError("KAFKA_SSL_KEYFILE is set without KAFKA_SSL_CERTFILE; set it to the key's certificate")
     sasl = _sasl(environ) if "SASL" in protocol else None
-    connection = KafkaConnection(servers, protocol, sasl, ca_file, certificate_file, key_file)
+    connection = KafkaConnection(servers, protocol, sasl, KAFKA_TRUST.read(environ), certificate_file, key_file)
     _judge(
         environ,
         "kafka",
@@ -106,8 +110,9 @@ def kafka_connection(environ: Mapping[str, str]) -> KafkaConnection:
 def postgres_connection(environ: Mapping[str, str]) -> PostgresConnection:
     """Read `DATABASE_URL`: only what it says itself counts. Raises SettingsError."""
     url = needed(environ, "DATABASE_URL")
-    _, _, places = urlsplit(url).netloc.rpartition("@")
-    told = parse_qs(urlsplit(url).query)
+    parts = _parts("DATABASE_URL", url)
+    _, _, places = parts.netloc.rpartition("@")
+    told = parse_qs(parts.query)
     hosts = [host_and_port(place)[0] for place in places.split(",") if place]
     hosts += [host for name in ("host", "hostaddr") for host in ",".join(told.get(name, [])).split(",") if host]
     mode = told.get("sslmode", ["prefer"])[-1]
@@ -117,18 +122,18 @@ def postgres_connection(environ: Mapping[str, str]) -> PostgresConnection:
         [] if mode in ENCRYPTED_MODES else hosts or [environ.get("PGHOST", "")],
         f"DATABASE_URL with sslmode={mode}; end it with ?sslmode=verify-full&sslrootcert=/path/of/ca.crt",
     )
-    return PostgresConnection(url, told.get("sslrootcert", [None])[-1])
+    return PostgresConnection(url, replace(POSTGRES_TRUST, ca_file=told.get("sslrootcert", [None])[-1]))
 
 
 def prefect_connection(environ: Mapping[str, str]) -> PrefectConnection:
     """Read `PREFECT_API_*`. As with Prefect's own client a user's password goes before a key. Raises SettingsError."""
     api_url = needed(environ, "PREFECT_API_URL")
-    _judge(environ, "prefect", _hosts_without_tls(api_url), "PREFECT_API_URL; write https://…")
+    _judge(environ, "prefect", _without_tls("PREFECT_API_URL", api_url), "PREFECT_API_URL; write https://…")
     return PrefectConnection(
         api_url,
         environ.get("PREFECT_API_KEY") or None,
         environ.get("PREFECT_API_AUTH_STRING") or None,
-        environ.get("PREFECT_API_SSL_CERT_FILE") or None,
+        PREFECT_TRUST.read(environ),
     )
 
 
@@ -136,8 +141,8 @@ def s3_connection(environ: Mapping[str, str]) -> S3Connection:
     """Read `AWS_*`, as far as it is about the way there. Raises SettingsError."""
     name = "AWS_ENDPOINT_URL_S3" if environ.get("AWS_ENDPOINT_URL_S3") else "AWS_ENDPOINT_URL"
     endpoint = environ.get(name) or None
-    _judge(environ, "s3", _hosts_without_tls(endpoint) if endpoint else [], f"{name}; write https://…")
-    return S3Connection(endpoint, environ.get(S3_CA_VARIABLE) or None)
+    _judge(environ, "s3", _without_tls(name, endpoint) if endpoint else [], f"{name}; write https://…")
+    return S3Connection(endpoint, S3_TRUST.read(environ))
 
 
 def spark_connect_url(environ: Mapping[str, str]) -> str | None:
@@ -150,7 +155,7 @@ def spark_connect_url(environ: Mapping[str, str]) -> str | None:
 
 def connect_address(url: str) -> tuple[str, int]:
     """Host and port of a Spark Connect server."""
-    at = urlsplit(url.partition("/;")[0])
+    at = _parts("SPARK_CONNECT_URL", url.partition("/;")[0])
     return at.hostname or "", at.port or CONNECT_PORT
 
 
@@ -162,12 +167,11 @@ def is_encrypted_connect(url: str) -> bool:
 
 def host_and_port(address: str) -> tuple[str, int | None]:
     """Take `host:port` apart; an IPv6 address stands in brackets. What is no address is a host of that name."""
-    parts = urlsplit(f"//{address.strip()}")
     try:
-        port = parts.port
-    except ValueError:
+        parts = _parts("an address", f"//{address.strip()}")
+    except SettingsError:
         return address, None
-    return parts.hostname or "", port
+    return parts.hostname or "", parts.port
 
 
 def is_this_machine(host: str) -> bool:
@@ -191,8 +195,19 @@ def _judge(environ: Mapping[str, str], part: Part, plain: Sequence[str], said: s
         )
 
 
-def _hosts_without_tls(url: str) -> Sequence[str]:
-    return [] if url.lower().startswith("https://") else [urlsplit(url).hostname or url]
+def _without_tls(name: str, url: str) -> Sequence[str]:
+    parts = _parts(name, url)
+    return [] if parts.scheme == "https" else [parts.hostname or url]
+
+
+def _parts(name: str, url: str) -> SplitResult:
+    """Take a URL apart; what is none is not quoted, as a password may stand there."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise SettingsError(f"{name} is no URL: {error}") from error
+    return parts
 
 
 def _sasl(environ: Mapping[str, str]) -> Sasl:

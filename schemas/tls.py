@@ -2,10 +2,11 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from schemas.settings import SettingsError
 
@@ -19,7 +20,11 @@ class Trust:
     """The CAs of a file (PEM) which the setting `variable` names; without a file, those of this system."""
 
     variable: str
-    ca_file: str | None
+    ca_file: str | None = None
+
+    def read(self, environ: Mapping[str, str]) -> Self:
+        """Take the file's path from the environment."""
+        return replace(self, ca_file=environ.get(self.variable) or None)
 
     def context(self) -> ssl.SSLContext:
         """What a client checks a server with. Raises SettingsError when there is no such file, or no certificate."""

@@ -16,8 +16,7 @@ import obstore
 from obstore.exceptions import InvalidPathError
 from obstore.store import S3Store
 
-from schemas.connections import S3_CA_VARIABLE, s3_connection
-from schemas.tls import Trust
+from schemas.connections import s3_connection
 from schemas.uris import version_mark
 from storage.objects import Listed, Measured, Unlistable, Unsaid
 
@@ -97,8 +96,8 @@ def bucket(name: str) -> S3Store:
     connection = s3_connection(os.environ)
     endpoint = connection.endpoint or ""
     options: ClientConfig = {"allow_http": endpoint.startswith("http://"), "timeout": PATIENCE}
-    if connection.ca_file:
-        options["root_certificate"] = Trust(S3_CA_VARIABLE, connection.ca_file).pem()
+    if connection.trust.ca_file:
+        options["root_certificate"] = connection.trust.pem()
     return S3Store(
         name,
         client_options=options,

@@ -36,7 +36,7 @@ from schemas.connections import (
     spark_connect_url,
 )
 from schemas.settings import SettingsError, needed
-from schemas.tls import Trust, distrust
+from schemas.tls import distrust
 
 SECONDS = 3
 
@@ -105,14 +105,13 @@ def _asked(part: str, look: Callable[[], str]) -> Finding:
 
 
 async def _ledger(connection: PostgresConnection) -> str:
-    trust = Trust("sslrootcert in DATABASE_URL", connection.ca_file)
-    trust.context()
+    connection.trust.context()
     database = Database(connection.url)
     try:
         await database.check()
     except Transient as trouble:
         if (cause := distrust(trouble)) is not None:
-            raise Transient(trust.told(cause, "PostgreSQL")) from trouble
+            raise Transient(connection.trust.told(cause, "PostgreSQL")) from trouble
         raise
     finally:
         await database.close()

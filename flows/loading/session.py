@@ -23,8 +23,8 @@ from flows.loading import trust
 from flows.loading.errors import Infrastructure, ServerLost
 from flows.loading.pinned import pin
 from flows.loading.translation import named_errors
-from schemas.connections import CONNECT_CA_VARIABLE, connect_address, is_encrypted_connect, spark_connect_url
-from schemas.tls import Trust, shake_hands
+from schemas.connections import CONNECT_TRUST, connect_address, is_encrypted_connect, spark_connect_url
+from schemas.tls import shake_hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,7 +141,7 @@ def with_parameters(url: str, session_id: UUID) -> str:
 def preflight(url: str) -> None:
     """Look whether a Connect server answers, and whether its certificate fits. Raises Infrastructure."""
     host, port = connect_address(url)
-    roots = Trust(CONNECT_CA_VARIABLE, os.environ.get(CONNECT_CA_VARIABLE))
+    roots = CONNECT_TRUST.read(os.environ)
     try:
         if is_encrypted_connect(url):
             shake_hands(host, port, roots.context())

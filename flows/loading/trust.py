@@ -1,6 +1,6 @@
 """The storage's own CA (`AWS_CA_BUNDLE`) in the eyes of an embedded Spark, and a look whether it fits.
 
-Java takes no PEM file, and a store of its own replaces the CAs that it has by itself: so ours are added to a copy. A
+Java takes no PEM file, and a store of one's own replaces the CAs that it has by itself: so ours are added to a copy. A
 Spark that does not trust its storage hangs without a word, hence the look.
 """
 
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
 from flows.loading.errors import Infrastructure
-from schemas.connections import S3_CA_VARIABLE, s3_connection
-from schemas.tls import Trust, shake_hands
+from schemas.connections import s3_connection
+from schemas.tls import shake_hands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,16 +37,14 @@ def look_at_storage(environ: Mapping[str, str]) -> None:
         SettingsError: it would be talked to in plain text, or there is no CA in the file.
     """
     connection = s3_connection(environ)
-    trust = Trust(S3_CA_VARIABLE, connection.ca_file)
-    context, address = trust.context(), connection.encrypted_address
+    context, address = connection.trust.context(), connection.encrypted_address
     if address is None or ("https" in getproxies() and not proxy_bypass(address[0])):
         return
     try:
         shake_hands(*address, context)
     except OSError as error:
-        raise Infrastructure(
-            f"the storage: {trust.told(error, connection.endpoint or '')}", target="storage"
-        ) from error
+        told = connection.trust.told(error, f"{address[0]}:{address[1]}")
+        raise Infrastructure(f"the storage: {told}", target="storage") from error
 
 
 def give_to_java(environ: Mapping[str, str]) -> None:
@@ -55,26 +53,21 @@ def give_to_java(environ: Mapping[str, str]) -> None:
     Raises:
         SettingsError: there is no certificate in the file.
     """
-    ca_file = s3_connection(environ).ca_file
-    if ca_file is None:
+    trust = s3_connection(environ).trust
+    if trust.ca_file is None:
         return
     folder = Path(tempfile.mkdtemp(prefix="autoloader-trust-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    store = _store(folder / "trust", _certificates(Trust(S3_CA_VARIABLE, ca_file).pem().decode()), environ)
-    options = (f"-Djavax.net.ssl.trustStore={store}", f"-Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}")
+    _write_store(folder / "trust", _certificates(trust.pem().decode()), _java_home(environ))
+    options = f"-Djavax.net.ssl.trustStore={folder / 'trust'} -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}"
     # Added to the options of spark-defaults.conf, which a session's own options would replace.
-    os.environ["SPARK_SUBMIT_OPTS"] = " ".join([environ.get("SPARK_SUBMIT_OPTS", ""), *options]).strip()
+    os.environ["SPARK_SUBMIT_OPTS"] = f"{environ.get('SPARK_SUBMIT_OPTS', '')} {options}".strip()
 
 
-def _store(store: Path, certificates: Mapping[bytes, str], environ: Mapping[str, str]) -> Path:
-    """Write a store with Java's own CAs and these; each costs a start of keytool, but for those that Java has."""
-    java = (
-        Path(environ["JAVA_HOME"])
-        if environ.get("JAVA_HOME")
-        else Path(shutil.which("java") or "").resolve().parents[1]
-    )
-    own = java / "lib" / "security" / "cacerts"
-    keytool = [str(java / "bin" / "keytool"), "-keystore", str(store), "-storepass", STORE_PASSWORD, "-noprompt"]
+def _write_store(store: Path, certificates: Mapping[bytes, str], java_home: Path) -> None:
+    """Write Java's own CAs and these; a start of keytool adds one, so those that Java has are left out."""
+    own = java_home / "lib" / "security" / "cacerts"
+    keytool = [str(java_home / "bin" / "keytool"), "-keystore", str(store), "-storepass", STORE_PASSWORD, "-noprompt"]
     known: Mapping[bytes, str] = {}
     if own.exists():
         shutil.copyfile(own, store)
@@ -82,7 +75,11 @@ def _store(store: Path, certificates: Mapping[bytes, str], environ: Mapping[str,
     for number, (binary, text) in enumerate(certificates.items()):
         if binary not in known:
             _ran([*keytool, "-importcert", "-alias", f"autoloader-{number}"], text)
-    return store
+
+
+def _java_home(environ: Mapping[str, str]) -> Path:
+    """Where the Java lies that Spark starts."""
+    return Path(environ.get("JAVA_HOME") or Path(shutil.which("java") or "java").resolve().parents[1])
 
 
 def _certificates(text: str) -> Mapping[bytes, str]:
@@ -90,6 +87,5 @@ def _certificates(text: str) -> Mapping[bytes, str]:
 
 
 def _ran(command: Sequence[str], said: str = "") -> str:
-    return subprocess.run(
-        command, input=said, capture_output=True, text=True, check=True, timeout=KEYTOOL_SECONDS
-    ).stdout
+    done = subprocess.run(command, input=said, capture_output=True, text=True, check=True, timeout=KEYTOOL_SECONDS)
+    return done.stdout

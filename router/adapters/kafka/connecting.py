@@ -15,7 +15,6 @@ from schemas.connections import CERTIFICATES, KafkaConnection
 
 Client: TypeAlias = AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient
 LISTEN_SECONDS = 0.5
-CA_FILE, CERTIFICATE_FILE, KEY_FILE = CERTIFICATES
 
 
 class Access:
@@ -27,12 +26,11 @@ class Access:
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._connection = connection
-        self._trust = tls.Trust(CA_FILE, connection.ca_file)
         self._security: dict[str, Any] = {"security_protocol": connection.security_protocol}
         if connection.is_encrypted:
-            self._security["ssl_context"] = context = self._trust.context()
+            self._security["ssl_context"] = context = connection.trust.context()
             if connection.certificate_file:
-                tls.show(context, (CERTIFICATE_FILE, KEY_FILE), connection.certificate_file, connection.key_file)
+                tls.show(context, CERTIFICATES[1:], connection.certificate_file, connection.key_file)
         if connection.sasl is not None:
             self._security["sasl_mechanism"] = connection.sasl.mechanism
             self._security["sasl_plain_username"] = connection.sasl.username
@@ -72,6 +70,6 @@ class Access:
             said = f"{at} refuses the user {sasl.username!r} by {sasl.mechanism}"
             return f"{said}; check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
         if isinstance(error, OSError):
-            return self._trust.told(error, at)
+            return self._connection.trust.told(error, at)
         protocol = self._connection.security_protocol
         return f"{at} and KAFKA_SECURITY_PROTOCOL={protocol} do not go together: {type(error).__name__}: {error}"

@@ -22,7 +22,7 @@ from router.settings import PrefectSettings
 from schemas.config.lanes import LANES
 from schemas.connections import PrefectConnection
 from schemas.report import readable
-from schemas.tls import Trust, distrust
+from schemas.tls import distrust
 
 FILTER_LIMIT = 200
 REQUEST_SECONDS = 10
@@ -52,12 +52,12 @@ class PrefectRuns:
 
     def __init__(self, prefect: PrefectSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._connection = prefect.connection
-        self._trust = Trust("PREFECT_API_SSL_CERT_FILE", self._connection.ca_file)
+        self._trust = self._connection.trust
         self._http = httpx.AsyncClient(
             base_url=self._connection.api_url.rstrip("/"),
             headers=_login(self._connection),
             timeout=REQUEST_SECONDS,
-            verify=self._trust.context() if self._connection.ca_file else True,
+            verify=self._trust.context() if self._trust.ca_file else True,
             transport=transport,
         )
         self._ui_url = prefect.ui_url.rstrip("/")
