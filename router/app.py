@@ -74,7 +74,7 @@ async def run(settings: Settings, config: Config) -> None:
         settlement.hint(run_id)
         wakes[settlement.name].set()
 
-    exposition = Exposition(metrics, PostgresStatus(database).lines, [events.lag, asked.lag], clock)
+    exposition = Exposition(metrics, PostgresStatus(database).lines, [events.lag, asked.lag], settlement.held_up, clock)
     routes = [
         *webhook_routes(settings.webhook_secret, hint),
         *health_routes(progress.stuck, progress.not_ready, exposition.text),

@@ -1,4 +1,4 @@
-"""The two automations: a hint to the router for each run that ended, an end for each that is gone without a word."""
+"""The automations: a hint to the router for each run that ended, an end for those that do not find one themselves."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENDINGS = ("Completed", "Failed", "Crashed", "Cancelled")
 MISSED_HEARTBEATS = 3
+CANCELLED_WITHIN_SECONDS = 60
 
 # Rendered by Prefect without escaping, hence `tojson`; the event alone, since a look at the run costs a request.
 _PAYLOAD = (
@@ -27,8 +28,8 @@ _PAYLOAD = (
 )
 
 
-def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCore, AutomationCore]:
-    """A hint to the router for each run that ended, and an end for each run whose process is gone without a word."""
+def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCore, ...]:
+    """A hint to the router for each run that ended; an end for each whose process is gone, or that nobody cancels."""
     ours = {
         "prefect.resource.role": "deployment",
         "prefect.resource.id": [f"prefect.deployment.{deployment}" for deployment in deployments],
@@ -57,7 +58,22 @@ def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCo
         ),
         actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: its process is gone")],
     )
-    return hint, gone
+    cancelling = AutomationCore(
+        name="autoloader: nobody cancels a run",
+        description="Its worker is away, or can end nothing that was not begun; it would hold its slot for ever.",
+        trigger=EventTrigger(
+            match=runs,
+            match_related=ours,
+            after={"prefect.flow-run.Cancelling"},
+            expect=endings,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=CANCELLED_WITHIN_SECONDS),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CANCELLED, message="nobody cancelled it within a minute")],
+    )
+    return hint, gone, cancelling
 
 
 async def put_automation(client: PrefectClient, wanted: AutomationCore) -> str:

@@ -1,9 +1,9 @@
 """A Spark session of one load alone: `spark.wap.id` is session configuration, and a shared session loses batches.
 
 With `SPARK_CONNECT_URL` on a Spark Connect server, otherwise embedded (configured by `spark-defaults.conf` in
-`SPARK_CONF_DIR`). The catalog is part of Spark's configuration. A run of the lane high-memory is always embedded: what
-is too big for others must not take them down with it. In Kubernetes such a run has its pod for itself, and a Spark of
-the pod's size.
+`SPARK_CONF_DIR`, and by `AUTOLOADER_SPARK_CONF`, a JSON object). The catalog is part of Spark's configuration. A run of
+the lane high-memory is embedded: what is too big for others must not take them down with it. `AUTOLOADER_SPARK`,
+`embedded` or `connect`, is the lane's own choice. In Kubernetes an embedded Spark has the size of its pod.
 
 On a Connect server a load goes on after its client is killed. So a session's id is recorded by the claim, and whoever
 claims the batch next closes that session: what runs there is interrupted, and whatever still lives there gets
@@ -12,15 +12,16 @@ SESSION_CLOSED. Two clients in one session could publish without a wap id: so ea
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from flows.loading.errors import Infrastructure, ServerLost
+from flows.loading import room
+from flows.loading.errors import Denied, Infrastructure, ServerLost
 from flows.loading.pinned import pin
 from flows.loading.translation import named_errors
 
@@ -33,10 +34,9 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.client.retries import RetryPolicy
 
     from flows.loading.ledger import Claimed
+    from schemas.config.lanes import Lane
 
 PREFLIGHT_SECONDS = 3
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container, in bytes; `max` when there is none
-HEAP_SHARE = 0.7  # the rest is for what Java keeps beside its heap, and for Python
 _RETRIES = 2  # pyspark's own default goes on for ten minutes
 _DEFAULT_PORT = 15002
 # A server whose machine is gone is noticed. More often than every five minutes a Java server would not stand it: it
@@ -50,11 +50,11 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
 
     Raises:
         Infrastructure: no Connect server answers, or its settings cannot be made ours; ServerLost, when it did answer
-            and does no more.
+            and does no more; Denied, when nobody says where it is.
     """
-    url, alone = environ.get("SPARK_CONNECT_URL"), claimed.lane == "high-memory"
-    heap = heap_of_the_pod(environ, MEMORY_LIMIT) if alone else None
-    session = _embedded(heap) if alone or not url else _connected(url, claimed.session_id)
+    url = environ.get("SPARK_CONNECT_URL")
+    alone = is_alone(claimed.lane, environ)
+    session = _embedded(environ) if alone or not url else _connected(url, claimed.session_id)
     try:
         if url:
             _close_rivals(url, claimed)
@@ -64,20 +64,25 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
             session.stop()
 
 
-def heap_of_the_pod(environ: Mapping[str, str], limit: Path) -> str | None:
-    """The heap for a pod of this memory limit, as Java wants it; None outside of Kubernetes, or without a limit."""
-    if "KUBERNETES_SERVICE_HOST" not in environ:
-        return None
-    text = limit.read_text().strip() if limit.exists() else ""
-    return f"{int(int(text) * HEAP_SHARE) // 2**20}m" if text.isdecimal() else None
+def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
+    """Whether a run of the lane has a Spark of its own.
+
+    Raises:
+        Denied: the lane uses a server, and nobody says where it is.
+    """
+    chosen = environ.get("AUTOLOADER_SPARK", "")
+    if chosen == "connect" and not environ.get("SPARK_CONNECT_URL"):
+        raise Denied(f"lane {lane} uses Spark Connect, and SPARK_CONNECT_URL is not set for its runs", target="connect")
+    return chosen == "embedded" if chosen else lane == "high-memory"
 
 
-def _embedded(heap: str | None) -> SparkSession:
+def _embedded(environ: Mapping[str, str]) -> SparkSession:
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
 
     builder = SparkSession.builder.appName("autoloader")
-    if heap is not None:
-        builder = builder.config("spark.driver.memory", heap)  # Java starts with the first session
+    conf: Mapping[str, str] = json.loads(environ.get("AUTOLOADER_SPARK_CONF") or "{}")
+    for name, value in {**room.settings(environ), **conf}.items():
+        builder = builder.config(name, value)  # Java starts with the first session
     with named_errors():
         session = builder.getOrCreate().newSession()
         pin(session)

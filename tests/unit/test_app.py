@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from router.facts import ArrivalsMeasured, FilesRemoved, RequestEnded
 from router.rules.status import LineStatus
 from router.stages.settlement import SettlementStage
 from router.step import Step
+from schemas.config.lanes import Lane
 
 
 class Scripted:
@@ -141,8 +142,12 @@ class Counting:
         return [LineStatus("orders-v1", "default", 7, 70, SystemClock().now())]
 
 
+def held_up() -> Mapping[tuple[Lane, str], int]:
+    return {("high-memory", "Unschedulable"): 2}
+
+
 def exposed(counting: Counting, metrics: Metrics) -> Exposition:
-    return Exposition(metrics, counting.lines, [lambda: {"ingestion.requests": 4}], SystemClock())
+    return Exposition(metrics, counting.lines, [lambda: {"ingestion.requests": 4}], held_up, SystemClock())
 
 
 async def test_however_many_ask_for_metrics_one_looks() -> None:

@@ -17,6 +17,7 @@ sources: {{one: {{id: one-v1, from: {{path: "file://{folder}/"}}, format: csv, i
 """
 COMMANDS = {
     "router": [],
+    "migrate": [],
     "deploy": [],
     "land": ["one-v1", "a.csv"],
     "request": ["one", "s3://b/a.csv", "--wait", "0"],

@@ -5,8 +5,9 @@ Only what the router computed itself goes into a run: Prefect resolves templates
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -14,8 +15,10 @@ from typing import Any, Literal
 import httpx
 
 from router.adapters.prefect.messages import cause_told
+from router.adapters.prefect.pods import RUNS_WITH_EVENTS, diagnoses, logged, pod_events, pod_logs
 from router.errors import Refused, Transient
 from router.ports.runs import Submission
+from router.rules.diagnosis import EVICTED, Diagnosis
 from router.rules.recovery import RunPhase, RunState
 from schemas.config.lanes import LANES
 from schemas.report import readable
@@ -37,6 +40,9 @@ PHASES: Mapping[str, RunPhase] = {
     "CRASHED": "crashed",
     "CANCELLED": "cancelled",
 }
+
+
+HEALTHY = RunState("running")
 
 
 class _Unknown(Refused):
@@ -70,7 +76,7 @@ class PrefectRuns:
             self._deployments.pop(name, None)
             raise
 
-    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+    async def states(self, run_ids: Sequence[str], in_pods: Collection[str] = ()) -> Mapping[str, RunState]:
         """Asked for 200 at a time, Prefect's limit."""
         states = dict.fromkeys(run_ids, RunState("gone"))
         for start in range(0, len(run_ids), FILTER_LIMIT):
@@ -81,13 +87,35 @@ class PrefectRuns:
                 states.pop(run_id, None)
                 if state is not None:
                     states[run_id] = state
+        ailing = [run_id for run_id in in_pods if states.get(run_id, HEALTHY).phase in {"pending", "crashed"}]
+        with suppress(Transient):  # what Kubernetes says is a help: without it they are judged as all others are
+            told = await self._told(ailing)
+            return states | {run_id: replace(states[run_id], diagnosis=diagnosis) for run_id, diagnosis in told}
         return states
 
-    async def cancel(self, run_id: str, reason: str) -> None:
-        """By force: a run that never started would stay in Cancelling for ever. One that is gone needs no end."""
-        state = {"type": "CANCELLED", "name": "Cancelled", "message": readable(reason)}
+    async def _told(self, run_ids: Sequence[str]) -> Sequence[tuple[str, Diagnosis]]:
+        """Ask for the events of pods, a few runs at a time: an answer holds 50 events, the newest first."""
+        told: dict[str, Diagnosis | None] = {}
+        for start in range(0, len(run_ids), RUNS_WITH_EVENTS):
+            wanted = pod_events(run_ids[start : start + RUNS_WITH_EVENTS])
+            for run_id, diagnosis in diagnoses(_json(await self._respond("POST", "/events/filter", wanted))):
+                told.setdefault(run_id, diagnosis)
+        for run_id, diagnosis in told.items():
+            if diagnosis is not None and diagnosis.category == EVICTED:
+                logs = await self._respond("POST", "/logs/filter", pod_logs(run_id))
+                told[run_id] = replace(diagnosis, detail=logged(_json(logs)))
+        return [(run_id, diagnosis) for run_id, diagnosis in told.items() if diagnosis is not None]
+
+    async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
+        """By force: a run that never started would stay in Cancelling for ever. One that is gone needs no end.
+
+        Of a pod that has not begun only its worker gets rid, and only while the run is in Cancelling; when no worker
+        does, an automation ends that (`flows.deploying.automations`).
+        """
+        kind = "CANCELLING" if in_pod else "CANCELLED"
+        state = {"type": kind, "name": kind.capitalize(), "message": readable(reason)}
         with suppress(_Unknown):
-            await self._respond("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+            await self._respond("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": not in_pod})
 
     async def check(self) -> None:
         """Every lane's deployment is there; Transient says which one is not."""
