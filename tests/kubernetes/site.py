@@ -1,7 +1,7 @@
-"""What people see of autoloader in a cluster: they land files, and look at Prefect, the ledger and completion events."""
+"""What people see of autoloader in a cluster: they land files; Prefect, the ledger and completion events tell the rest."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ class Ended:
     outcome: str  # of its completion event
     event: Mapping[str, Any]
     batch: Mapping[str, Any]
-    attempts: list[Mapping[str, Any]]
+    attempts: Sequence[Mapping[str, Any]]
     runs: list[str]  # Prefect's state of each attempt's run, in the order of attempts
 
     @property
@@ -87,9 +87,7 @@ class ClusterSite(Site):
 
     def attempts(self, uri: str) -> list[dict[str, Any]]:
         """The attempts to load a file's batch, in their order."""
-        return self.ledger(
-            "SELECT a.* FROM attempt a JOIN file f USING (batch_id) WHERE f.uri = %s ORDER BY a.n", uri
-        )
+        return self.ledger("SELECT a.* FROM attempt a JOIN file f USING (batch_id) WHERE f.uri = %s ORDER BY a.n", uri)
 
     def run_of(self, uri: str, n: int = 1, *, claimed: bool = False, seconds: float = 120) -> str:
         """The run of a file's n-th attempt, as soon as there is one (that works on it, when `claimed`)."""
