@@ -129,6 +129,8 @@ def test_a_run_that_begins_a_second_time_leaves_the_batch_to_the_next_attempt(la
     batch = a_batch(lake, table)
     lake.ledger.claim(batch, 1, run_id)
 
+    assert lake.load(batch, 1, run_id=run_id) == "not wanted"
+    lake.execute("UPDATE attempt SET touched = now() - interval '61 seconds' WHERE batch_id = %s", (batch,))
     with pytest.raises(Infrastructure, match="second time"):
         lake.load(batch, 1, run_id=run_id)
     lake.attempt(batch, 2)

@@ -1,4 +1,4 @@
-"""What a cluster does not bring: PostgreSQL, Kafka, Prefect, Spark Connect and an S3 store, beside it in its network."""
+"""What a cluster does not bring: PostgreSQL, Kafka, Prefect, Spark Connect, an S3 store, beside it in its network."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

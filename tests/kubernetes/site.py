@@ -1,16 +1,17 @@
-"""What people see of autoloader in a cluster: they land files; Prefect, the ledger and completion events tell the rest."""
+"""What people see of autoloader in a cluster: they land files; Prefect, ledger and completion events tell the rest."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.e2e.site import Site, eventually
+from tests.e2e.site import Site, autoloader, eventually
 from tests.kubernetes.lab.cluster import Cluster, Kubectl
-from tests.kubernetes.lab.places import IMAGE
+from tests.kubernetes.lab.places import IMAGE, PROJECT
 from tests.kubernetes.manifests import built
 from tests.kubernetes.parts import secrets
 
@@ -18,6 +19,9 @@ NAMESPACE = "autoloader"
 READY_SECONDS = 240
 BIG_BYTES = 13 * 1024**2  # above the threshold of high-memory in overlays/test
 RUN = "prefect.io/flow-run-id"
+MOUNTED = Path(__file__).parent / "mounted"
+CONFIG = PROJECT / "k8s" / "components" / "small" / "autoloader.yaml"
+TOLD = {"AUTOLOADER_IMAGE": IMAGE, "AUTOLOADER_NAMESPACE": NAMESPACE}  # as the manifests tell the router
 
 
 @dataclass(frozen=True)
@@ -112,21 +116,57 @@ class ClusterSite(Site):
         states = [self.state(str(attempt["run_id"])) for attempt in attempts if attempt["run_id"]]
         return Ended(event["outcome"], event, batch, attempts, states)
 
-    def flow_environment(self, **environ: str | None) -> None:
-        """Change what the runs of high-memory find in their environment, by their deployment; None takes one away."""
-        deployment = self._prefect.get("/deployments/name/ingest/high-memory").raise_for_status().json()
-        variables = deployment["job_variables"]
-        kept = {name: value for name, value in {**variables["env"], **environ}.items() if value is not None}
-        self._change(deployment["id"], {**variables, "env": kept})
+    def let_flows_fail(self) -> None:
+        """From now on runs of high-memory are those of `mounted/flow_that_fails.py`, in the same image."""
+        files = {file.name: file.read_text() for file in MOUNTED.glob("*.py")}
+        metadata = {"name": "mounted", "namespace": NAMESPACE}
+        self.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files})
+        with self.template() as job:
+            pod = job["template"]["spec"]
+            pod["volumes"].append({"name": "mounted", "configMap": {"name": "mounted"}})
+            pod["containers"][0]["volumeMounts"].append({"name": "mounted", "mountPath": "/tests"})
+            pod["containers"][0]["env"].append({"name": "PYTHONPATH", "value": "/tests"})
+        self._change_deployment(entrypoint="flow_that_fails.ingest")
 
-    def job_variables(self, **changed: object) -> None:
-        """Change the job variables of the deployment of high-memory; None takes one away."""
-        deployment = self._prefect.get("/deployments/name/ingest/high-memory").raise_for_status().json()
-        variables = {**deployment["job_variables"], **changed}
-        self._change(deployment["id"], {name: value for name, value in variables.items() if value is not None})
+    @contextmanager
+    def template(self) -> Iterator[dict[str, Any]]:
+        """The specification of a Job in the pool's template, to be changed."""
+        path = "/work_pools/autoloader-high-memory"
+        template = self._prefect.get(path).raise_for_status().json()["base_job_template"]
+        yield template["job_configuration"]["job_manifest"]["spec"]
+        self._prefect.patch(path, json={"base_job_template": template}).raise_for_status()
 
-    def _change(self, deployment_id: str, variables: Mapping[str, object]) -> None:
-        self._prefect.patch(f"/deployments/{deployment_id}", json={"job_variables": variables}).raise_for_status()
+    @contextmanager
+    def runs_have(self, *, env: Mapping[str, str] | None = None, **variables: str) -> Iterator[None]:
+        """Runs that are submitted meanwhile have other job variables, and more in their environment."""
+        before = self._deployment()["job_variables"]
+        changed = {**before, **variables, "env": {**before["env"], **(env or {})}}
+        self._change_deployment(job_variables=changed)
+        try:
+            yield
+        finally:
+            self._change_deployment(job_variables=before)
+
+    def _deployment(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._prefect.get("/deployments/name/ingest/high-memory").raise_for_status().json()
+        return found
+
+    def _change_deployment(self, **fields: object) -> None:
+        self._prefect.patch(f"/deployments/{self._deployment()['id']}", json=fields).raise_for_status()
+
+    def scale(self, name: str, replicas: int) -> None:
+        """Have so many pods of a Deployment, and wait for that."""
+        self.kubectl("scale", "-n", NAMESPACE, f"deployment/{name}", f"--replicas={replicas}")
+        self.kubectl("rollout", "status", "-n", NAMESPACE, f"--timeout={READY_SECONDS}s", f"deployment/{name}")
+
+    def evict(self, eviction: Mapping[str, Any]) -> None:
+        """Ask for a pod's eviction, as a drain does."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{eviction['metadata']['name']}/eviction"
+        self.kubectl("create", "--raw", path, "-f", "-", given=json.dumps(eviction))
+
+    def explained(self, uri: str) -> str:
+        """What `autoloader explain` tells of a file."""
+        return autoloader(self, "explain", uri, AUTOLOADER_CONFIG=str(CONFIG), **TOLD).stdout
 
     def metrics(self) -> str:
         """What the routers tell Prometheus, through their Service."""
