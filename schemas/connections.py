@@ -101,7 +101,7 @@ def kafka_connection(environ: Mapping[str, str]) -> KafkaConnection:
     _judge(
         environ,
         "kafka",
-        [] if connection.is_encrypted else [host_and_port(server)[0] for server in servers.split(",")],
+        [] if connection.is_encrypted else [host_of(server) for server in servers.split(",")],
         f"KAFKA_SECURITY_PROTOCOL={protocol}; set it to {protocol.replace('PLAINTEXT', 'SSL')}",
     )
     return connection
@@ -110,10 +110,10 @@ def kafka_connection(environ: Mapping[str, str]) -> KafkaConnection:
 def postgres_connection(environ: Mapping[str, str]) -> PostgresConnection:
     """Read `DATABASE_URL`: only what it says itself counts. Raises SettingsError."""
     url = needed(environ, "DATABASE_URL")
-    parts = _parts("DATABASE_URL", url)
+    parts = _parts("DATABASE_URL", url, has_one_host=False)
     _, _, places = parts.netloc.rpartition("@")
     told = parse_qs(parts.query)
-    hosts = [host_and_port(place)[0] for place in places.split(",") if place]
+    hosts = [host_of(place) for place in places.split(",") if place]
     hosts += [host for name in ("host", "hostaddr") for host in ",".join(told.get(name, [])).split(",") if host]
     mode = told.get("sslmode", ["prefer"])[-1]
     _judge(
@@ -165,13 +165,12 @@ def is_encrypted_connect(url: str) -> bool:
     return "use_ssl=true" in map(str.lower, parameters) or any(one.startswith("token=") for one in parameters)
 
 
-def host_and_port(address: str) -> tuple[str, int | None]:
-    """Take `host:port` apart; an IPv6 address stands in brackets. What is no address is a host of that name."""
+def host_of(address: str) -> str:
+    """Find the host in `host:port`; an IPv6 address stands in brackets. What is no address is a host of that name."""
     try:
-        parts = _parts("an address", f"//{address.strip()}")
-    except SettingsError:
-        return address, None
-    return parts.hostname or "", parts.port
+        return urlsplit(f"//{address.strip()}").hostname or address
+    except ValueError:
+        return address
 
 
 def is_this_machine(host: str) -> bool:
@@ -200,13 +199,13 @@ def _without_tls(name: str, url: str) -> Sequence[str]:
     return [] if parts.scheme == "https" else [parts.hostname or url]
 
 
-def _parts(name: str, url: str) -> SplitResult:
-    """Take a URL apart; what is none is not quoted, as a password may stand there."""
+def _parts(name: str, url: str, *, has_one_host: bool = True) -> SplitResult:
+    """Take a URL apart; what is none is not quoted, as a password may stand anywhere in it."""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        _ = has_one_host and parts.port
     except ValueError as error:
-        raise SettingsError(f"{name} is no URL: {error}") from error
+        raise SettingsError(f"{name} is no URL; its port must be a number, its brackets pairs") from error
     return parts
 
 

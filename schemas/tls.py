@@ -47,6 +47,8 @@ class Trust:
             return f"the certificate of {at} is not signed by {signers}; let {self.variable} name the file of its CA"
         if isinstance(error, ssl.SSLError) and error.reason in {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"}:
             return f"{at} does not speak TLS"
+        if isinstance(error, ssl.SSLEOFError):
+            return f"{at} hangs up at the handshake; does it speak TLS?"
         if isinstance(error, ssl.SSLError) and error.reason and "ALERT" in error.reason:
             return f"{at} does not take our certificate, or wants one: {error.reason.lower().replace('_', ' ')}"
         return f"{at} does not answer: {error}"

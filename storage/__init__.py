@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from schemas.uris import scheme_of
 from storage import local, s3
@@ -26,8 +26,12 @@ _UNTRUSTED = re.compile(r"InvalidCertificate\(\s*(\w+)")
 def told(error: Exception) -> str:
     """Say in one line what went wrong."""
     first, _, details = str(error).partition("\n\nDebug source")
-    untrusted = _UNTRUSTED.search(details)
-    return first[:300] + (f": its certificate is not trusted ({untrusted[1]}), see AWS_CA_BUNDLE" if untrusted else "")
+    said = first[:300].rstrip(": ")
+    if untrusted := _UNTRUSTED.search(details):
+        return f"{said}: its certificate is not trusted ({untrusted[1]}); see AWS_CA_BUNDLE"
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return f"{said}; check the keys, their rights, the region and the clock"
+    return said
 
 
 class Storage(Protocol):

@@ -7,9 +7,11 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,7 +25,7 @@ from dev.stack import Stack
 from router.adapters.kafka.connecting import Access
 from schemas.connections import kafka_connection
 from tests.authority import Authority, Issued
-from tests.conftest import ENVIRON, PROJECT
+from tests.conftest import ENVIRON, PROJECT, S3
 from tests.e2e.site import eventually, free_port
 
 HOST, USER, PASSWORD = "127.0.0.1", "autoloader", "s3cret"
@@ -32,13 +34,13 @@ VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 CONFIG = """
 version: 1
 allow: ["s3://landing/"]
+commit_interval: 0s
 lanes: {high-memory: {pool: {type: process}}}
 sources:
   orders:
     id: orders-v1
     from: {path: "s3://landing/orders/", match: "*.csv"}
     format: {csv: {}}
-    batch: {max_wait: 0s}
     into: {table: lake.sales.orders}
 """
 
@@ -79,7 +81,7 @@ def opened(folder: Path) -> Iterator[Doors]:
             "PREFECT_API_AUTH_STRING": f"{USER}:{PASSWORD}",
             "PREFECT_API_SSL_CERT_FILE": str(authority.ca),
             "AWS_ENDPOINT_URL": store.url,
-            "AWS_REGION": "us-east-1",
+            "AWS_REGION": S3["AWS_REGION"],
             "AWS_ACCESS_KEY_ID": USER,
             "AWS_SECRET_ACCESS_KEY": PASSWORD,
             "AWS_CA_BUNDLE": str(authority.ca),
@@ -90,8 +92,8 @@ def opened(folder: Path) -> Iterator[Doors]:
         }
         (folder / "autoloader.yaml").write_text(CONFIG)
         trusting = ssl.create_default_context(cafile=authority.ca)
-        eventually(lambda: _answers(f"{store.url}/health", trusting), "the store answers")
-        eventually(lambda: _answers(f"{prefect.url}/api/health", trusting), "Prefect answers")
+        eventually(lambda: answers(f"{store.url}/health", trusting), "the store answers")
+        eventually(lambda: answers(f"{prefect.url}/api/health", trusting), "Prefect answers")
         eventually(lambda: asyncio.run(_topics(settings)), "Kafka has its topics")
         other = Authority(folder, "other").ca
         yield Doors(settings, authority.ca, other, client, server, ports)
@@ -170,7 +172,17 @@ def _store(folder: Path, server: Issued) -> Program:
         subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
     (folder / "buckets" / "landing").mkdir(parents=True)
     (folder / "metadata").mkdir()
-    command = [str(tools / "versitygw"), "--port", f"{HOST}:{port}", "--access", USER, "--secret", PASSWORD]
+    command = [
+        str(tools / "versitygw"),
+        "--port",
+        f"{HOST}:{port}",
+        "--access",
+        USER,
+        "--secret",
+        PASSWORD,
+        "--region",
+        S3["AWS_REGION"],
+    ]
     command += ["--cert", str(server.certificate), "--key", str(server.key), "--health", "/health"]
     return Program(
         [*command, "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")], f"https://{HOST}:{port}"
@@ -208,7 +220,7 @@ async def _topics(settings: Mapping[str, str]) -> bool:
         await admin.close()
 
 
-def _answers(url: str, trusting: ssl.SSLContext) -> bool:
+def answers(url: str, trusting: ssl.SSLContext | bool = True) -> bool:
     try:
         return httpx.get(url, verify=trusting, trust_env=False).is_success
     except httpx.HTTPError:
@@ -220,22 +232,35 @@ def encrypted(port: int, server: Issued) -> Iterator[int]:
     """A port at which what comes in TLS is handed on to another one, as a proxy does before a Spark Connect server."""
     context = server.server_context()
     context.set_alpn_protocols(["h2"])
-    loop = asyncio.new_event_loop()
+    started: Future[tuple[int, Callable[[], object]]] = Future()
 
     async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind = await asyncio.open_connection(HOST, port)
-        await asyncio.gather(_copied(reader, behind[1]), _copied(behind[0], writer))
+        behind, to_behind = await asyncio.open_connection(HOST, port)
+        try:
+            await asyncio.gather(_copied(reader, to_behind), _copied(behind, writer))
+        finally:
+            to_behind.transport.abort()
+            writer.transport.abort()
 
-    listening = loop.run_until_complete(asyncio.start_server(hand_on, HOST, 0, ssl=context))
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    async def serve() -> None:
+        ended = asyncio.Event()
+        listening = await asyncio.start_server(hand_on, HOST, 0, ssl=context)
+        end = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
+        started.set_result((listening.sockets[0].getsockname()[1], end))
+        await ended.wait()
+        listening.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    yield listening.sockets[0].getsockname()[1]
-    loop.call_soon_threadsafe(loop.stop)
+    outside, end = started.result()
+    yield outside
+    end()
     thread.join()
 
 
 async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while piece := await reader.read(2**16):
-        writer.write(piece)
-        await writer.drain()
-    writer.close()
+    with suppress(OSError):
+        while piece := await reader.read(2**16):
+            writer.write(piece)
+            await writer.drain()
+        writer.close()

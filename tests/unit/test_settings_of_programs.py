@@ -146,7 +146,11 @@ def test_a_run_reads_the_settings_that_are_documented_for_runs(tmp_path: Path) -
     }
 
     settings = Recorded(environ(tmp_path))
-    for reader in {name for text in texts for name in re.findall(r"\b(?:\w+_connection|spark_connect_url)\b", text)}:
+    for reader in {
+        name
+        for text in texts
+        for name in re.findall(r"\b(?:postgres_connection|s3_connection|spark_connect_url)\b", text)
+    }:
         getattr(connections, reader)(settings)
 
     read |= {name for name in settings.asked if not name.startswith("AWS_")}

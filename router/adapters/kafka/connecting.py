@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import collect_hosts, create_conn
-from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError
+from aiokafka.errors import AuthenticationFailedError, KafkaConnectionError, KafkaError, SaslAuthenticationFailed
 
 from router.adapters.kafka.patience import CHECK_SECONDS, START_SECONDS, within
 from schemas import tls
@@ -45,12 +45,12 @@ class Access:
         """Start a client.
 
         Raises:
-            KafkaConnectionError: with the reason, which aiokafka tells only its log.
+            ConnectionError: with the reason why no server lets us in, which aiokafka tells only its log.
         """
         try:
             await within(START_SECONDS, client.start())
         except KafkaConnectionError as error:
-            raise KafkaConnectionError(await self._reason() or str(error)) from error
+            raise ConnectionError(await self._reason() or str(error)) from error
 
     async def _reason(self) -> str | None:
         """Why the first server that does not let us in does not; None when all do by now."""
@@ -66,7 +66,7 @@ class Access:
 
     def _told(self, error: OSError | KafkaError, at: str) -> str:
         sasl = self._connection.sasl
-        if isinstance(error, AuthenticationFailedError) and sasl is not None:
+        if isinstance(error, AuthenticationFailedError | SaslAuthenticationFailed) and sasl is not None:
             said = f"{at} refuses the user {sasl.username!r} by {sasl.mechanism}"
             return f"{said}; check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
         if isinstance(error, OSError):
