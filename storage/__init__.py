@@ -4,6 +4,7 @@ One module a scheme, found by `of`. What goes wrong comes out as the few errors 
 side makes its own of them. Versions are `schemas.uris.version_mark`, so that both sides see the same one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
@@ -16,6 +17,17 @@ from storage.objects import Listed, Measured
 
 # A name that obstore does not take is a ValueError; that no bucket can have one it finds out in a panic.
 AWAY = (BaseError, OSError, ValueError)
+
+
+# obstore tells it far below its first line.
+_UNTRUSTED = re.compile(r"InvalidCertificate\(\s*(\w+)")
+
+
+def told(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    first, _, details = str(error).partition("\n\nDebug source")
+    untrusted = _UNTRUSTED.search(details)
+    return first[:300] + (f": its certificate is not trusted ({untrusted[1]}), see AWS_CA_BUNDLE" if untrusted else "")
 
 
 class Storage(Protocol):

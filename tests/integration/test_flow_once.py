@@ -413,7 +413,7 @@ def test_a_server_that_is_away_is_said_to_be_infrastructure(lake: Lake) -> None:
     batch = a_batch(lake, a_table())
     away = Lake({**lake.settings, "SPARK_CONNECT_URL": "sc://127.0.0.1:9"}, lake.folder, lake.session)
 
-    with pytest.raises(Infrastructure, match=r"no Spark Connect server answers at 127\.0\.0\.1:9"):
+    with pytest.raises(Infrastructure, match=r"Spark Connect: 127\.0\.0\.1:9 does not answer"):
         away.load(batch)
 
     cause, reason = lake.attempt_of(batch, 1)
