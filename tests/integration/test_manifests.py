@@ -182,7 +182,7 @@ def test_the_test_overlay_is_the_base_but_for_replicas_requests_and_size_classes
 
 
 def test_an_overlay_of_yours_sets_what_is_yours(tmp_path: Path) -> None:
-    base = os.path.relpath(MANIFESTS / "overlays" / "prod", tmp_path.resolve())
+    base = os.path.relpath(MANIFESTS / "overlays" / "phase-2", tmp_path.resolve())
     everywhere = {"nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "loads", "operator": "Exists"}]}
     patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "every-pod"}}
     written = {
