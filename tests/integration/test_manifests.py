@@ -12,7 +12,7 @@ import pytest
 import yaml
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_valid_setting_names as settings_of
-from prefect_kubernetes.settings import KubernetesSettings  # type: ignore[import-untyped]
+from prefect_kubernetes.settings import KubernetesSettings  # type: ignore[import-untyped]  # comes without types
 
 from router.adapters.http.health import health_routes
 from router.settings import DEFAULT_HTTP_PORT
