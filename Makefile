@@ -39,9 +39,10 @@ clean:  ## Stop the local stack and delete .autoloader, .venv and caches
 	@if [ -x $(BIN)/autoloader ]; then $(BIN)/autoloader down; fi
 	rm -rf .autoloader .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-lock: .venv/installed  ## Write requirements.txt anew from pyproject.toml
+lock: .venv/installed  ## Write the locked requirements anew from pyproject.toml: of a checkout, and of the image
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml -c requirements.txt --python-version 3.11 --generate-hashes --no-header --quiet -o requirements-runtime.txt
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "setting up .venv from requirements.txt (650 MB of packages to download, a few minutes)"

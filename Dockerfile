@@ -1,0 +1,44 @@
+# One image for router, workers, jobs and commands. BASE has Python 3.11 as `python3`, with venv, and Debian's packages
+# of bookworm: there Java 17 is the default. Nothing is written at run time but /tmp and /var/autoloader.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends maven
+WORKDIR /build
+COPY dev/__init__.py dev/jars.py dev/parts.py dev/
+RUN python3 -m dev.jars > pom.xml && mvn -q -B dependency:copy-dependencies -DoutputDirectory=/opt/autoloader/jars
+COPY requirements-runtime.txt ./
+RUN python3 -m venv /opt/autoloader \
+    && /opt/autoloader/bin/pip install --no-cache-dir --require-hashes --no-compile -r requirements-runtime.txt \
+    && cd /opt/autoloader/lib/python3*/site-packages \
+    # What no run needs: tests, the state store of streams, Arrow's servers
+    && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples \
+        pyspark/jars/rocksdbjni-*.jar pyarrow/*flight* pyarrow/*substrait*
+COPY pyproject.toml README.md ./
+COPY schemas schemas
+COPY storage storage
+COPY router router
+COPY flows flows
+COPY cli cli
+COPY dev dev
+# Compiled here: where nothing may be written each start would compile it anew, for seconds
+RUN /opt/autoloader/bin/pip install --no-cache-dir --no-deps . \
+    && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip \
+    && python3 -m compileall -q -j 0 /opt/autoloader/lib
+
+FROM ${BASE}
+RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc /usr/share/man \
+    && install --directory --owner 1000 --group 1000 /var/autoloader
+COPY --from=build /opt/autoloader /opt/autoloader
+ENV PATH=/opt/autoloader/bin:$PATH \
+    HOME=/tmp \
+    PREFECT_HOME=/tmp/prefect \
+    PYSPARK_PYTHON=/opt/autoloader/bin/python \
+    PYTHONUNBUFFERED=1 \
+    SPARK_CONF_DIR=/etc/autoloader/spark \
+    SPARK_LOCAL_DIRS=/var/autoloader \
+    AUTOLOADER_CONFIG=/etc/autoloader/config/autoloader.yaml
+WORKDIR /tmp
+USER 1000:1000
+ENTRYPOINT ["autoloader"]
