@@ -17,6 +17,7 @@ sources: {{one: {{id: one-v1, from: {{path: "file://{folder}/"}}, format: csv, i
 """
 COMMANDS = {
     "router": [],
+    "worker": ["default"],
     "migrate": [],
     "deploy": [],
     "land": ["one-v1", "a.csv"],
@@ -33,6 +34,7 @@ COMMANDS = {
 READ_LATER = {
     "explain": {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_UI_URL"},  # of a file that has a run
     "deploy": {"PREFECT_API_KEY"},  # by Prefect's own client
+    "worker": {"PREFECT_API_KEY"},  # by Prefect's own program
 }
 
 
@@ -84,6 +86,7 @@ def ran(command: str, settings: Recorded, folder: Path, monkeypatch: pytest.Monk
     for effect in ("cli.commands.land.send", "cli.asking.send", "router.app.run"):
         monkeypatch.setattr(effect, sent)
     monkeypatch.setattr("router.adapters.logs.configure", lambda: None)
+    monkeypatch.setattr("cli.commands.worker.worked", lambda *_: 0)
     monkeypatch.setattr(environment, "environment", lambda: settings)
     monkeypatch.chdir(folder)
     return CliRunner().invoke(app, [command, *COMMANDS[command]])
