@@ -23,6 +23,7 @@ from cli.commands import (
     router,
     status,
     up,
+    worker,
 )
 from cli.demo import command as demo
 from cli.errors import CommandError
@@ -63,6 +64,7 @@ for function in (
     down.down,
     demo.demo,
     router.router,
+    worker.worker,
     migrate.migrate,
     deploy.deploy,
     land.land,

@@ -69,6 +69,12 @@ def limit(pod: Manifest) -> int:
     return int(args[args.index("--limit") + 1])
 
 
+def pool_type(pod: Manifest) -> str:
+    """The type of pool that a worker takes its runs from."""
+    args = container(pod)["args"]
+    return str(args[args.index("--type") + 1]) if "--type" in args else "process"
+
+
 @EVERYWHERE
 def test_every_variable_is_a_setting(overlay: str) -> None:
     manifests = built(overlay)
@@ -121,7 +127,7 @@ def test_process_workers_are_as_many_and_as_big_as_was_asked(
 
     assert of_kind(manifests, "Deployment")[name]["spec"]["replicas"] == replicas
     assert (limit(pod), sizes(pod)) == (runs_at_once, resources)
-    assert container(pod)["args"][:4] == ["--type", "process", "--pool", name.replace("worker-", "")]
+    assert container(pod)["args"][:2] == ["worker", name.removeprefix("autoloader-worker-")]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +144,8 @@ def test_workers_of_high_memory_are_as_was_asked(overlay: str, type_: str, resou
     pod = pods(manifests)[HIGH]
 
     assert of_kind(manifests, "Deployment")[HIGH]["spec"]["replicas"] == 2
-    assert container(pod)["args"][:4] == ["--type", type_, "--pool", "autoloader-high-memory"]
+    assert container(pod)["args"][:2] == ["worker", "high-memory"]
+    assert pool_type(pod) == type_
     assert sizes(pod) == resources
     assert of_kind(manifests, "Deployment")[ROUTER]["spec"]["replicas"] == 2
 
@@ -163,7 +170,7 @@ def test_the_configuration_counts_the_workers_and_slots_that_are_there(overlay: 
         settings, name = lanes(manifests).of(lane), f"autoloader-worker-{lane}"
         assert settings.workers == of_kind(manifests, "Deployment")[name]["spec"]["replicas"]
         assert settings.slots_per_worker == limit(pods(manifests)[name])
-        assert settings.pool.type == container(pods(manifests)[name])["args"][1]
+        assert settings.pool.type == pool_type(pods(manifests)[name])
 
 
 def test_the_test_overlay_is_the_base_but_for_replicas_requests_and_size_classes() -> None:
@@ -182,7 +189,7 @@ def test_the_test_overlay_is_the_base_but_for_replicas_requests_and_size_classes
 
 
 def test_an_overlay_of_yours_sets_what_is_yours(tmp_path: Path) -> None:
-    base = os.path.relpath(MANIFESTS / "overlays" / "prod", tmp_path.resolve())
+    base = os.path.relpath(MANIFESTS / "overlays" / "phase-2", tmp_path.resolve())
     everywhere = {"nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "loads", "operator": "Exists"}]}
     patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "every-pod"}}
     written = {

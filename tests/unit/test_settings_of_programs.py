@@ -18,6 +18,7 @@ sources: {{one: {{id: one-v1, from: {{path: "file://{folder}/"}}, format: csv, i
 """
 COMMANDS = {
     "router": [],
+    "worker": ["default"],
     "migrate": [],
     "deploy": [],
     "land": ["one-v1", "a.csv"],
@@ -39,6 +40,8 @@ READ_LATER = {
         "PREFECT_API_SSL_CERT_FILE",
         "PREFECT_UI_URL",
     },
+    "deploy": {"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_API_SSL_CERT_FILE"},  # by Prefect's own client
+    "worker": {"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_API_SSL_CERT_FILE"},  # by Prefect's own program
 }
 
 
@@ -90,6 +93,7 @@ def ran(command: str, settings: Recorded, folder: Path, monkeypatch: pytest.Monk
     for effect in ("cli.commands.land.send", "cli.asking.send", "router.app.run"):
         monkeypatch.setattr(effect, sent)
     monkeypatch.setattr("router.adapters.logs.configure", lambda: None)
+    monkeypatch.setattr("cli.commands.worker.worked", lambda *_: 0)
     monkeypatch.setattr(environment, "environment", lambda: settings)
     monkeypatch.chdir(folder)
     return CliRunner().invoke(app, [command, *COMMANDS[command]])
