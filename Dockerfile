@@ -9,7 +9,7 @@ COPY dev/__init__.py dev/jars.py dev/parts.py dev/
 RUN python3 -m dev.jars > pom.xml && mvn -q -B dependency:copy-dependencies -DoutputDirectory=/opt/autoloader/jars
 COPY requirements-runtime.txt ./
 RUN python3 -m venv /opt/autoloader \
-    && /opt/autoloader/bin/pip install --no-cache-dir --require-hashes --no-compile -r requirements-runtime.txt \
+    && /opt/autoloader/bin/pip install --require-hashes -r requirements-runtime.txt \
     && cd /opt/autoloader/lib/python3*/site-packages \
     # What no run needs: tests, the state store of streams, Arrow's servers
     && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples \
@@ -21,10 +21,7 @@ COPY router router
 COPY flows flows
 COPY cli cli
 COPY dev dev
-# Compiled here: where nothing may be written each start would compile it anew, for seconds
-RUN /opt/autoloader/bin/pip install --no-cache-dir --no-deps . \
-    && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip \
-    && python3 -m compileall -q -j 0 /opt/autoloader/lib
+RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip
 
 FROM ${BASE}
 RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \

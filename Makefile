@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test soak check docs clean lock
+.PHONY: help demo up down test test-kubernetes soak check docs clean lock
 
 help:  ## Show these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 demo: .venv/installed  ## Five acts, from one file to killed servers, every row counted (first time: some minutes of set-up)
 	$(BIN)/autoloader demo
@@ -20,6 +20,9 @@ down: .venv/installed  ## Stop the local stack; its data stays
 
 test: check  ## All checks, then the tests on real parts
 	$(BIN)/pytest -m "not soak" tests/contract tests/integration tests/e2e
+
+test-kubernetes: .venv/installed  ## The image, the manifests and the Kubernetes lane on a cluster of this machine (root), or of KUBECONFIG
+	$(BIN)/python -m tests.kubernetes.lab
 
 soak: .venv/installed  ## The tests that take minutes each
 	$(BIN)/pytest -m soak tests

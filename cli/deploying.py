@@ -12,15 +12,16 @@ from flows.deploying import deploy
 from flows.deploying.pools import DeployError
 from router.errors import Transient
 from router.settings import http_settings
+from schemas.connections import postgres_connection, prefect_connection
 from schemas.settings import needed
 
 
 def deployed(environ: Mapping[str, str], *, migrate: bool = True) -> Iterator[str]:
     """Bring all of it up to date, the ledger unless told otherwise; a line for each thing, as soon as it is."""
     if migrate:
-        needed(environ, "DATABASE_URL")  # what is missing is said before anything is done
+        postgres_connection(environ)  # what is missing is said before anything is done
     secret = needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
-    needed(environ, "PREFECT_API_URL")  # read by Prefect's own client
+    prefect_connection(environ).trust.context()  # Prefect's own client reads both by itself, and names no file
     http, config = http_settings(environ), environment.config(environ)
     url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{http.host}:{http.port}/webhooks/prefect")
     if migrate:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from sqlalchemy.exc import DBAPIError
 
 from router.errors import Transient
+from schemas.connections import postgres_connection
 from schemas.ledger.migrate import upgrade
-from schemas.settings import needed
 
 
 def migrated(environ: Mapping[str, str]) -> str:
     """Run the migrations that are missing, and say that it is done; Transient when PostgreSQL would not."""
     try:
-        upgrade(needed(environ, "DATABASE_URL"))
+        upgrade(postgres_connection(environ).url)
     except DBAPIError as error:
         raise Transient(f"PostgreSQL: {error.orig}") from error
     return "ledger: up to date"

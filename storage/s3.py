@@ -1,6 +1,6 @@
 """Objects in buckets, by obstore.
 
-S3 is configured by the usual `AWS_*` variables; `AWS_ENDPOINT_URL` names other S3-like storage.
+S3 is configured by the usual `AWS_*` variables; `AWS_ENDPOINT_URL` names other S3-like storage, `AWS_CA_BUNDLE` its CA.
 """
 
 import os
@@ -16,11 +16,13 @@ import obstore
 from obstore.exceptions import InvalidPathError
 from obstore.store import S3Store
 
+from schemas.connections import s3_connection
 from schemas.uris import version_mark
 from storage.objects import Listed, Measured, Unlistable, Unsaid
 
 if TYPE_CHECKING:  # obstore has its types in stubs only
     from obstore import ObjectMeta
+    from obstore.store import ClientConfig
 
 PATIENCE = timedelta(seconds=10)
 RETRIES = 2
@@ -90,11 +92,15 @@ def put(file: Path, uri: str) -> None:
 
 @lru_cache(maxsize=64)
 def bucket(name: str) -> S3Store:
-    """Keep a client that gives up after seconds: whoever asks tries again by rules of its own."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+    """Keep a client that gives up after seconds: whoever asks tries again by rules of its own. Raises SettingsError."""
+    connection = s3_connection(os.environ)
+    endpoint = connection.endpoint or ""
+    options: ClientConfig = {"allow_http": endpoint.startswith("http://"), "timeout": PATIENCE}
+    if connection.trust.ca_file:
+        options["root_certificate"] = connection.trust.pem()
     return S3Store(
         name,
-        client_options={"allow_http": endpoint.startswith("http://"), "timeout": PATIENCE},
+        client_options=options,
         retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE},
         config={"endpoint": endpoint} if endpoint else None,
     )

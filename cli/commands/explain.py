@@ -95,7 +95,7 @@ async def _in_prefect(file: KnownFile, environ: Mapping[str, str]) -> Sequence[s
         prefect = prefect_settings(environ)
     except SettingsError as missing:
         return [f"Prefect is not asked: {missing}"]
-    runs = PrefectRuns(prefect.api_url, prefect.ui_url, prefect.headers)
+    runs = PrefectRuns(prefect)
     try:
         state = (await runs.states([run_id], [run_id]))[run_id]
     except Transient as trouble:

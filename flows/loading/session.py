@@ -18,12 +18,13 @@ import os
 import socket
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
-from flows.loading import room
+from flows.loading import room, trust
 from flows.loading.errors import Denied, Infrastructure, ServerLost
 from flows.loading.pinned import pin
 from flows.loading.translation import named_errors
+from schemas.connections import CONNECT_TRUST, connect_address, is_encrypted_connect, spark_connect_url
+from schemas.tls import shake_hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 PREFLIGHT_SECONDS = 3
 _RETRIES = 2  # pyspark's own default goes on for ten minutes
-_DEFAULT_PORT = 15002
 # A server whose machine is gone is noticed. More often than every five minutes a Java server would not stand it: it
 # counts the pings, and hangs up (gRPC's permitKeepAliveTime).
 _KEEPALIVE = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_timeout_ms": 20_000}
@@ -49,11 +49,13 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     """The session of this claim, closed at the end; the sessions of its rivals are closed at the beginning.
 
     Raises:
-        Infrastructure: no Connect server answers, or its settings cannot be made ours; ServerLost, when it did answer
-            and does no more; Denied, when nobody says where it is.
+        Infrastructure: the storage or the Connect server does not answer, or is not to be trusted, or the server's
+            settings cannot be made ours; ServerLost, when it did answer and does no more; Denied, when nobody says
+            where it is.
+        SettingsError: one of them would be talked to in plain text.
     """
-    url = environ.get("SPARK_CONNECT_URL")
-    alone = is_alone(claimed.lane, environ)
+    url, alone = spark_connect_url(environ), is_alone(claimed.lane, environ)
+    trust.look_at_storage(environ)
     session = _embedded(environ) if alone or not url else _connected(url, claimed.session_id)
     try:
         if url:
@@ -77,6 +79,7 @@ def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
 
 
 def _embedded(environ: Mapping[str, str]) -> SparkSession:
+    trust.give_to_java(environ)
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
 
     builder = SparkSession.builder.appName("autoloader")
@@ -90,7 +93,7 @@ def _embedded(environ: Mapping[str, str]) -> SparkSession:
 
 
 def _connected(url: str, session_id: UUID) -> SparkSession:
-    _preflight(url)
+    preflight(url)
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - seconds, after the claim alone
 
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
@@ -139,12 +142,17 @@ def with_parameters(url: str, session_id: UUID) -> str:
     return f"{base.rstrip('/')}/;{';'.join([*parameters, f'session_id={session_id}'])}"
 
 
-def _preflight(url: str) -> None:
-    at = urlsplit(url.partition("/;")[0])
+def preflight(url: str) -> None:
+    """Look whether a Connect server answers, and whether its certificate fits. Raises Infrastructure."""
+    host, port = connect_address(url)
+    roots = CONNECT_TRUST.read(os.environ)
     try:
-        socket.create_connection((at.hostname or "", at.port or _DEFAULT_PORT), PREFLIGHT_SECONDS).close()
+        if is_encrypted_connect(url):
+            shake_hands(host, port, roots.context())
+        else:
+            socket.create_connection((host, port), PREFLIGHT_SECONDS).close()
     except OSError as error:
-        raise Infrastructure(f"no Spark Connect server answers at {at.netloc}: {error}", target="connect") from error
+        raise Infrastructure(f"Spark Connect: {roots.told(error, f'{host}:{port}')}", target="connect") from error
 
 
 def _close_rivals(url: str, claimed: Claimed) -> None:
@@ -157,7 +165,7 @@ def _close(url: str, session_id: UUID) -> None:
     """By the client alone: with a session of Connect all of this process's pyspark would be one of Connect."""
     from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415 - seconds, after the claim alone
 
-    _preflight(url)
+    preflight(url)
     client = SparkConnectClient(_channel(url, session_id), use_reattachable_execute=False)
     with closing(client):  # an open one talks to the server once more when the process ends
         client.set_retry_policies([_policy()])

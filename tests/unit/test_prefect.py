@@ -13,13 +13,16 @@ from router.errors import Refused, Transient
 from router.ports.runs import Submission
 from router.rules.diagnosis import Diagnosis
 from router.rules.recovery import RunState
+from router.settings import PrefectSettings
+from schemas.connections import PrefectConnection
 
 SUBMISSION = Submission("b-1", 1, "default", "orders-v1", "load", {})
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def prefect(answer: Answer) -> PrefectRuns:
-    return PrefectRuns("http://prefect/api", "http://prefect", {}, httpx.MockTransport(answer))
+    settings = PrefectSettings(PrefectConnection("http://prefect/api"), "http://prefect")
+    return PrefectRuns(settings, httpx.MockTransport(answer))
 
 
 def says(status: int = 200, **how: Any) -> Answer:

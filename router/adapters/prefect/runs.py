@@ -5,6 +5,7 @@ Only what the router computed itself goes into a run: Prefect resolves templates
 """
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -20,8 +21,11 @@ from router.errors import Refused, Transient
 from router.ports.runs import Submission
 from router.rules.diagnosis import EVICTED, Diagnosis
 from router.rules.recovery import RunPhase, RunState
+from router.settings import PrefectSettings
 from schemas.config.lanes import LANES
+from schemas.connections import PrefectConnection
 from schemas.report import readable
+from schemas.tls import distrust
 
 FILTER_LIMIT = 200
 REQUEST_SECONDS = 10
@@ -50,19 +54,19 @@ class _Unknown(Refused):
 
 
 class PrefectRuns:
-    """See `ports.runs.Runs`. `api_url` as in `PREFECT_API_URL`; `ui_url` is where people look at runs."""
+    """See `ports.runs.Runs`. Raises SettingsError when the file of its CAs is missing, or holds none."""
 
-    def __init__(
-        self,
-        api_url: str,
-        ui_url: str,
-        headers: Mapping[str, str],
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, prefect: PrefectSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._connection = prefect.connection
+        self._trust = self._connection.trust
         self._http = httpx.AsyncClient(
-            base_url=api_url.rstrip("/"), headers=dict(headers), timeout=REQUEST_SECONDS, transport=transport
+            base_url=self._connection.api_url.rstrip("/"),
+            headers=_login(self._connection),
+            timeout=REQUEST_SECONDS,
+            verify=self._trust.context() if self._trust.ca_file else True,
+            transport=transport,
         )
-        self._ui_url = ui_url.rstrip("/")
+        self._ui_url = prefect.ui_url.rstrip("/")
         self._deployments: dict[str, str] = {}
 
     async def submit(self, submission: Submission) -> str:
@@ -151,15 +155,25 @@ class PrefectRuns:
             async with asyncio.timeout(ANSWER_SECONDS):
                 response = await self._http.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            if (cause := distrust(error)) is not None:
+                raise Transient(f"Prefect: {self._trust.told(cause, self._http.base_url.netloc.decode())}") from error
             raise Transient(f"Prefect: {type(error).__name__} at {path}: {readable(str(error))}") from error
         if response.is_success:
             return response
         if response.status_code == httpx.codes.NOT_FOUND:
             raise _Unknown(f"Prefect knows nothing at {path}; run `autoloader deploy`")
         said = f"Prefect: {response.status_code} at {path}: {readable(response.text[:300])}"
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            said += " (it does not know us: check PREFECT_API_AUTH_STRING or PREFECT_API_KEY)"
         if response.has_redirect_location:
             said += f" (it leads to {response.headers['location']}: see PREFECT_API_URL)"
         raise (Refused if response.status_code in OF_THE_ITEM else Transient)(said)
+
+
+def _login(connection: PrefectConnection) -> dict[str, str]:
+    if connection.user_and_password:
+        return {"Authorization": f"Basic {b64encode(connection.user_and_password.encode()).decode()}"}
+    return {"Authorization": f"Bearer {connection.key}"} if connection.key else {}
 
 
 def _flow_run(submission: Submission) -> Mapping[str, Any]:

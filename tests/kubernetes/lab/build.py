@@ -28,7 +28,7 @@ PACKAGES = (
 KUBERNETES = "v1.36.3"
 SUITE = "bookworm"
 BASE = "localhost/base:bookworm"
-BUILDAH = ("buildah", "--storage-driver", "vfs")
+BUILDAH = ("buildah",)  # it takes the best storage driver there is
 TRUST = "/run/trust"
 ARCHIVE = IMAGES / "autoloader.tar"
 SOURCES = (
@@ -116,7 +116,7 @@ def _image() -> None:
     with _timed("buildah"):
         mounts = {Path(here).expanduser(): there for here, there in SETTINGS.items()} | _trust()
         volumes = [word for here, there in mounts.items() if here.exists() for word in ("--volume", f"{here}:{there}")]
-        arguments = ("--isolation", "chroot", "--pull-never", "--build-arg", f"BASE={BASE}", "--tag", IMAGE)
+        arguments = ("--isolation", "chroot", "--layers", "--pull-never", "--build-arg", f"BASE={BASE}", "--tag", IMAGE)
         _run(*BUILDAH, "build", *arguments, *volumes, str(PROJECT))
     with _timed("archive"):
         ARCHIVE.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ def inside(*command: str) -> tuple[str, ...]:
 def alone(*command: str) -> tuple[str, ...]:
     """The same, with mounts of its own: those of containers end with it, and names are asked of the cluster."""
     names = STATE.parent / "resolv.conf"
-    names.write_text(f"nameserver {GATEWAY}\n")
+    names.write_text(f"nameserver {GATEWAY}\nsearch cluster.local\n")
     ready = f'mount --make-rshared / && mount --bind {names} /etc/resolv.conf && exec "$@"'
     return inside("unshare", "--mount", "--propagation", "private", "sh", "-c", ready, "sh", *command)
 

@@ -1,0 +1,3 @@
+-- Besides the ledger's, which the image makes: Prefect's, and that of the Iceberg catalog.
+CREATE DATABASE prefect;
+CREATE DATABASE iceberg;
