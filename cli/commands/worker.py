@@ -9,7 +9,7 @@ from cli import environment
 from cli.exits import Exit, ended
 from cli.working import worked
 from schemas.config.lanes import Lane, PoolType
-from schemas.settings import needed
+from schemas.connections import prefect_connection
 
 # The pool is made by `deploy`: a worker that made it would make it without our template.
 PREFECT = (sys.executable, "-m", "prefect", "worker", "start", "--with-healthcheck", "--no-create-pool-if-not-found")
@@ -24,7 +24,7 @@ def worker(
 ) -> None:
     """Run a worker of LANE until SIGTERM. Runs that have begun finish, or are told to end and loaded by others."""
     environ = environment.environment()
-    needed(environ, "PREFECT_API_URL")  # read by Prefect's own program, which would start a server without it
+    prefect_connection(environ).trust.context()  # without an address Prefect's own program would start a server
     pool = ("--pool", f"autoloader-{lane}", "--type", type_, "--limit", str(limit), "--install-policy", "never")
     if worked((*PREFECT, *pool), environ, drain) != 0:
         raise ended(Exit.TROUBLE)

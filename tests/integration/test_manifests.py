@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go")
 
 EVERYWHERE = pytest.mark.parametrize("overlay", ["base", *OVERLAYS])
 ROUTER, MIGRATE, DEPLOY = "autoloader-router", "autoloader-migrate", "autoloader-deploy"
+PRODUCTION = Path("docs/running-in-production.md")
 IMAGE = "registry.example.com/autoloader:1"
 DEFAULT, PRIORITY, HIGH = (f"autoloader-worker-{lane}" for lane in ("default", "priority", "high-memory"))
 
@@ -188,35 +189,32 @@ def test_the_test_overlay_is_the_base_but_for_replicas_requests_and_size_classes
     assert unhashed(built("test")) == unhashed(built("base"))
 
 
-def test_an_overlay_of_yours_sets_what_is_yours(tmp_path: Path) -> None:
-    base = os.path.relpath(MANIFESTS / "overlays" / "phase-2", tmp_path.resolve())
-    everywhere = {"nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "loads", "operator": "Exists"}]}
-    patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "every-pod"}}
-    written = {
-        "resources": [base],
-        "namespace": "ingestion",
-        "images": [{"name": "autoloader", "newName": "elsewhere/autoloader", "digest": f"sha256:{'0' * 64}"}],
-        "configMapGenerator": [{"name": "autoloader-env", "literals": ["PREFECT_LOGGING_LEVEL=DEBUG"]}],
-        "patches": [
-            {
-                "target": {"kind": "Deployment|Job"},
-                "patch": yaml.safe_dump({**patch, "spec": {"template": {"spec": everywhere}}}),
-            }
-        ],
-    }
+def test_the_overlay_of_the_documentation_sets_what_is_yours(tmp_path: Path) -> None:
+    overlay, narrowed = re.findall(r"```yaml\n(.*?)```", PRODUCTION.read_text(), flags=re.DOTALL)
+    written = yaml.safe_load(overlay)
+    written["resources"] = [os.path.relpath(MANIFESTS / "overlays" / "phase-2", tmp_path.resolve())]
+    written["patches"] += yaml.safe_load(narrowed)["patches"]
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(written))
+    (tmp_path / "autoloader.yaml").write_text("version: 1\n")
 
     manifests = built_from(tmp_path)
 
-    image = f"elsewhere/autoloader@sha256:{'0' * 64}"
     for pod in ours(manifests).values():
         named = {entry["name"]: entry.get("value") for entry in container(pod).get("env", [])}
         (extra,) = [one["configMapRef"] for one in container(pod)["envFrom"] if "configMapRef" in one]
-        assert container(pod)["image"] == named.get("AUTOLOADER_IMAGE", image) == image
-        assert pod["spec"].items() >= everywhere.items()
+        image = container(pod)["image"]
+        assert image == named.get("AUTOLOADER_IMAGE", image) == "registry.example.com/autoloader:0.1.0"
         assert extra["name"] in of_kind(manifests, "ConfigMap")
+    assert configuration(manifests) == "version: 1\n"
+    assert of_kind(manifests, "Deployment")[DEFAULT]["spec"]["replicas"] == 6
+    assert {name for name, pod in pods(manifests).items() if "nodeSelector" in pod["spec"]} == {DEFAULT, PRIORITY, HIGH}
+    assert of_kind(manifests, "NetworkPolicy")["to-postgres"]["spec"]["egress"][0]["ports"] == [{"port": 6432}]
     assert of_kind(manifests, "Namespace").keys() == {"ingestion"}
-    assert {one["metadata"]["namespace"] for one in manifests if one["kind"] not in {"Namespace", "PriorityClass"}} == {
-        "ingestion"
+    spaces = {
+        one["metadata"].get("namespace") for one in manifests if one["kind"] not in {"Namespace", "PriorityClass"}
     }
-    assert [one["subjects"][0]["namespace"] for one in of_kind(manifests, "RoleBinding").values()] == ["ingestion"]
+    assert (
+        spaces
+        == {one["subjects"][0]["namespace"] for one in of_kind(manifests, "RoleBinding").values()}
+        == {"ingestion"}
+    )

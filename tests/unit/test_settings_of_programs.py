@@ -40,8 +40,6 @@ READ_LATER = {
         "PREFECT_API_SSL_CERT_FILE",
         "PREFECT_UI_URL",
     },
-    "deploy": {"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_API_SSL_CERT_FILE"},  # by Prefect's own client
-    "worker": {"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_API_SSL_CERT_FILE"},  # by Prefect's own program
 }
 
 
