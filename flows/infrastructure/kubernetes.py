@@ -134,10 +134,9 @@ def _secrets(pool: KubernetesPool) -> list[dict[str, Any]]:
 
 
 def _told_by_kubernetes() -> list[dict[str, Any]]:
-    """What only Kubernetes knows of a pod: its name and address, and the size that Spark shall have."""
-    fields = {"AUTOLOADER_POD": "metadata.name", "AUTOLOADER_POD_IP": "status.podIP"}
+    """What only Kubernetes knows of a pod: its address, and the size that Spark shall have."""
     sizes = {"AUTOLOADER_MEMORY": "requests.memory", "AUTOLOADER_CPUS": "limits.cpu"}
     return [
-        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()),
+        {"name": "AUTOLOADER_POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
         *({"name": name, "valueFrom": {"resourceFieldRef": {"resource": size}}} for name, size in sizes.items()),
     ]

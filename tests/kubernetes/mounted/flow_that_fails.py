@@ -49,7 +49,7 @@ def _kinds(batch: str) -> set[str]:
 
 def _fill_the_heap() -> None:
     """Java gives up by itself, as it does over a record that is too big for it."""
-    from pyspark.sql import SparkSession  # noqa: PLC0415 - the same
+    from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which only this needs
 
     from flows.loading.translation import named_errors  # noqa: PLC0415 - with Spark, which only this needs
 
