@@ -77,11 +77,15 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Mapping[str, str]
     storage.bucket.cache_clear()
 
 
+def ran(settings: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cli.main", *words]
+    environ = {**os.environ, **settings}
+    return subprocess.run(command, env=environ, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
 def autoloader(doors: Doors, *words: str) -> str:
     """What a command says that ends well."""
-    command = [sys.executable, "-m", "cli.main", *words]
-    environ = {**os.environ, **doors.settings}
-    done = subprocess.run(command, env=environ, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = ran(doors.settings, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -158,6 +162,37 @@ def test_a_login_that_is_refused_is_named(doors: Doors, use: Callable[..., None]
     assert f"refuses the user '{USER}' by SCRAM-SHA-512; check KAFKA_SASL_USERNAME" in said["kafka"]
     assert "check PREFECT_API_AUTH_STRING or PREFECT_API_KEY" in said["prefect"]
     assert "check the keys" in said["storage"]
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "said"),
+    [
+        (["router"], {"KAFKA_SSL_CAFILE": "/nowhere"}, "KAFKA_SSL_CAFILE=/nowhere cannot be read: No such file"),
+        (["router"], {"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL='TLS' is unknown; write one of"),
+        (
+            ["deploy"],
+            {"PREFECT_API_AUTH_STRING": f"{USER}:wrong"},
+            "Prefect: it does not know us; check PREFECT_API_AUTH",
+        ),
+        (
+            ["deploy"],
+            {"PREFECT_API_SSL_CERT_FILE": "other"},
+            "Prefect: the certificate of .* is not signed by PREFECT_",
+        ),
+        (["pause", "orders"], {"DATABASE_URL": "postgresql://db.example/ledger"}, "postgres at db.example would be"),
+        (["cancel", "b-1"], {"KAFKA_SASL_PASSWORD": "wrong"}, f"Kafka: .* refuses the user '{USER}' by SCRAM-SHA-512"),
+    ],
+)
+def test_a_command_says_in_one_line_what_does_not_fit(
+    doors: Doors, words: list[str], wrong: dict[str, str], said: str
+) -> None:
+    files = {name: str(doors.other_ca) for name, value in wrong.items() if value == "other"}
+
+    done = ran({**doors.settings, **wrong, **files}, *words)
+
+    assert done.returncode == 1
+    assert re.search(f"^autoloader {words[0]}: {said}", done.stderr, re.MULTILINE), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_is_missing_is_named(doors: Doors, use: Callable[..., None]) -> None:
