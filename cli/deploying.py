@@ -12,30 +12,18 @@ from flows.deploying import deploy
 from flows.deploying.pools import DeployError
 from router.errors import Transient
 from router.settings import http_settings
-<<<<<<< ours
-from schemas.connections import postgres_connection, prefect_connection
-=======
 from schemas.connections import PrefectConnection, postgres_connection, prefect_connection
-from schemas.ledger.migrate import upgrade
->>>>>>> theirs
 from schemas.settings import needed
 from schemas.tls import distrust
 
 
-<<<<<<< ours
 def deployed(environ: Mapping[str, str], *, migrate: bool = True) -> Iterator[str]:
     """Bring all of it up to date, the ledger unless told otherwise; a line for each thing, as soon as it is."""
     if migrate:
         postgres_connection(environ)  # what is missing is said before anything is done
     secret = needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
-    prefect_connection(environ).trust.context()  # Prefect's own client reads both by itself, and names no file
-=======
-def deployed(environ: Mapping[str, str]) -> Iterator[str]:
-    """Bring all of it up to date; a line for each thing, as soon as it is."""
-    database_url, secret = postgres_connection(environ).url, needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
     prefect = prefect_connection(environ)  # Prefect's own client reads it by itself
     prefect.trust.context()
->>>>>>> theirs
     http, config = http_settings(environ), environment.config(environ)
     url = environ.get("AUTOLOADER_WEBHOOK_URL", f"http://{http.host}:{http.port}/webhooks/prefect")
     if migrate:
