@@ -22,7 +22,7 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
 
     `environ` holds its keys and its region, as `AWS_*` tell them to clients; `options` are the program's own.
     """
-    metadata = root.with_name(f"{root.name}-metadata")
+    metadata = root.with_name(f"metadata-of-{root.name}")  # a name that begins like the root counts as inside of it
     metadata.mkdir()
     command = [str(_program()), "--port", address, "--region", environ["AWS_REGION"], "--health", "/health"]
     command += [*options, "posix", "--sidecar", str(metadata), str(root)]
