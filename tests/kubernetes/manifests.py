@@ -31,11 +31,12 @@ def built_from(folder: Path) -> list[Manifest]:
 
 @cache
 def _built(folder: Path) -> str:
-    return subprocess.run([_kustomize(), "build", folder], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([kustomize(), "build", folder], capture_output=True, text=True, check=True).stdout
 
 
 @cache
-def _kustomize() -> Path:
+def kustomize() -> Path:
+    """Where the program is, built by Go if it is not there yet."""
     tools = Path(".autoloader/tools").resolve()
     if not (tools / "kustomize").exists():
         subprocess.run(["go", "install", KUSTOMIZE], env={**os.environ, "GOBIN": str(tools)}, check=True)

@@ -24,7 +24,7 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
     """
     metadata = root.with_name(f"metadata-of-{root.name}")  # a name that begins like the root counts as inside of it
     metadata.mkdir()
-    command = [str(_program()), "--port", address, "--region", environ["AWS_REGION"], "--health", "/health"]
+    command = [str(program()), "--port", address, "--region", environ["AWS_REGION"], "--health", "/health"]
     command += [*options, "posix", "--sidecar", str(metadata), str(root)]
     keys = {
         "ROOT_ACCESS_KEY": environ["AWS_ACCESS_KEY_ID"],
@@ -39,7 +39,8 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
         server.wait()
 
 
-def _program() -> Path:
+def program() -> Path:
+    """Where the server is, built by Go if it is not there yet."""
     tools = PROJECT / ".autoloader" / "tools"
     if not (tools / "versitygw").exists():
         subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)

@@ -126,6 +126,21 @@ async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> N
         await loop
 
 
+async def test_a_cancellation_that_a_library_swallows_ends_the_stage_all_the_same() -> None:
+    async def swallows() -> Step:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return Step()
+
+    loop, _, _ = driven(Scripted(swallows, swallows))
+    task = asyncio.ensure_future(loop)
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+
+
 class Counting:
     """A ledger that counts what waits, when it may; and how often it was asked."""
 

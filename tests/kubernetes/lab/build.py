@@ -19,6 +19,8 @@ from io import BytesIO
 from pathlib import Path
 
 from tests.kubernetes.lab.places import DNS, IMAGE, IMAGES, KUBE, PAUSE, PROJECT, TOOLS
+from tests.kubernetes.manifests import kustomize
+from tests.servers import s3
 
 HERE = Path(__file__).parent
 PACKAGES = (
@@ -88,6 +90,9 @@ def _binaries() -> None:
     version = f"-X k8s.io/component-base/version.gitVersion={KUBERNETES}"
     _go("kube", KUBE, version)
     _go("dns", DNS, "")
+    with _timed("go install"):
+        kustomize()
+        s3.program()
 
 
 def _go(module: str, binary: Path, flags: str) -> None:
