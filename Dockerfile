@@ -11,9 +11,8 @@ COPY requirements-runtime.txt ./
 RUN python3 -m venv /opt/autoloader \
     && /opt/autoloader/bin/pip install --require-hashes -r requirements-runtime.txt \
     && cd /opt/autoloader/lib/python3*/site-packages \
-    # What no run needs: tests, the state store of streams, Arrow's servers
-    && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples \
-        pyspark/jars/rocksdbjni-*.jar pyarrow/*flight* pyarrow/*substrait*
+    # What no run needs: tests, the state store of streams
+    && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples pyspark/jars/rocksdbjni-*.jar
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY storage storage
@@ -21,7 +20,8 @@ COPY router router
 COPY flows flows
 COPY cli cli
 COPY dev dev
-RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip
+RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip \
+    && /opt/autoloader/bin/python -c "import cli.main, flows.ingest, flows.preview, flows.loading.work"
 
 FROM ${BASE}
 RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
