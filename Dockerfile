@@ -26,6 +26,8 @@ RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip unins
 FROM ${BASE}
 RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc /usr/share/man \
+    # Java takes the home of a user without a name to be "?", and Spark ends over that
+    && useradd --uid 1000 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin autoloader \
     && install --directory --owner 1000 --group 1000 /var/autoloader
 COPY --from=build /opt/autoloader /opt/autoloader
 ENV PATH=/opt/autoloader/bin:$PATH \

@@ -1,6 +1,7 @@
 """What people see of autoloader in a cluster: they land files; Prefect, ledger and completion events tell the rest."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tests.kubernetes.parts import secrets
 
 NAMESPACE = "autoloader"
 READY_SECONDS = 240
+SYNC_SECONDS = 35  # a worker looks at its pool's template once in 30 s
 BIG_BYTES = 13 * 1024**2  # above the threshold of high-memory in overlays/test
 RUN = "prefect.io/flow-run-id"
 OVERLAYS = Path(__file__).parent / "overlays"
@@ -137,6 +139,7 @@ class ClusterSite(Site):
         template = self._prefect.get(path).raise_for_status().json()["base_job_template"]
         yield template["job_configuration"]["job_manifest"]["spec"]
         self._prefect.patch(path, json={"base_job_template": template}).raise_for_status()
+        time.sleep(SYNC_SECONDS)
 
     @contextmanager
     def runs_have(self, *, env: Mapping[str, str] | None = None, **variables: str) -> Iterator[None]:
