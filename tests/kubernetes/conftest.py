@@ -36,7 +36,7 @@ def kubectl(request: pytest.FixtureRequest) -> Kubectl:
 @pytest.fixture(scope="session")
 def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterSite]:
     """Autoloader in the cluster, by overlays/test, with its parts beside it."""
-    with parts.running(tmp_path_factory.mktemp("parts")) as (settings, buckets):
-        site = ClusterSite(settings, buckets, cluster)
+    with parts.running(tmp_path_factory.mktemp("parts")) as settings:
+        site = ClusterSite(settings, cluster)
         site.install()
         yield site

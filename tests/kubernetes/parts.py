@@ -33,8 +33,8 @@ JARS = "/opt/autoloader/jars"  # in the image
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[Mapping[str, str], Path]]:
-    """All of them; the settings of programs that use them, and the folder whose subfolders are S3's buckets."""
+def running(folder: Path) -> Iterator[Mapping[str, str]]:
+    """All of them; the settings of programs that use them."""
     buckets = folder / "buckets"
     for bucket in ("landing", "warehouse"):
         (buckets / bucket).mkdir(parents=True)
@@ -50,7 +50,7 @@ def running(folder: Path) -> Iterator[tuple[Mapping[str, str], Path]]:
     with s3.serving(buckets, f"{GATEWAY}:443", S3):
         stack.up()
         try:
-            yield {**stack.settings(), **S3, "AUTOLOADER_ALLOW_PLAINTEXT": PLAINTEXT}, buckets
+            yield {**stack.settings(), **S3, "AUTOLOADER_ALLOW_PLAINTEXT": PLAINTEXT}
         finally:
             stack.down()
 
