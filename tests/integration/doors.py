@@ -27,10 +27,10 @@ from schemas.connections import kafka_connection
 from tests.authority import Authority, Issued
 from tests.conftest import ENVIRON, PROJECT, S3
 from tests.e2e.site import eventually, free_port
+from tests.servers import s3
 
 HOST, USER, PASSWORD = "127.0.0.1", "autoloader", "s3cret"
 MECHANISM = "SCRAM-SHA-512"
-VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 CONFIG = """
 version: 1
 allow: ["s3://landing/"]
@@ -167,26 +167,13 @@ def _prefect(folder: Path, server: Issued) -> Program:
 
 
 def _store(folder: Path, server: Issued) -> Program:
-    tools, port = PROJECT / ".autoloader" / "tools", free_port()
-    if not (tools / "versitygw").exists():
-        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
+    at = f"{HOST}:{free_port()}"
     (folder / "buckets" / "landing").mkdir(parents=True)
     (folder / "metadata").mkdir()
-    command = [
-        str(tools / "versitygw"),
-        "--port",
-        f"{HOST}:{port}",
-        "--access",
-        USER,
-        "--secret",
-        PASSWORD,
-        "--region",
-        S3["AWS_REGION"],
-    ]
+    command = [str(s3.program()), "--port", at, "--access", USER, "--secret", PASSWORD, "--region", S3["AWS_REGION"]]
     command += ["--cert", str(server.certificate), "--key", str(server.key), "--health", "/health"]
-    return Program(
-        [*command, "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")], f"https://{HOST}:{port}"
-    )
+    command += ["posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")]
+    return Program(command, f"https://{at}")
 
 
 def _database(folder: Path, server: Issued, ca: Path, parts: ExitStack) -> str:

@@ -4,15 +4,10 @@ It is built by Go, where there is one; the tests are skipped elsewhere.
 """
 
 import io
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import obstore
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,41 +26,25 @@ from schemas.connections import kafka_connection
 from storage import s3 as storage
 from storage.objects import Measured
 from tests.conftest import S3
-from tests.e2e.site import eventually, free_port
+from tests.e2e.site import free_port
 from tests.integration.flow_site import CSV, JSON, PARQUET, Lake, a_table, outcomes
+from tests.servers.s3 import serving
+from tests.servers.tools import HAS_GO
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")]
+pytestmark = [pytest.mark.integration, HAS_GO]
 
-VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 NAMES = ["plain.csv", "2026/a file+ü%.json", "2026/100%25 [x] {y} #?&=;.csv"]
 
 
 @pytest.fixture(scope="module")
 def s3(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint of a server with the bucket `landing`, which announces its objects on `storage.events`."""
-    tools = Path(".autoloader/tools").resolve()
-    if not (tools / "versitygw").exists():
-        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
-    root, endpoint = tmp_path_factory.mktemp("s3"), S3["AWS_ENDPOINT_URL"]
+    root = tmp_path_factory.mktemp("s3")
     (root / "landing").mkdir()
-    (root.parent / "s3-metadata").mkdir(exist_ok=True)
     kafka = stack.settings()["KAFKA_BOOTSTRAP_SERVERS"]
-    command = [str(tools / "versitygw"), "--port", endpoint.removeprefix("http://"), "--region", S3["AWS_REGION"]]
-    command += ["--access", S3["AWS_ACCESS_KEY_ID"], "--secret", S3["AWS_SECRET_ACCESS_KEY"]]
-    command += ["--health", "/health", "--event-kafka-url", kafka, "--event-kafka-topic", "storage.events"]
-    command += ["posix", "--sidecar", str(root.parent / "s3-metadata"), str(root)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def healthy() -> bool:
-        try:
-            return httpx.get(f"{endpoint}/health").is_success
-        except httpx.HTTPError:
-            return False
-
-    eventually(healthy, "the S3 server answers")
-    yield endpoint
-    server.terminate()
-    server.wait()
+    events = ("--event-kafka-url", kafka, "--event-kafka-topic", "storage.events")
+    with serving(root, S3["AWS_ENDPOINT_URL"].removeprefix("http://"), S3, events) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
