@@ -46,7 +46,7 @@ def running(folder: Path) -> Iterator[Mapping[str, str]]:
         **PORTS,
         **S3,
     }
-    config = PROJECT / "k8s" / "components" / "small" / "autoloader.yaml"
+    config = Path(__file__).parent / "overlays" / "test" / "autoloader.yaml"
     parts = ("postgres", "kafka", "prefect", "spark-connect")
     stack = Stack(folder / "stack", config, environ=environ, parts=parts, catalogs={"lake": WAREHOUSE})
     with s3.serving(buckets, f"{GATEWAY}:443", S3):

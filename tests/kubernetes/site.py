@@ -14,8 +14,8 @@ from obstore.store import S3Store
 
 from tests.e2e.site import Site, autoloader, eventually
 from tests.kubernetes.lab.cluster import Cluster, Kubectl
-from tests.kubernetes.lab.places import IMAGE, PROJECT
-from tests.kubernetes.manifests import built, built_from
+from tests.kubernetes.lab.places import IMAGE
+from tests.kubernetes.manifests import built_from
 from tests.kubernetes.parts import secrets
 
 NAMESPACE = "autoloader"
@@ -25,7 +25,7 @@ BIG_BYTES = 13 * 1024**2  # above the threshold of high-memory in overlays/test
 RUN = "prefect.io/flow-run-id"
 OVERLAYS = Path(__file__).parent / "overlays"
 MOUNTED = Path(__file__).parent / "mounted"
-CONFIG = PROJECT / "k8s" / "components" / "small" / "autoloader.yaml"
+CONFIG = OVERLAYS / "test" / "autoloader.yaml"
 TOLD = {"AUTOLOADER_IMAGE": IMAGE, "AUTOLOADER_NAMESPACE": NAMESPACE}  # as the manifests tell the router
 
 
@@ -68,9 +68,8 @@ class ClusterSite(Site):
         return f"s3://landing/{source}/{name}"
 
     def install(self, overlay: str = "test") -> None:
-        """Apply an overlay with the image that was built, and the secrets it names; returns when all of it is ready."""
-        ours = OVERLAYS / overlay
-        manifests = [_with_our_image(one) for one in (built_from(ours) if ours.exists() else built(overlay))]
+        """Apply one of `overlays` with our image, and the secrets it names; returns when all of it is ready."""
+        manifests = [_with_our_image(one) for one in built_from(OVERLAYS / overlay)]
         namespaces = [one for one in manifests if one["kind"] == "Namespace"]
         self.kubectl.apply(*namespaces)
         self.kubectl.apply(*(_secret(name, values) for name, values in secrets(self.settings).items()))
