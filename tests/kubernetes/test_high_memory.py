@@ -14,6 +14,7 @@ FILE = csv(ROWS, a=1, b="x")
 @pytest.fixture(scope="module", autouse=True)
 def _flows_may_fail(site: ClusterSite) -> None:
     site.let_flows_fail()
+    assert site.ended(landed(site, "first")).outcome == "loaded"  # and so there is a table in which to look for rows
 
 
 def landed(site: ClusterSite, name: str, source: str = "jobs", text: str = FILE) -> str:
