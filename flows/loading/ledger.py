@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 from flows.loading.errors import Infrastructure, NotWanted
 from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
+from schemas.ledger.revision import REVISION, lacking
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, Target, readable
 
@@ -63,11 +64,12 @@ class Ledger:
 
         Raises:
             Infrastructure: another process of the same run had it, and is not heard of any more: the next attempt is
-                due. While it is heard of, this one is not wanted.
+                due. While it is heard of, this one is not wanted. Or the ledger's tables are older than this code.
         """
         session_id = uuid4()
         key = {"batch": batch, "n": attempt, "run": run_id, "session": session_id, "host": socket.gethostname()}
         with self._transaction() as connection:
+            _await_migration(connection)
             row = connection.execute(_CLAIM, key).fetchone()
             if row is None and connection.execute(_GIVE_WAY, {**key, "reason": _TWICE}).fetchone() is None:
                 return None
@@ -183,6 +185,12 @@ class Ledger:
             if not away and not passes(error.sqlstate):
                 raise
             raise Infrastructure(f"the ledger does not answer: {error}", target="ledger") from error
+
+
+def _await_migration(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    found = connection.execute(REVISION).fetchone()
+    if (what := lacking(found[0] if found else None)) is not None:
+        raise Infrastructure(what, target="ledger")
 
 
 def _key(claimed: Claimed) -> dict[str, Any]:

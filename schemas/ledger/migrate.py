@@ -18,5 +18,5 @@ def alembic_config(database_url: str) -> Config:
 
 
 def upgrade(database_url: str) -> None:
-    """Run the migrations that are missing, under an advisory lock."""
+    """Run the migrations that are missing, under an advisory lock; none on a ledger of a later release."""
     command.upgrade(alembic_config(database_url), "head")

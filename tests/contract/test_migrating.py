@@ -36,3 +36,18 @@ async def test_a_first_ledger_goes_on_with_what_waits_in_it(real_parts: Mapping[
     assert row is not None
     assert tuple(row) == (7, "default", 1)
     assert revision == newest_revision()
+
+
+async def test_a_ledger_of_a_later_release_is_left_as_it_is(real_parts: Mapping[str, str]) -> None:
+    url = real_parts["DATABASE_URL"].rpartition("/")[0] + "/later"
+    server = await asyncpg.connect(real_parts["DATABASE_URL"])
+    await server.execute("CREATE DATABASE later")
+    await server.close()
+    upgrade(url)
+    ledger = await asyncpg.connect(url)
+    await ledger.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    upgrade(url)
+
+    assert await ledger.fetchval("SELECT version_num FROM alembic_version") == "9999"
+    await ledger.close()

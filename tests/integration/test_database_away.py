@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -34,10 +34,11 @@ class Server:
     data: Path
     port: int
     process: "subprocess.Popen[bytes] | None" = None
+    database: str = "postgres"
 
     @property
     def url(self) -> str:
-        return f"postgresql://autoloader@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://autoloader@127.0.0.1:{self.port}/{self.database}"
 
     def program(self, name: str, *words: str) -> list[str]:
         return [*run_as(account()), str(find_programs(os.environ, self.data).folder / name), *words]
@@ -153,9 +154,11 @@ async def test_a_standby_alone_is_not_taken_for_the_database(primary: Server, st
 
 
 def test_the_ledger_is_migrated_where_it_can_be_written(primary: Server, standby: Server) -> None:
+    primary.run("DROP TABLE alembic_version")
+
     upgrade(_both(standby, primary))
 
-    primary.run("SELECT FROM alembic_version")
+    primary.run("SELECT FROM attempt")
 
 
 def test_a_run_waits_for_a_ledger_that_reads_only(server: Server) -> None:
@@ -218,6 +221,35 @@ async def test_a_lock_that_is_not_to_be_had_is_waited_for(server: Server, databa
     await _writes(database)
 
 
+async def test_tables_that_are_still_to_be_made_are_waited_for(server: Server) -> None:
+    server.run("CREATE DATABASE empty")
+    empty = replace(server, database="empty")
+    database = Database(empty.url)
+    with pytest.raises(Transient, match="run `autoloader migrate`"):
+        await _writes(database)
+
+    empty.run(*_tables())
+
+    await _writes(database)
+    await database.close()
+
+
+async def test_tables_that_are_still_to_be_altered_are_waited_for(server: Server) -> None:
+    server.run("CREATE DATABASE older")
+    older = replace(server, database="older")
+    older.run(*_tables("0001"))
+    with pytest.raises(Infrastructure, match="run `autoloader migrate`"):
+        Ledger(older.url).claim("b-1", 1, "run")
+    database = Database(older.url)
+    with pytest.raises(Transient, match="run `autoloader migrate`"):
+        await _writes(database)
+
+    older.run("UPDATE alembic_version SET version_num = '9999'")
+
+    await _writes(database)
+    await database.close()
+
+
 async def test_a_router_that_is_frozen_in_a_transaction_keeps_no_lock(
     server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,7 +278,7 @@ def test_a_run_that_is_frozen_in_a_transaction_keeps_no_lock(server: Server, mon
 
 
 async def test_a_role_that_is_not_let_in_for_a_moment_is_waited_for(server: Server) -> None:
-    server.run("CREATE ROLE us LOGIN PASSWORD 'new'", "GRANT ALL ON note TO us")
+    server.run("CREATE ROLE us LOGIN PASSWORD 'new'", "GRANT ALL ON note, alembic_version TO us")
     _write_hba(server, "scram-sha-256", "us")
     database = Database(server.url.replace("autoloader@", "us:old@"))
     with pytest.raises(Transient, match="InvalidPassword"):
@@ -315,8 +347,12 @@ def _made(folder: Path) -> Server:
     words = made.program("initdb", "-D", str(folder), "-U", "autoloader", "--auth=trust", "--no-sync")
     subprocess.run(words, check=True, capture_output=True, cwd="/")
     made.start()
-    made.run("CREATE TABLE note (word text)")
+    made.run(*_tables())
     return made
+
+
+def _tables(revision: str = "9999") -> tuple[str, ...]:
+    return "CREATE TABLE note (word text)", f"CREATE TABLE alembic_version AS SELECT '{revision}' AS version_num"
 
 
 def _both(*servers: Server) -> str:

@@ -6,11 +6,10 @@ from typing import TypeAlias
 
 import asyncpg
 
-from router.adapters.postgres.fragments import Statement
 from router.errors import Transient
 from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
-from schemas.ledger.revision import newest_revision
+from schemas.ledger.revision import REVISION, lacking
 
 # quoted: asyncpg's classes are generic in its stubs only
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -36,13 +35,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = url
         self._pool: Pool | None = None
+        self._is_migrated = False
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction.
 
         Raises:
-            Transient: when PostgreSQL is away, or asks for a repetition.
+            Transient: when PostgreSQL is away, or asks for a repetition, or the ledger's tables are still to be made.
         """
         try:
             if self._pool is None:
@@ -51,6 +51,9 @@ class Database:
                 )
             async with self._pool.acquire(timeout=10) as connection, connection.transaction():
                 await connection.execute(lets_go())
+                if not self._is_migrated:
+                    await _await_migration(connection)
+                    self._is_migrated = True
                 yield connection
         except (asyncpg.PostgresError, *PASSING) as error:
             if isinstance(error, FORGETTING) and self._pool is not None:
@@ -60,16 +63,9 @@ class Database:
             raise Transient(f"PostgreSQL: {type(error).__name__}: {error}") from error
 
     async def check(self) -> None:
-        """The ledger is there, in the revision this code needs; Transient says what to do else."""
-        try:
-            async with self.transaction() as connection:
-                found = await connection.fetchval(_REVISION)
-        except asyncpg.UndefinedTableError as error:
-            raise Transient(f"PostgreSQL: {error}; run `autoloader deploy` to make the ledger's tables") from error
-        if found != newest_revision():
-            raise Transient(
-                f"the ledger is at revision {found}, needed is {newest_revision()}; run `autoloader deploy`"
-            )
+        """The ledger is there, in a revision that serves this code; Transient says what to do else."""
+        async with self.transaction():
+            pass
 
     async def close(self) -> None:
         """Close what is open, without waiting for a lost server."""
@@ -77,11 +73,12 @@ class Database:
             self._pool.terminate()
 
 
+async def _await_migration(connection: Connection) -> None:
+    has_tables = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+    found = await connection.fetchval(REVISION) if has_tables else None
+    if (what := lacking(found)) is not None:
+        raise Transient(f"PostgreSQL: {what}")
+
+
 def _passes(error: Exception) -> bool:
     return isinstance(error, PASSING) or (isinstance(error, asyncpg.PostgresError) and passes(error.sqlstate))
-
-
-# What is sent to PostgreSQL.
-
-# The revision of the ledger's tables.
-_REVISION = Statement("SELECT version_num FROM alembic_version")
