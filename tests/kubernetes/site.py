@@ -20,7 +20,7 @@ from tests.kubernetes.parts import secrets
 
 NAMESPACE = "autoloader"
 READY_SECONDS = 240
-SYNC_SECONDS = 35  # a worker looks at its pool's template once in 30 s
+SYNC_SECONDS = 7  # a worker of these overlays looks at its pool every 5 s
 BIG_BYTES = 13 * 1024**2  # above the threshold of high-memory in overlays/test
 FINAL = {"Completed", "Failed", "Crashed", "Cancelled"}
 RUN = "prefect.io/flow-run-id"
