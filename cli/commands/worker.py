@@ -1,6 +1,8 @@
 """`autoloader worker`: Prefect's worker of a lane, which does not end before its runs."""
 
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -9,7 +11,7 @@ from cli import environment
 from cli.exits import Exit, ended
 from cli.working import worked
 from schemas.config.lanes import Lane, PoolType
-from schemas.connections import prefect_connection
+from schemas.connections import PrefectConnection, prefect_connection
 
 # The pool is made by `deploy`: a worker that made it would make it without our template.
 PREFECT = (sys.executable, "-m", "prefect", "worker", "start", "--with-healthcheck", "--no-create-pool-if-not-found")
@@ -24,7 +26,16 @@ def worker(
 ) -> None:
     """Run a worker of LANE until SIGTERM. Runs that have begun finish, or are told to end and loaded by others."""
     environ = environment.environment()
-    prefect_connection(environ).trust.context()  # without an address Prefect's own program would start a server
+    prefect = prefect_connection(environ)
+    prefect.trust.context()  # without an address Prefect's own program would start a server
     pool = ("--pool", f"autoloader-{lane}", "--type", type_, "--limit", str(limit), "--install-policy", "never")
-    if worked((*PREFECT, *pool), environ, drain) != 0:
+    with _tidied(prefect, environ) if type_ == "kubernetes" else nullcontext():
+        code = worked((*PREFECT, *pool), environ, drain)
+    if code != 0:
         raise ended(Exit.TROUBLE)
+
+
+def _tidied(prefect: PrefectConnection, environ: Mapping[str, str]) -> AbstractContextManager[None]:
+    from cli.reaping import reaping  # noqa: PLC0415 - seconds, which other commands need not wait for
+
+    return reaping(prefect, environ)

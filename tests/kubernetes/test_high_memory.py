@@ -1,5 +1,7 @@
 """A Job of its own for each run of high-memory: how each ends in Prefect, in the ledger and in the completion event."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.e2e.site import autoloader, csv, eventually
@@ -18,7 +20,7 @@ def _flows_may_fail(site: ClusterSite) -> None:
 
 
 def landed(site: ClusterSite, name: str, source: str = "jobs", text: str = FILE) -> str:
-    uri = site.write(source, f"{name}.csv", text)
+    uri = site.write(source, f"{name}-{uuid4().hex[:6]}.csv", text)
     site.announce(uri)
     return uri
 
@@ -43,7 +45,7 @@ def test_a_batch_over_the_threshold_runs_in_a_pod_of_its_own(site: ClusterSite) 
 
 
 def test_a_flow_that_raises_fails_its_batch_with_its_own_words(site: ClusterSite) -> None:
-    uri = landed(site, "reject-1")
+    uri = landed(site, "reject")
 
     ended = site.ended(uri)
 
@@ -57,7 +59,7 @@ def test_what_runs_out_of_memory_is_loaded_in_the_next_class(
     site: ClusterSite, kind: str, environ: dict[str, str]
 ) -> None:
     with site.runs_have(env=environ):
-        uri = landed(site, f"{kind}-1")
+        uri = landed(site, kind)
         ended = site.ended(uri)
 
     assert (ended.outcome, ended.causes) == ("loaded", ["out-of-memory", None])
@@ -69,7 +71,7 @@ def test_what_runs_out_of_memory_is_loaded_in_the_next_class(
 
 def test_an_image_that_is_missing_is_named_while_it_lasts_and_then_given_up(site: ClusterSite) -> None:
     with site.runs_have(image="localhost/nowhere:1"):
-        uri = landed(site, "image-1")
+        uri = landed(site, "image")
         first = site.run_of(uri)
         eventually(lambda: "ImagePullError" in site.explained(uri), "explain names the missing image")
         eventually(lambda: 'diagnosis="ImagePullError"' in site.metrics(), "so does a metric")
@@ -86,7 +88,7 @@ def test_an_image_that_is_missing_is_named_while_it_lasts_and_then_given_up(site
 def test_a_pod_that_starts_after_its_attempt_was_void_does_nothing(site: ClusterSite) -> None:
     site.kubectl("cordon", "-l", "kubernetes.io/os=linux")
     try:
-        uri = landed(site, "late-1")
+        uri = landed(site, "late")
         first = site.run_of(uri)
         eventually(lambda: bool(site.pods_of(first)), "its pod is made")
         eventually(lambda: "Unschedulable" in site.explained(uri), "explain says that no node takes it")
@@ -180,7 +182,7 @@ def test_a_cancelled_batch_is_not_loaded_and_its_pod_is_gone_within_a_minute(sit
 def test_a_template_that_pod_security_refuses_hangs_nothing(site: ClusterSite) -> None:
     with site.template() as job:
         context = job["template"]["spec"]["containers"][0].pop("securityContext")
-    uri = landed(site, "refused-1")
+    uri = landed(site, "refused")
     eventually(lambda: site.attempts(uri) and site.attempts(uri)[0]["outcome"] == "void", "the attempt is void", 180)
     with site.template() as job:
         job["template"]["spec"]["containers"][0]["securityContext"] = context
