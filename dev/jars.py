@@ -25,7 +25,7 @@ _NOTE = "pinned.txt"
 
 @dataclass(frozen=True, slots=True)
 class JarSet:
-    """`artifacts` are group:artifact:version; `excluded` are group:artifact patterns kept out everywhere."""
+    """`artifacts` are group:artifact:version[:classifier], `excluded` group:artifact patterns kept out everywhere."""
 
     name: str
     artifacts: tuple[str, ...]
@@ -62,6 +62,7 @@ SPARK = JarSet(
         "software.amazon.awssdk:s3:2.29.52",
         "software.amazon.awssdk:s3-transfer-manager:2.29.52",
         "software.amazon.awssdk:sts:2.29.52",
+        "software.amazon.awssdk:kms:2.29.52",  # without it Iceberg's S3FileIO does not even start
     ),
     # What pyspark brings in its own versions: a second copy in front of it breaks Spark (netty does).
     # And the AWS bundle: 600 MB for what three of its modules do.
@@ -78,8 +79,8 @@ SPARK = JarSet(
         "org.wildfly.openssl:*",
         "software.amazon.s3.analyticsaccelerator:*",
     ),
-    megabytes=57,
-    contents="Iceberg 1.11.0, the PostgreSQL driver and S3 reading for Spark",
+    megabytes=59,
+    contents="Iceberg 1.11.0, the PostgreSQL driver and S3 for Spark",
 )
 
 
@@ -113,7 +114,7 @@ def pom(jars: JarSet) -> str:
 
 
 def _element(tag: str, coordinates: list[str], more: str = "") -> str:
-    inner = zip(("groupId", "artifactId", "version"), coordinates, strict=False)
+    inner = zip(("groupId", "artifactId", "version", "classifier"), coordinates, strict=False)
     return f"<{tag}>" + "".join(f"<{name}>{escape(text)}</{name}>" for name, text in inner) + f"{more}</{tag}>"
 
 

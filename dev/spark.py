@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dev.home import Home
     from dev.parts import RunOnce
 
+    Catalogs = Mapping[str, Mapping[str, str]]
+
 CATALOG = "lake"
 DEFAULT_MEMORY = "2g"
 RECORDER = "spark-recorder"
@@ -46,12 +48,12 @@ session.stop()
 """
 
 
-def service(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> Service:
-    """The server, with its first query answered."""
+def service(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], catalogs: Catalogs) -> Service:
+    """The server, with its first query answered; `catalogs` as in `defaults`."""
     port, url = ports["spark-connect"], connect_url(ports)
 
     def prepare(_: RunOnce) -> None:
-        write_configuration(home, ports, environ)
+        write_configuration(home, ports, environ, catalogs)
 
     return Service(
         name="spark-connect",
@@ -120,10 +122,10 @@ def spark_home() -> Path:
     return Path(spec.origin).parent
 
 
-def write_configuration(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> None:
+def write_configuration(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], catalogs: Catalogs) -> None:
     """`spark-defaults.conf` (private: it holds the catalog's password) and the logging beside it."""
     (home.spark_conf / "log4j2.properties").write_text(_LOGGING)
-    write_private(home.spark_conf / "spark-defaults.conf", render(defaults(home, ports, environ)))
+    write_private(home.spark_conf / "spark-defaults.conf", render(defaults(home, ports, environ, catalogs)))
 
 
 def _server(home: Home, port: int, flags: list[str]) -> list[str]:
@@ -159,9 +161,17 @@ def render(settings: Mapping[str, str]) -> str:
     return "".join(f"{name} {value}\n" for name, value in settings.items())
 
 
-def defaults(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
-    """What a session needs to know: where it may listen, what it may read, and the catalog."""
-    return {**_session(home, ports, environ), **_catalog(home, ports), **_storage(environ)}
+def defaults(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], catalogs: Catalogs) -> dict[str, str]:
+    """What a session needs to know: where it may listen, what it may read, and the catalogs.
+
+    `catalogs` are those beside `lake`, by name; what they do not say is as in `lake`.
+    """
+    settings = {**_session(home, ports, environ), **_iceberg(), **_storage(environ)}
+    for name, changes in {CATALOG: {}, **catalogs}.items():
+        catalog = f"spark.sql.catalog.{name}"
+        settings[catalog] = "org.apache.iceberg.spark.SparkCatalog"
+        settings |= {f"{catalog}.{key}": value for key, value in {**_lake(home, ports), **changes}.items()}
+    return settings
 
 
 def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
@@ -191,20 +201,23 @@ def _local_uri(folder: Path) -> str:
     return f"file://{folder}"
 
 
-def _catalog(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
-    catalog = f"spark.sql.catalog.{CATALOG}"
+def _iceberg() -> dict[str, str]:
     return {
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-        catalog: "org.apache.iceberg.spark.SparkCatalog",
-        f"{catalog}.type": "jdbc",
-        f"{catalog}.uri": f"jdbc:postgresql://{LOOPBACK}:{ports['postgres']}/iceberg",
-        f"{catalog}.jdbc.user": postgres.USER,
-        f"{catalog}.jdbc.password": home.database_password(),
-        f"{catalog}.jdbc.schema-version": "V1",
-        f"{catalog}.warehouse": _local_uri(home.warehouse),
-        f"{catalog}.cache-enabled": "false",  # else the commits of other sessions are not seen
         # A session that has ended keeps its connection to the catalog until the heap's old part is collected.
         "spark.cleaner.periodicGC.interval": "1min",
+    }
+
+
+def _lake(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
+    return {
+        "type": "jdbc",
+        "uri": f"jdbc:postgresql://{LOOPBACK}:{ports['postgres']}/iceberg",
+        "jdbc.user": postgres.USER,
+        "jdbc.password": home.database_password(),
+        "jdbc.schema-version": "V1",
+        "warehouse": _local_uri(home.warehouse),
+        "cache-enabled": "false",  # else the commits of other sessions are not seen
     }
 
 

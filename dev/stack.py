@@ -64,7 +64,7 @@ class Stack:
     """One local stack, whose data lies in `home`. `config` is the router's `autoloader.yaml`.
 
     `parts` chooses some of `PARTS` (the libraries they need are fetched anyway). `progress` receives one
-    finished line for each thing that happened.
+    finished line for each thing that happened. `catalogs` are Iceberg's beside `lake` (see `dev.spark.defaults`).
     """
 
     def __init__(
@@ -75,12 +75,14 @@ class Stack:
         progress: Progress = _say,
         environ: Mapping[str, str] = os.environ,
         parts: Iterable[str] = PARTS,
+        catalogs: Mapping[str, Mapping[str, str]] = {},
     ) -> None:
         root = home.resolve()
         shared = environ.get("AUTOLOADER_JARS")
         self._home = Home(root, jars=Path(shared).resolve() if shared else root / "jars")
         self._config = config.resolve()
         self._environ = dict(environ)
+        self._catalogs = catalogs
         self._chosen = _checked(parts)
         self._tell = progress
         self._cancelled = threading.Event()
@@ -241,7 +243,7 @@ class Stack:
             "postgres": postgres.service(home, chosen["postgres"], environ),
             "kafka": kafka.service(home, chosen, self._config, environ),
             "prefect": prefect.service(home, chosen),
-            "spark-connect": spark.service(home, chosen, environ),
+            "spark-connect": spark.service(home, chosen, environ, self._catalogs),
             "deploy": workers.deploy(settings),
             **{f"worker-{lane}": workers.worker(lane, chosen, self._config, settings) for lane in workers.LANES},
             "router": workers.router(chosen, settings),

@@ -6,14 +6,11 @@ The S3 server is built by Go, where there is one.
 import asyncio
 import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import obstore
 import pytest
 
@@ -22,9 +19,9 @@ from router.errors import Rejected, Transient
 from router.ports.storage import Store
 from storage import s3 as storage
 from storage.objects import Listed, Measured
-from tests.e2e.site import eventually, free_port
+from tests.e2e.site import free_port
 from tests.fakes.store import FakeStore
-from tests.integration.test_s3 import VERSITYGW
+from tests.servers.s3 import HAS_GO, serving
 
 NAMES = [
     "2026/11/a.csv",
@@ -37,7 +34,7 @@ NAMES = [
     "2026/a.csv",
     "2026/ab.csv",
 ]
-HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1"}
 IS_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="other file systems take no such names")
 
 
@@ -59,25 +56,10 @@ class Place:
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The endpoint of a server with the bucket `landing`."""
-    tools = Path(".autoloader/tools").resolve()
-    if not (tools / "versitygw").exists():
-        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
-    root, port, metadata = tmp_path_factory.mktemp("s3"), free_port(), tmp_path_factory.mktemp("s3-metadata")
+    root = tmp_path_factory.mktemp("s3")
     (root / "landing").mkdir()
-    command = [str(tools / "versitygw"), "--port", f"127.0.0.1:{port}", "--access", "test", "--secret", "testtest"]
-    command += ["--health", "/health", "posix", "--sidecar", str(metadata), str(root)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def healthy() -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{port}/health").is_success
-        except httpx.HTTPError:
-            return False
-
-    eventually(healthy, "the S3 server answers")
-    yield f"http://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
+    with serving(root, f"127.0.0.1:{free_port()}", KEYS) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(params=["fake", "local", pytest.param("s3", marks=[pytest.mark.integration, HAS_GO])])
@@ -320,9 +302,8 @@ async def _measured(place: Place, uri: str) -> Measured:
 
 
 def _configure(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    environ = {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
-    for name, value in {"ENDPOINT_URL": endpoint, **environ}.items():
-        monkeypatch.setenv(f"AWS_{name}", value)
+    for name, value in {"AWS_ENDPOINT_URL": endpoint, **KEYS}.items():
+        monkeypatch.setenv(name, value)
     storage.bucket.cache_clear()
 
 

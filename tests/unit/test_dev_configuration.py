@@ -16,7 +16,7 @@ def home(folder: Path) -> Home:
 
 
 def test_the_spark_settings_name_the_catalog_and_listen_on_the_loopback_only(tmp_path: Path) -> None:
-    settings = spark.defaults(home(tmp_path), PORTS, {})
+    settings = spark.defaults(home(tmp_path), PORTS, {}, {})
 
     assert settings["spark.sql.catalog.lake.uri"] == "jdbc:postgresql://127.0.0.1:1/iceberg"
     assert settings["spark.sql.catalog.lake.warehouse"] == f"file://{tmp_path}/warehouse"
@@ -25,21 +25,29 @@ def test_the_spark_settings_name_the_catalog_and_listen_on_the_loopback_only(tmp
     assert {value for name, value in settings.items() if "ddress" in name or name.endswith("host")} == {"127.0.0.1"}
 
 
+def test_a_catalog_beside_the_lake_is_as_the_lake_where_it_does_not_say_otherwise(tmp_path: Path) -> None:
+    settings = spark.defaults(home(tmp_path), PORTS, {}, {"far": {"warehouse": "s3://warehouse/far"}})
+
+    assert settings["spark.sql.catalog.far"] == settings["spark.sql.catalog.lake"]
+    assert settings["spark.sql.catalog.far.uri"] == settings["spark.sql.catalog.lake.uri"]
+    assert settings["spark.sql.catalog.far.warehouse"] == "s3://warehouse/far"
+
+
 def test_the_memory_of_spark_is_a_setting(tmp_path: Path) -> None:
-    settings = spark.defaults(home(tmp_path), PORTS, {"AUTOLOADER_SPARK_MEMORY": "5g"})
+    settings = spark.defaults(home(tmp_path), PORTS, {"AUTOLOADER_SPARK_MEMORY": "5g"}, {})
 
     assert settings["spark.driver.memory"] == "5g"
 
 
 def test_an_endpoint_for_object_storage_reaches_spark(tmp_path: Path) -> None:
-    settings = spark.defaults(home(tmp_path), PORTS, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    settings = spark.defaults(home(tmp_path), PORTS, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, {})
 
     assert settings["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:9"
     assert settings["spark.hadoop.fs.s3a.path.style.access"] == "true"
 
 
 def test_a_folder_with_a_space_stays_one_word_for_the_jvm(tmp_path: Path) -> None:
-    settings = spark.defaults(home(tmp_path / "my data"), PORTS, {})
+    settings = spark.defaults(home(tmp_path / "my data"), PORTS, {}, {})
 
     assert f"-Dderby.system.home={tmp_path}/my data/spark/derby" in shlex.split(
         settings["spark.driver.extraJavaOptions"]
@@ -54,7 +62,7 @@ def test_the_written_configuration_is_private(tmp_path: Path) -> None:
     house = home(tmp_path)
     house.create()
 
-    spark.write_configuration(house, PORTS, {})
+    spark.write_configuration(house, PORTS, {}, {})
 
     written = house.spark_conf / "spark-defaults.conf"
     assert written.stat().st_mode & 0o777 == 0o600

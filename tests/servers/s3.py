@@ -1,0 +1,56 @@
+"""VersityGW, an S3 store whose buckets are folders. Go builds it once, where there is one."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.site import PROJECT, eventually
+
+HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")
+VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+
+
+@contextmanager
+def serving(root: Path, address: str, environ: Mapping[str, str], options: Sequence[str] = ()) -> Iterator[str]:
+    """Serve the folders in `root` at `host:port`; the endpoint.
+
+    `environ` holds its keys and its region, as `AWS_*` tell them to clients; `options` are the program's own.
+    """
+    metadata = root.with_name(f"metadata-of-{root.name}")  # by its name too it must not seem to be inside
+    metadata.mkdir()
+    command = [str(_program()), "--port", address, "--region", environ["AWS_REGION"], "--health", "/health"]
+    command += [*options, "posix", "--sidecar", str(metadata), str(root)]
+    keys = {
+        "ROOT_ACCESS_KEY": environ["AWS_ACCESS_KEY_ID"],
+        "ROOT_SECRET_KEY": environ["AWS_SECRET_ACCESS_KEY"],
+    }
+    server = subprocess.Popen(command, env={**os.environ, **keys}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(
+            lambda: server.poll() is not None or _is_healthy(f"http://{address}/health"), "the S3 server answers"
+        )
+        assert server.poll() is None, f"the S3 server ended: {server.args!r}"
+        yield f"http://{address}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _program() -> Path:
+    tools = PROJECT / ".autoloader" / "tools"
+    if not (tools / "versitygw").exists():
+        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
+    return tools / "versitygw"
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.HTTPError:
+        return False
