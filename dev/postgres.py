@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 USER = "autoloader"
 DATABASES = ("autoloader", "prefect", "iceberg")
+_CATALOG = Path(__file__).with_name("iceberg_catalog.sql")
 
 # For a laptop; what is written is as durable as PostgreSQL's defaults make it.
 _OPTIONS = {
@@ -47,6 +49,10 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
         if not (data / "PG_VERSION").exists():
             _initialise(home, environ, run_once)
 
+    def complete(_: RunOnce) -> None:
+        _create_databases(url(home, port, "postgres"))
+        _guard_catalog(url(home, port, "iceberg"))
+
     def command() -> list[str]:
         options = {**_OPTIONS, "port": str(port)}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -59,7 +65,7 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
         prepare=prepare,
         command=command,
         ready=lambda: answers(port) and _lets_in(url(home, port, "postgres")),
-        complete=lambda _: _create_databases(url(home, port, "postgres")),
+        complete=complete,
         stop_signal=signal.SIGINT,  # "fast": it ends open sessions; after SIGTERM it would wait for them
         stop_seconds=30,
     )
@@ -100,3 +106,8 @@ def _create_databases(server: str) -> None:
         for name in DATABASES:
             if name not in there:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def _guard_catalog(server: str) -> None:
+    with psycopg.connect(server) as connection:
+        connection.execute(_CATALOG.read_bytes())

@@ -10,7 +10,7 @@
     Unfit            one file is wrong, as our own look at it has found: goes on without it
     Vanished         a file went away while it was read: ask the storage again
     AlreadyPublished the catalog refuses a second snapshot of the batch
-    Outrun           another commit came first: look at the table again
+    Outrun           another commit came first, or perhaps our own: look at the table again
     Unexplained      a crash, in one line instead of Java's stack
 
 Anything else is a crash.
@@ -71,7 +71,7 @@ class AlreadyPublished(LoadError):
 
 
 class Outrun(LoadError):
-    """Somebody else committed to the table in between."""
+    """Somebody else committed to the table in between, or it was this commit, whose answer was lost."""
 
 
 class Unfit(LoadError):

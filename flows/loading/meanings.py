@@ -41,12 +41,14 @@ def _any(*lines: str) -> re.Pattern[str]:
 # Read from top to bottom: an error names all it passed through, and what is more exact comes first.
 MEANINGS = (
     Meaning(OutOfMemory, frozenset({"OutOfMemoryError", "MemoryError", "ConnectionRefusedError", "Py4JNetworkError"})),
-    Meaning(AlreadyPublished, frozenset({"DuplicateWAPCommitException"})),
-    # SeaweedFS says 400 where others say 409
+    Meaning(AlreadyPublished, frozenset({"CherrypickAncestorCommitException", "DuplicateWAPCommitException"})),
     Meaning(
         Outrun,
         frozenset({"CommitFailedException"}),
-        _any("Failed to apply update: can't add snapshot with sequence number"),
+        _any(
+            "Failed to apply update: can't add snapshot with sequence number",  # SeaweedFS, 400 where others say 409
+            "the commit found no row to change",  # our guard in a JDBC catalog: dev/iceberg_catalog.sql
+        ),
     ),
     Meaning(  # somebody expired the snapshot, or dropped the table or its namespace, between our look and our step
         _away(None),
@@ -117,7 +119,7 @@ MEANINGS = (
     Meaning(
         _denied("storage", "the storage has no such bucket, or has it in another region"),
         frozenset({"AWSRedirectException", "NoSuchBucketException", "UnknownStoreException"}),
-        _any("<Code>NoSuchBucket</Code>"),
+        _any("<Code>NoSuchBucket</Code>", r"Status Code: 301\b"),
     ),
     Meaning(
         _denied("storage", "the storage refuses us; check the keys, their rights, the region and the clock"),

@@ -17,7 +17,6 @@ REST_CATALOG = jars.JarSet(
     artifacts=(
         f"org.apache.iceberg:iceberg-core:{_ICEBERG}",
         f"org.apache.iceberg:iceberg-core:{_ICEBERG}:tests",
-        f"org.apache.iceberg:iceberg-open-api:{_ICEBERG}:test-fixtures",
         f"org.apache.iceberg:iceberg-aws:{_ICEBERG}",
         f"org.eclipse.jetty:jetty-server:{_JETTY}",
         f"org.eclipse.jetty.ee10:jetty-ee10-servlet:{_JETTY}",
@@ -38,12 +37,16 @@ _MAIN = Path(__file__).with_name("RestCatalog.java")
 def serving(address: str, folder: Path, properties: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
     """Serve a catalog of these properties at `host:port`; its URL. Its libraries are fetched into `folder` once."""
     jars.download(REST_CATALOG, folder, print).run(_run)
-    given = {f"CATALOG_{name.replace('-', '__').replace('.', '_').upper()}": text for name, text in properties.items()}
     class_path = os.pathsep.join(REST_CATALOG.class_path(folder))
+    told = "".join(f"{name}={text}\n" for name, text in properties.items())
     command = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", class_path, str(_MAIN), *address.rsplit(":", 1)]
-    server = subprocess.Popen(command, env={**os.environ, **environ, **given})
+    server = subprocess.Popen(command, env={**os.environ, **environ}, stdin=subprocess.PIPE, text=True)
     try:
-        eventually(lambda: _answers(f"http://{address}/v1/config"), "the REST catalog answers")
+        assert server.stdin is not None
+        with server.stdin as properties_file:
+            properties_file.write(told)
+        eventually(lambda: server.poll() is not None or _answers(f"http://{address}/v1/config"), "the catalog answers")
+        assert server.poll() is None, "the REST catalog ended"
         yield f"http://{address}"
     finally:
         server.terminate()
