@@ -26,6 +26,7 @@ from router.settings import read_settings
 from schemas.config import ConfigError
 from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
 from schemas.settings import SettingsError
+from storage import credentials
 
 SECONDS = 3
 
@@ -85,10 +86,14 @@ def _java(environ: Mapping[str, str]) -> Finding:
 def _config(environ: Mapping[str, str]) -> Finding:
     path = environment.config_path(environ)
     try:
-        sources = environment.config(environ).sources
+        config = environment.config(environ)
+        for name in config.credentials.values():
+            credentials.environment(name, environ)
     except ConfigError as error:
         return Finding("config", str(error), f"mend {path}")
-    return Finding("config", f"{path}: {len(sources)} sources")
+    except PermissionError as error:
+        return Finding("config", f"{path}: {error}", "here, and where the router and the runs are")
+    return Finding("config", f"{path}: {len(config.sources)} sources")
 
 
 def _asked(part: str, look: Callable[[], str]) -> Finding:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from flows.loading.errors import Infrastructure, ServerLost
 from flows.loading.pinned import pin
+from flows.loading.reading import buckets
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
@@ -58,10 +59,19 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     try:
         if url:
             _close_rivals(url, claimed)
+        _open_buckets(session, claimed, environ)
         yield session
     finally:
         if url and not alone:
             session.stop()
+
+
+def _open_buckets(session: SparkSession, claimed: Claimed, environ: Mapping[str, str]) -> None:
+    manifest = claimed.manifest
+    files = claimed.files if manifest.glance is None else (manifest.glance.file,)
+    with named_errors():
+        for name, value in buckets.settings((file.uri for file in files), manifest.credentials, environ).items():
+            session.conf.set(name, value)
 
 
 def heap_of_the_pod(environ: Mapping[str, str], limit: Path) -> str | None:

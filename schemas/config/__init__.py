@@ -68,6 +68,11 @@ class Config(Strict):
                 raise ValueError(
                     f"sources.{name}.from.path: {source.from_.path} is outside `allow`; add its prefix there"
                 )
+            if source.from_.credentials != (theirs := self.credentials.get(source.from_.place)):
+                raise ValueError(
+                    f"sources.{name}.from.credentials: another source has {theirs} for {source.from_.place}; "
+                    f"write the same: a bucket is opened with one set of keys"
+                )
         for one, other in self._twice():
             raise ValueError(
                 f"sources.{one}: files of {other} can be files of it too, and would be in their table twice; "
@@ -103,6 +108,12 @@ class Config(Strict):
     def source_names(self) -> Mapping[str, str]:
         """The name of each source by its id."""
         return {source.id: name for name, source in self.sources.items()}
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The names of credentials by the bucket that they are for, `s3://bucket/`."""
+        froms = (source.from_ for source in self.sources.values())
+        return {one.place: one.credentials for one in froms if one.credentials is not None}
 
     @property
     def arrival_topics(self) -> dict[str, TopicConfig]:
