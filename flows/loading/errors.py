@@ -10,7 +10,8 @@
     Unfit            one file is wrong, as our own look at it has found: goes on without it
     Vanished         a file went away while it was read: ask the storage again
     AlreadyPublished the catalog refuses a second snapshot of the batch
-    Outrun           another commit came first, or perhaps our own: look at the table again
+    Outrun           another commit came first: look at the table again
+    Unheard          the answer to a commit was lost: look whether it is in the table
     Unexplained      a crash, in one line instead of Java's stack
 
 Anything else is a crash.
@@ -54,6 +55,13 @@ class ServerLost(Infrastructure):
         super().__init__(reason, target="connect")
 
 
+class Unheard(Infrastructure):
+    """Nobody knows whether a commit was made. To try again is safe: a batch is published under its id once."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the catalog fails: {reason}", target="catalog")
+
+
 class Denied(Infrastructure):
     """It is there but does not let us in, or Spark is not set up for it: a person must mend that, and not the data."""
 
@@ -71,7 +79,7 @@ class AlreadyPublished(LoadError):
 
 
 class Outrun(LoadError):
-    """Somebody else committed to the table in between, or it was this commit, whose answer was lost."""
+    """Somebody else committed to the table in between."""
 
 
 class Unfit(LoadError):

@@ -9,7 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import AlreadyPublished, Denied, Infrastructure, LoadError, OutOfMemory, Outrun, ServerLost
+from flows.loading.errors import (
+    AlreadyPublished,
+    Denied,
+    Infrastructure,
+    LoadError,
+    OutOfMemory,
+    Outrun,
+    ServerLost,
+    Unheard,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,13 +51,13 @@ def _any(*lines: str) -> re.Pattern[str]:
 MEANINGS = (
     Meaning(OutOfMemory, frozenset({"OutOfMemoryError", "MemoryError", "ConnectionRefusedError", "Py4JNetworkError"})),
     Meaning(AlreadyPublished, frozenset({"CherrypickAncestorCommitException", "DuplicateWAPCommitException"})),
-    Meaning(
+    Meaning(  # the second: our guard in a JDBC catalog, dev/iceberg_catalog.sql
+        Unheard, frozenset({"CommitStateUnknownException"}), _any("the commit found no row to change")
+    ),
+    Meaning(  # SeaweedFS says 400 where others say 409
         Outrun,
         frozenset({"CommitFailedException"}),
-        _any(
-            "Failed to apply update: can't add snapshot with sequence number",  # SeaweedFS, 400 where others say 409
-            "the commit found no row to change",  # our guard in a JDBC catalog: dev/iceberg_catalog.sql
-        ),
+        _any("Failed to apply update: can't add snapshot with sequence number"),
     ),
     Meaning(  # somebody expired the snapshot, or dropped the table or its namespace, between our look and our step
         _away(None),
@@ -103,7 +112,6 @@ MEANINGS = (
         _away("catalog", "the catalog"),
         frozenset(
             {
-                "CommitStateUnknownException",
                 "PSQLException",
                 "PSQLState",
                 "RESTException",

@@ -50,7 +50,7 @@ def s3(stack_settings: Mapping[str, str], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def rest_catalog(stack_settings: Mapping[str, str], s3: str) -> Iterator[str]:
+def rest_catalog(stack_settings: Mapping[str, str], s3: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a catalog with its files on the store and its tables in the stack's PostgreSQL."""
     database = urlsplit(stack_settings["DATABASE_URL"])
     properties = {
@@ -63,7 +63,8 @@ def rest_catalog(stack_settings: Mapping[str, str], s3: str) -> Iterator[str]:
         "warehouse": "s3://warehouse/rest",
         "http-client.type": "urlconnection",
     }
-    with rest.serving(REST, Path(ENVIRON["AUTOLOADER_JARS"]), properties, S3) as url:
+    jars, log = Path(ENVIRON["AUTOLOADER_JARS"]), tmp_path_factory.mktemp("rest-catalog") / "log"
+    with rest.serving(REST, properties, S3, jars, log) as url:
         yield url
 
 

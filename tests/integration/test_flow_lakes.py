@@ -110,6 +110,13 @@ class Rivals:
             return list(pool.map(partial(self._one, barrier), self.sessions, batches, closing))
 
     def _one(self, barrier: Barrier, session: SparkSession, batch: str, closing: Closed | None) -> Published:
+        try:
+            return self._load(barrier, session, batch, closing)
+        except BaseException:
+            barrier.abort()  # nobody waits for what does not come
+            raise
+
+    def _load(self, barrier: Barrier, session: SparkSession, batch: str, closing: Closed | None) -> Published:
         began = history.read(session, self.table)
         frame = session.sql(f"SELECT 1 AS a, 'file:///{batch}.csv' AS _file_uri")
         barrier.wait()

@@ -34,19 +34,24 @@ _MAIN = Path(__file__).with_name("RestCatalog.java")
 
 
 @contextmanager
-def serving(address: str, folder: Path, properties: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
+def serving(
+    address: str, properties: Mapping[str, str], environ: Mapping[str, str], folder: Path, log: Path
+) -> Iterator[str]:
     """Serve a catalog of these properties at `host:port`; its URL. Its libraries are fetched into `folder` once."""
     jars.download(REST_CATALOG, folder, print).run(_run)
     class_path = os.pathsep.join(REST_CATALOG.class_path(folder))
     told = "".join(f"{name}={text}\n" for name, text in properties.items())
     command = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-cp", class_path, str(_MAIN), *address.rsplit(":", 1)]
-    server = subprocess.Popen(command, env={**os.environ, **environ}, stdin=subprocess.PIPE, text=True)
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, env={**os.environ, **environ}, stdin=subprocess.PIPE, stderr=output, text=True
+        )
     try:
         assert server.stdin is not None
         with server.stdin as properties_file:
             properties_file.write(told)
         eventually(lambda: server.poll() is not None or _answers(f"http://{address}/v1/config"), "the catalog answers")
-        assert server.poll() is None, "the REST catalog ended"
+        assert server.poll() is None, f"the REST catalog ended: {log.read_text()}"
         yield f"http://{address}"
     finally:
         server.terminate()

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 
-from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun
+from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun, Unheard
 from flows.loading.translation import named_errors
 from flows.loading.writing import history
 
@@ -40,14 +40,14 @@ def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, clo
     """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`).
 
     Raises:
-        Outrun: commits of others came first again and again.
+        Outrun, Unheard: so it was again and again.
     """
     said = {} if closing is None else _closing(closing)
     for tries_left in reversed(range(STAGES)):
         token = uuid4().hex
         try:
             _append(session, table, frame, batch, {history.TOKEN: token, **said})
-        except Outrun:
+        except (Outrun, Unheard):
             if (found := history.staged_as(session, table, token)) is not None:
                 return found  # it was our own commit, whose answer was lost
             if not tries_left:
@@ -125,7 +125,7 @@ def publish(session: SparkSession, table: Table, staged: Snap, batch: str, began
             return _is_in(_picked(session, table, staged, batch), staged)
         except AlreadyPublished:
             return _is_in(_winner(session, table, batch), staged)
-        except Outrun:
+        except (Outrun, Unheard):
             continue
     raise Infrastructure(f"{table.name}: {PICKS} commits of others came first while {batch} was published", target=None)
 
