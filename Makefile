@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test soak check docs clean lock
+.PHONY: help demo up down test test-kubernetes soak check docs clean lock
 
 help:  ## Show these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
 demo: .venv/installed  ## Five acts, from one file to killed servers, every row counted (first time: some minutes of set-up)
 	$(BIN)/autoloader demo
@@ -20,6 +20,9 @@ down: .venv/installed  ## Stop the local stack; its data stays
 
 test: check  ## All checks, then the tests on real parts
 	$(BIN)/pytest -m "not soak" tests/contract tests/integration tests/e2e
+
+test-kubernetes: .venv/installed  ## The image, the manifests and the Kubernetes lane on a cluster of this machine (root), or of KUBECONFIG
+	$(BIN)/python -m tests.kubernetes.lab
 
 soak: .venv/installed  ## The tests that take minutes each
 	$(BIN)/pytest -m soak tests
@@ -39,9 +42,10 @@ clean:  ## Stop the local stack and delete .autoloader, .venv and caches
 	@if [ -x $(BIN)/autoloader ]; then $(BIN)/autoloader down; fi
 	rm -rf .autoloader .venv *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-lock: .venv/installed  ## Write requirements.txt anew from pyproject.toml
+lock: .venv/installed  ## Write the locked requirements anew from pyproject.toml: of a checkout, and of the image
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml -c requirements.txt --python-version 3.11 --generate-hashes --no-header --quiet -o requirements-runtime.txt
 
 .venv/installed: requirements.txt pyproject.toml
 	@echo "setting up .venv from requirements.txt (650 MB of packages to download, a few minutes)"

@@ -21,6 +21,7 @@ from pyspark.sql.connect.session import SparkSession
 
 from cli.commands.land import announce
 from dev.stack import Stack
+from schemas.connections import kafka_connection
 
 ROWS = 100
 SINGLES = 4
@@ -72,7 +73,7 @@ class Site:
         """Announce them all; seconds until the ledger has them all as loaded, and the runs that it took."""
         folders = sorted({uri.rpartition("/")[0] for uri in uris})
         begun = time.monotonic()
-        asyncio.run(announce(self._settings["KAFKA_BOOTSTRAP_SERVERS"], uris))
+        asyncio.run(announce(kafka_connection(self._settings), uris))
         while self._count("SELECT count(*) FROM file", folders, "outcome = 'loaded'") < len(uris):
             time.sleep(0.1)
         seconds = time.monotonic() - begun

@@ -36,6 +36,7 @@ from router.facts import EventsRecorded
 from router.rules.identity import object_key
 from router.wiring import Wiring
 from schemas.config import Config, parse_config
+from schemas.connections import kafka_connection
 from schemas.ledger.migrate import upgrade
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
@@ -102,7 +103,7 @@ async def intake(settings: Mapping[str, str], config: Config, topic: str, record
     """Records a second, recorded and committed, counted from the first poll that brings some; and the steps' shares."""
     shares = Shares()
     database = Database(settings["DATABASE_URL"])
-    source = KafkaSource(settings["KAFKA_BOOTSTRAP_SERVERS"], str(uuid4()), [topic])
+    source = KafkaSource(kafka_connection(settings), str(uuid4()), [topic])
     stage = Wiring(config).intake(shares.around(source), shares.around(PostgresIntake(database)))
     taken = 0
     with shares.taken():

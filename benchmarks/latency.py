@@ -30,6 +30,7 @@ from rich.table import Table
 from cli import environment
 from cli.commands.land import announce, put
 from cli.demo import completions, events_of
+from schemas.connections import kafka_connection
 
 
 async def one(environ: Mapping[str, str], number: int, folder: Path) -> dict[str, float]:
@@ -37,10 +38,10 @@ async def one(environ: Mapping[str, str], number: int, folder: Path) -> dict[str
     config = environment.config(environ)
     file = folder / f"{datetime.now(UTC):%H%M%S%f}-{number}.csv"
     file.write_text("year,month,day\n" + "2013,1,1\n" * 10)
-    async with completions(environ["KAFKA_BOOTSTRAP_SERVERS"]) as consumer:
+    async with completions(kafka_connection(environ)) as consumer:
         uri = put(config, "flights", [file], "latency")[0]
         written = datetime.now(UTC)
-        await announce(environ["KAFKA_BOOTSTRAP_SERVERS"], [uri])
+        await announce(kafka_connection(environ), [uri])
         event = (await events_of(consumer, {uri}))[uri]
         back = datetime.now(UTC)
     return _spans(event["data"], written, back)

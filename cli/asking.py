@@ -10,13 +10,14 @@ from aiokafka import AIOKafkaConsumer
 
 from cli.environment import user
 from cli.kafka import send
+from router.adapters.kafka.connecting import Access
 from router.adapters.kafka.patience import KAFKA_TROUBLE
 from router.errors import Transient
 from router.rules.outgoing import OutgoingEvent
 from schemas.completions import RequestCompletion
 from schemas.config.topics import COMPLETIONS_TOPIC, REQUESTS_TOPIC
+from schemas.connections import KafkaConnection, kafka_connection
 from schemas.events.requests import Asked, RequestEvent, request_type
-from schemas.settings import needed
 
 
 def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
@@ -32,17 +33,17 @@ def asked_event(asked: Asked, request_id: str | None = None) -> RequestEvent:
 
 def ask(environ: Mapping[str, str], event: RequestEvent, *, wait_seconds: float) -> RequestCompletion | None:
     """Send the event; the answer, or None when none came in time. With 0 seconds nothing is waited for."""
-    servers = needed(environ, "KAFKA_BOOTSTRAP_SERVERS")
-    return asyncio.run(_ask(servers, event, wait_seconds))
+    return asyncio.run(_ask(kafka_connection(environ), event, wait_seconds))
 
 
-async def _ask(servers: str, event: RequestEvent, wait_seconds: float) -> RequestCompletion | None:
-    consumer = AIOKafkaConsumer(COMPLETIONS_TOPIC, bootstrap_servers=servers, auto_offset_reset="latest")
+async def _ask(connection: KafkaConnection, event: RequestEvent, wait_seconds: float) -> RequestCompletion | None:
+    access = Access(connection)
+    consumer = AIOKafkaConsumer(COMPLETIONS_TOPIC, **access.options, auto_offset_reset="latest")
     try:
         if wait_seconds:
-            await consumer.start()
+            await access.start(consumer)
             await consumer.seek_to_end()
-        await send(servers, [OutgoingEvent(REQUESTS_TOPIC, event.id, event.to_json())])
+        await send(connection, [OutgoingEvent(REQUESTS_TOPIC, event.id, event.to_json())])
         async with asyncio.timeout(wait_seconds):
             return await _answer(consumer, event.id) if wait_seconds else None
     except TimeoutError:

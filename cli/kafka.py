@@ -8,14 +8,15 @@ from router.adapters.kafka.publisher import KafkaPublisher
 from router.errors import Transient
 from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Acknowledged, Delayed, Refused
+from schemas.connections import KafkaConnection
 
 SECONDS = 10
 PAUSE_SECONDS = 0.2
 
 
-async def send(bootstrap_servers: str, events: Sequence[OutgoingEvent]) -> None:
+async def send(connection: KafkaConnection, events: Sequence[OutgoingEvent]) -> None:
     """Send the events; returns when the broker has them all. Transient when it is away, or does not take one."""
-    publisher = KafkaPublisher(bootstrap_servers)
+    publisher = KafkaPublisher(connection)
     left, ends = list(events), time.monotonic() + SECONDS
     try:
         while left:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from router.adapters.postgres.database import Database
-from schemas.settings import needed
+from schemas.connections import postgres_connection
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ def with_ledger(environ: Mapping[str, str], work: Callable[[Database], Awaitable
     """Open the ledger, do the work on it, and close it; Transient when it is away or not deployed."""
 
     async def done() -> T:
-        database = Database(needed(environ, "DATABASE_URL"))
+        database = Database(postgres_connection(environ).url)
         try:
             await database.check()
             return await work(database)

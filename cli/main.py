@@ -14,6 +14,7 @@ from cli.commands import (
     down,
     explain,
     land,
+    migrate,
     pause,
     preview,
     request,
@@ -22,6 +23,7 @@ from cli.commands import (
     router,
     status,
     up,
+    worker,
 )
 from cli.demo import command as demo
 from cli.errors import CommandError
@@ -62,6 +64,8 @@ for function in (
     down.down,
     demo.demo,
     router.router,
+    worker.worker,
+    migrate.migrate,
     deploy.deploy,
     land.land,
     request.request,

@@ -139,3 +139,7 @@ def _move_in(draft: Path, jars: JarSet, folder: Path) -> None:
     except OSError:
         if not jars.complete_in(folder):  # another stack that shares the folder was faster
             raise
+
+
+if __name__ == "__main__":
+    print(pom(SPARK))  # noqa: T201 - the image's build gives it to Maven

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-LOOPBACK = "127.0.0.1"
+LOOPBACK = os.environ.get("AUTOLOADER_ADDRESS", "127.0.0.1")
 NAMES = ("postgres", "kafka", "kafka-controller", "prefect", "spark-connect", "router")
 
 # Below the range from which systems give ports to outgoing connections: a part that restarts must not

@@ -90,6 +90,8 @@ def _initialise(home: Home, environ: Mapping[str, str], run_once: RunOnce) -> No
             *("--auth=scram-sha-256", f"--pwfile={home.password_file}", "--no-instructions"),
         ]
     )
+    with (data / "pg_hba.conf").open("a") as file:  # whoever reaches the address it listens on
+        file.write("host all all all scram-sha-256\n")
 
 
 def _lets_in(server: str) -> bool:

@@ -15,8 +15,8 @@ from flows.loading.attempt import carry_out
 from flows.loading.errors import NotWanted
 from flows.loading.ledger import Ledger
 from flows.loading.steps import unwatched
+from schemas.connections import postgres_connection
 from schemas.report import Closed, Preview, Report
-from schemas.settings import needed
 
 if TYPE_CHECKING:
     from flows.loading.steps import Watch
@@ -31,7 +31,7 @@ def ingest(batch: str, attempt: int) -> None:
 def run(batch: str, attempt: int, watch: Watch = unwatched) -> None:
     """The work of an attempt, within any flow run. `watch` is told after each step."""
     log = get_run_logger()
-    ledger = Ledger(needed(os.environ, "DATABASE_URL"))
+    ledger = Ledger(postgres_connection(os.environ).url)
     try:
         ended = carry_out(batch, attempt, str(flow_run.id), ledger=ledger, environ=os.environ, lives=True, watch=watch)
     except NotWanted as error:

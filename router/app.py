@@ -45,12 +45,12 @@ async def run(settings: Settings, config: Config) -> None:
     """Run the router from its start to SIGTERM or SIGINT."""
     collect_seldom()
     clock, metrics = SystemClock(), Metrics(source.id for source in config.sources.values())
-    database = Database(settings.database_url)
+    database = Database(settings.database.url)
     lease = PostgresLease(database, settings.holder)
-    runs = PrefectRuns(settings.prefect.api_url, settings.prefect.ui_url, settings.prefect.headers)
-    events = KafkaSource(settings.kafka_bootstrap_servers, ARRIVALS_GROUP, sorted(config.arrival_topics))
-    asked = KafkaSource(settings.kafka_bootstrap_servers, REQUESTS_GROUP, [REQUESTS_TOPIC])
-    publisher = KafkaPublisher(settings.kafka_bootstrap_servers)
+    runs = PrefectRuns(settings.prefect)
+    events = KafkaSource(settings.kafka, ARRIVALS_GROUP, sorted(config.arrival_topics))
+    asked = KafkaSource(settings.kafka, REQUESTS_GROUP, [REQUESTS_TOPIC])
+    publisher = KafkaPublisher(settings.kafka)
 
     ports = Ports(
         events=events,
@@ -74,7 +74,7 @@ async def run(settings: Settings, config: Config) -> None:
         settlement.hint(run_id)
         wakes[settlement.name].set()
 
-    exposition = Exposition(metrics, PostgresStatus(database).lines, [events.lag, asked.lag], clock)
+    exposition = Exposition(metrics, PostgresStatus(database).lines, [events.lag, asked.lag], settlement.held_up, clock)
     routes = [
         *webhook_routes(settings.webhook_secret, hint),
         *health_routes(progress.stuck, progress.not_ready, exposition.text),

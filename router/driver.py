@@ -57,21 +57,14 @@ class Progress:
 async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, progress: Progress) -> None:
     """Step a stage for ever: again at once while there is more, else when another stage did something, or a second on.
 
-    Trouble outside pauses the stage, longer each time that nothing was done; a bug ends the process.
+    Trouble outside pauses the stage, longer each time that nothing was done; a bug ends the process. A cancellation
+    counts even when a library has swallowed it, as `asyncio.wait_for` does in Python 3.11 for what is done just then.
     """
     pause, wake = IDLE_SECONDS, wakes[stage.name]
-    while True:
+    while not _is_cancelled():
         wake.clear()
         begun = time.monotonic()
-        try:
-            step = await stage.step(clock.now())
-        except Transient as trouble:
-            step = Step(trouble=str(trouble))
-        except asyncio.CancelledError as error:
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise
-            # let out by a library; passed on, it would end this stage without a word while the others go on
-            raise RuntimeError(f"{stage.name} was cancelled from within") from error
+        step = await _step(stage, clock)
         progress.stepped(stage.name, step, time.monotonic() - begun)
         if step.facts:
             for other in wakes.values():
@@ -84,6 +77,25 @@ async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, 
         elif not step.more:
             with suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), IDLE_SECONDS)
+
+    raise asyncio.CancelledError
+
+
+async def _step(stage: Stage, clock: Clock) -> Step:
+    try:
+        return await stage.step(clock.now())
+    except Transient as trouble:
+        return Step(trouble=str(trouble))
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        # let out by a library; passed on, it would end this stage without a word while the others go on
+        raise RuntimeError(f"{stage.name} was cancelled from within") from error
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def rest(wake: asyncio.Event, seconds: float) -> None:

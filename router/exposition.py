@@ -11,12 +11,14 @@ from router.adapters.metrics import Backlog, Metrics
 from router.errors import Transient
 from router.ports.clock import Clock
 from router.rules.status import LineStatus
+from schemas.config.lanes import Lane
 
 LOOK_EVERY_SECONDS = 5.0
 LOOK_PATIENCE = timedelta(seconds=5)  # a scrape waits no longer for it, by default ten seconds in all
 PAUSE_AFTER_LOOK = 9  # times what it took
 RENDER_EVERY_SECONDS = 1.0
 CountLines: TypeAlias = Callable[[timedelta], Awaitable[Sequence[LineStatus]]]
+CountHeldUp: TypeAlias = Callable[[], Mapping[tuple[Lane, str], int]]
 CountLag: TypeAlias = Callable[[], Mapping[str, int]]
 
 
@@ -26,8 +28,11 @@ class Exposition:
     However many ask at once, one reads and renders, and the others get the same text.
     """
 
-    def __init__(self, metrics: Metrics, lines: CountLines, lags: Sequence[CountLag], clock: Clock) -> None:
+    def __init__(
+        self, metrics: Metrics, lines: CountLines, lags: Sequence[CountLag], held_up: CountHeldUp, clock: Clock
+    ) -> None:
         self._metrics = metrics
+        self._held_up = held_up
         self._lines = lines
         self._lags = lags
         self._clock = clock
@@ -50,6 +55,7 @@ class Exposition:
         begun = time.monotonic()
         if begun < self._next_look:
             return
+        self._metrics.held_up(self._held_up())
         for lag in self._lags:
             self._metrics.lags(lag())
         with suppress(Transient):

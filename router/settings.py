@@ -6,6 +6,15 @@ from dataclasses import dataclass
 from os import getpid
 from secrets import token_hex
 
+from schemas.connections import (
+    KafkaConnection,
+    PostgresConnection,
+    PrefectConnection,
+    kafka_connection,
+    postgres_connection,
+    prefect_connection,
+    s3_connection,
+)
 from schemas.settings import SettingsError, needed
 
 DEFAULT_HTTP_PORT = 8710
@@ -13,11 +22,10 @@ DEFAULT_HTTP_PORT = 8710
 
 @dataclass(frozen=True, slots=True)
 class PrefectSettings:
-    """Where Prefect is: its API with the headers it wants, and the address at which people look at runs."""
+    """How to reach Prefect, and the address at which people look at runs."""
 
-    api_url: str
+    connection: PrefectConnection
     ui_url: str
-    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,8 @@ class HttpSettings:
 class Settings:
     """All that the router needs; `holder` is its name in the leases."""
 
-    database_url: str
-    kafka_bootstrap_servers: str
+    database: PostgresConnection
+    kafka: KafkaConnection
     prefect: PrefectSettings
     http: HttpSettings
     webhook_secret: str
@@ -46,9 +54,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: for the first one that is missing or wrong.
     """
+    s3_connection(environ)  # the storage reads it by itself, when it is first needed
     return Settings(
-        database_url=needed(environ, "DATABASE_URL"),
-        kafka_bootstrap_servers=needed(environ, "KAFKA_BOOTSTRAP_SERVERS"),
+        database=postgres_connection(environ),
+        kafka=kafka_connection(environ),
         prefect=prefect_settings(environ),
         http=http_settings(environ),
         webhook_secret=needed(environ, "AUTOLOADER_WEBHOOK_SECRET"),
@@ -59,9 +68,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 def prefect_settings(environ: Mapping[str, str]) -> PrefectSettings:
     """Read where Prefect is. Raises SettingsError."""
-    api_url, key = needed(environ, "PREFECT_API_URL"), environ.get("PREFECT_API_KEY")
-    ui_url = environ.get("PREFECT_UI_URL") or api_url.rstrip("/").removesuffix("/api")
-    return PrefectSettings(api_url, ui_url, {"Authorization": f"Bearer {key}"} if key else {})
+    connection = prefect_connection(environ)
+    ui_url = environ.get("PREFECT_UI_URL") or connection.api_url.rstrip("/").removesuffix("/api")
+    return PrefectSettings(connection, ui_url)
 
 
 def http_settings(environ: Mapping[str, str]) -> HttpSettings:

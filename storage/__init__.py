@@ -4,11 +4,12 @@ One module a scheme, found by `of`. What goes wrong comes out as the few errors 
 side makes its own of them. Versions are `schemas.uris.version_mark`, so that both sides see the same one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from schemas.uris import scheme_of
 from storage import local, s3
@@ -16,6 +17,21 @@ from storage.objects import Listed, Measured
 
 # A name that obstore does not take is a ValueError; that no bucket can have one it finds out in a panic.
 AWAY = (BaseError, OSError, ValueError)
+
+
+# obstore tells it far below its first line.
+_UNTRUSTED = re.compile(r"InvalidCertificate\(\s*(\w+)")
+
+
+def told(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    first, _, details = str(error).partition("\n\nDebug source")
+    said = first[:300].rstrip(": ")
+    if untrusted := _UNTRUSTED.search(details):
+        return f"{said}: its certificate is not trusted ({untrusted[1]}); see AWS_CA_BUNDLE"
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return f"{said}; check the keys, their rights, the region and the clock"
+    return said
 
 
 class Storage(Protocol):

@@ -1,7 +1,7 @@
 """Objects in buckets, by obstore.
 
 S3 is configured by the usual `AWS_*` variables, or by a set of them that has a name; `AWS_ENDPOINT_URL` names other
-S3-like storage.
+S3-like storage, `AWS_CA_BUNDLE` its CA.
 """
 
 import os
@@ -18,13 +18,14 @@ import obstore
 from obstore.exceptions import InvalidPathError
 from obstore.store import S3Store
 
+from schemas.connections import s3_connection
 from schemas.uris import version_mark
 from storage.credentials import environment
 from storage.objects import Listed, Measured, Unlistable, Unsaid
 
 if TYPE_CHECKING:  # obstore has its types in stubs only
     from obstore import ObjectMeta
-    from obstore.store import S3Credential, S3CredentialProvider
+    from obstore.store import ClientConfig, S3Credential, S3CredentialProvider
 
 PATIENCE = timedelta(seconds=10)
 RETRIES = 2
@@ -104,14 +105,18 @@ def bucket(name: str, credentials: str | None = None) -> S3Store:
     """Keep a client that gives up after seconds: whoever asks tries again by rules of its own.
 
     Raises:
+        SettingsError: a setting does not fit.
         PermissionError: there are no such credentials.
     """
     environ = environment(credentials, os.environ)
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL", "")
-    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", "")
+    connection = s3_connection(environ)
+    endpoint, region = connection.endpoint or "", environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION", "")
+    options: ClientConfig = {"allow_http": endpoint.startswith("http://"), "timeout": PATIENCE}
+    if connection.trust.ca_file:
+        options["root_certificate"] = connection.trust.pem()
     return S3Store(
         name,
-        client_options={"allow_http": endpoint.startswith("http://"), "timeout": PATIENCE},
+        client_options=options,
         retry_config={"max_retries": RETRIES, "retry_timeout": PATIENCE},
         config={**({"endpoint": endpoint} if endpoint else {}), **({"region": region} if region else {})},
         # without it the client has the usual keys, or asks who this machine is

@@ -3,14 +3,12 @@
 import asyncio
 import json
 import platform
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -19,13 +17,26 @@ from aiokafka.errors import KafkaError
 
 from cli import environment
 from cli.exits import Exit, ended
+from flows.loading.errors import Infrastructure
+from flows.loading.session import preflight
+from flows.loading.trust import look_at_storage
+from router.adapters.kafka.connecting import Access
 from router.adapters.postgres.database import Database
 from router.adapters.prefect.runs import PrefectRuns
+from router.adapters.storage import ObjectStore
 from router.errors import Transient
-from router.settings import read_settings
+from router.settings import PrefectSettings, http_settings, prefect_settings
 from schemas.config import ConfigError
 from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
-from schemas.settings import SettingsError
+from schemas.connections import (
+    KafkaConnection,
+    PostgresConnection,
+    kafka_connection,
+    postgres_connection,
+    spark_connect_url,
+)
+from schemas.settings import SettingsError, needed
+from schemas.tls import distrust
 from storage import credentials
 
 SECONDS = 3
@@ -59,19 +70,12 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding("packages", ", ".join(f"{name} {version(name)}" for name in ("prefect", "pyspark", "aiokafka")))
     yield _java(environ)
     yield _config(environ)
-    try:
-        settings = read_settings(environ)
-    except SettingsError as error:
-        yield Finding("settings", str(error), "set it, or start the local stack: autoloader up")
-        return
-    yield _asked("ledger", lambda: asyncio.run(_ledger(settings.database_url)))
-    yield _asked("kafka", lambda: asyncio.run(_topics(settings.kafka_bootstrap_servers, environ)))
-    yield _asked("prefect", lambda: asyncio.run(_prefect(settings.prefect.api_url, settings.prefect.headers)))
-    if connect := environ.get("SPARK_CONNECT_URL"):
-        yield _asked("spark-connect", lambda: _open_port(urlsplit(connect).netloc))
-    else:
-        yield Finding("spark-connect", "SPARK_CONNECT_URL is not set: every run has a Spark of its own")
-    yield _asked("router", lambda: _router(settings.http.host, settings.http.port))
+    yield _asked("ledger", lambda: asyncio.run(_ledger(postgres_connection(environ))))
+    yield _asked("kafka", lambda: asyncio.run(_topics(kafka_connection(environ), environ)))
+    yield _asked("prefect", lambda: asyncio.run(_prefect(prefect_settings(environ))))
+    yield _asked("storage", lambda: asyncio.run(_storage(environ)))
+    yield _asked("spark-connect", lambda: _spark_connect(spark_connect_url(environ)))
+    yield _asked("router", lambda: _router(environ))
 
 
 def _java(environ: Mapping[str, str]) -> Finding:
@@ -99,51 +103,72 @@ def _config(environ: Mapping[str, str]) -> Finding:
 def _asked(part: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(part, look())
-    except (ConfigError, Transient, OSError, httpx.HTTPError, ValueError) as error:
+    except SettingsError as error:
+        return Finding(part, str(error), "set it, or start the local stack: autoloader up")
+    except (ConfigError, Infrastructure, Transient, OSError, httpx.HTTPError, ValueError) as error:
         return Finding(part, str(error) or type(error).__name__, "start it, or mend its setting; here: autoloader up")
 
 
-async def _ledger(url: str) -> str:
-    database = Database(url)
+async def _ledger(connection: PostgresConnection) -> str:
+    connection.trust.context()
+    database = Database(connection.url)
     try:
         await database.check()
+    except Transient as trouble:
+        if (cause := distrust(trouble)) is not None:
+            raise Transient(connection.trust.told(cause, "PostgreSQL")) from trouble
+        raise
     finally:
         await database.close()
     return "reached, its tables are up to date"
 
 
-async def _prefect(api_url: str, headers: Mapping[str, str]) -> str:
-    runs = PrefectRuns(api_url, api_url, headers)
+async def _prefect(prefect: PrefectSettings) -> str:
+    runs = PrefectRuns(prefect)
     try:
         await runs.check()
     finally:
         await runs.close()
-    return f"{api_url}, all deployments are there"
+    return f"{prefect.connection.api_url}, all deployments are there"
 
 
-async def _topics(bootstrap_servers: str, environ: Mapping[str, str]) -> str:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=SECONDS * 1000)
+async def _topics(connection: KafkaConnection, environ: Mapping[str, str]) -> str:
+    access = Access(connection)
+    admin = AIOKafkaAdminClient(**access.options, request_timeout_ms=SECONDS * 1000)
     try:
-        await admin.start()
+        await access.start(admin)
         there = set(await admin.list_topics())
     except KafkaError as error:
         raise Transient(f"{type(error).__name__}: {error}") from error
     finally:
         await admin.close()
-    needed = {REQUESTS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, *environment.config(environ).arrival_topics}
-    if missing := sorted(needed - there):
-        raise Transient(f"{bootstrap_servers} answers, but has no topic {', '.join(missing)}; create them")
-    return f"{bootstrap_servers}, all topics are there"
+    wanted = {REQUESTS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, *environment.config(environ).arrival_topics}
+    if missing := sorted(wanted - there):
+        raise Transient(f"{connection.bootstrap_servers} answers, but has no topic {', '.join(missing)}; create them")
+    return f"{connection.bootstrap_servers}, all topics are there"
 
 
-def _open_port(address: str) -> str:
-    host, _, port = address.rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=SECONDS):
-        return f"{address} answers"
+async def _storage(environ: Mapping[str, str]) -> str:
+    look_at_storage(environ)
+    config = environment.config(environ)
+    paths = (source.from_.path for source in config.sources.values())
+    buckets = {path.split("/")[2]: path for path in paths if path.startswith("s3://")}
+    for path in buckets.values():
+        await ObjectStore(config.allow, config.credentials).measure(f"{path}autoloader-doctor")  # it need not be there
+    return f"buckets answer: {', '.join(sorted(buckets))}" if buckets else "no source is in a bucket"
 
 
-def _router(host: str, port: int) -> str:
-    ready = httpx.get(f"http://{host}:{port}/readyz", timeout=SECONDS)
+def _spark_connect(url: str | None) -> str:
+    if url is None:
+        return "SPARK_CONNECT_URL is not set: every run has a Spark of its own"
+    preflight(url)
+    return f"{url.partition('/;')[0]} answers"
+
+
+def _router(environ: Mapping[str, str]) -> str:
+    needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
+    http = http_settings(environ)
+    ready = httpx.get(f"http://{http.host}:{http.port}/readyz", timeout=SECONDS)
     if ready.is_error:
         raise Transient("; ".join(f"{stage}: {trouble}" for stage, trouble in ready.json()["trouble"].items()))
-    return f"ready at {host}:{port}"
+    return f"ready at {http.host}:{http.port}"

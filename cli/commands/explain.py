@@ -95,14 +95,15 @@ async def _in_prefect(file: KnownFile, environ: Mapping[str, str]) -> Sequence[s
         prefect = prefect_settings(environ)
     except SettingsError as missing:
         return [f"Prefect is not asked: {missing}"]
-    runs = PrefectRuns(prefect.api_url, prefect.ui_url, prefect.headers)
+    runs = PrefectRuns(prefect)
     try:
-        state = (await runs.states([run_id]))[run_id]
+        state = (await runs.states([run_id], [run_id]))[run_id]
     except Transient as trouble:
         return [str(trouble)]
     finally:
         await runs.close()
-    return [f"Prefect says the run is {state.phase}" + (f": {state.message}" if state.message else "")]
+    said = f"Prefect says the run is {state.phase}" + (f": {state.message}" if state.message else "")
+    return [said, *([state.diagnosis.words] if state.diagnosis else [])]
 
 
 def _unknown(config: Config, uri: str) -> Explanation:

@@ -17,8 +17,8 @@ from cli.sources import Source, named
 from router.rules.outgoing import OutgoingEvent
 from schemas.config import Config
 from schemas.config.topics import ARRIVALS_TOPIC
+from schemas.connections import KafkaConnection, kafka_connection
 from schemas.events.arrivals import FileData, FileEvent
-from schemas.settings import needed
 
 
 def land(
@@ -28,9 +28,9 @@ def land(
 ) -> None:
     """Copy FILES to where SOURCE's files land, and announce them on Kafka."""
     environ = environment.environment()
-    servers = needed(environ, "KAFKA_BOOTSTRAP_SERVERS")
+    connection = kafka_connection(environ)
     uris = put(environment.config(environ), source, files, into)
-    asyncio.run(announce(servers, uris))
+    asyncio.run(announce(connection, uris))
     for uri in uris:
         print(uri)
 
@@ -53,9 +53,9 @@ def _put(file: Path, uri: str, credentials: str | None) -> str:
     return uri
 
 
-async def announce(bootstrap_servers: str, uris: Sequence[str]) -> None:
+async def announce(connection: KafkaConnection, uris: Sequence[str]) -> None:
     """Send one event a file."""
-    await send(bootstrap_servers, [OutgoingEvent(ARRIVALS_TOPIC, uri, landed(uri).to_json()) for uri in uris])
+    await send(connection, [OutgoingEvent(ARRIVALS_TOPIC, uri, landed(uri).to_json()) for uri in uris])
 
 
 def landed(uri: str) -> FileEvent:

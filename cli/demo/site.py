@@ -21,6 +21,7 @@ from dev.stack import Stack, StackError
 from router.rules.outgoing import OutgoingEvent
 from schemas.config import Config
 from schemas.config.topics import ARRIVALS_TOPIC, REQUESTS_TOPIC
+from schemas.connections import kafka_connection
 from schemas.events.requests import LoadAsked
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Site:
         self.environ = {**os.environ, **self.settings}
         self.config = config
         self.run = run
-        self.topics = Topics(self.settings["KAFKA_BOOTSTRAP_SERVERS"])
+        self.topics = Topics(kafka_connection(self.settings))
         self._ledger: Connection[Row] | None = None
         self._spark: SparkSession | None = None
 

@@ -11,8 +11,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.demo.account import Event
 from cli.kafka import send
+from router.adapters.kafka.connecting import Access
 from router.rules.outgoing import OutgoingEvent
 from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
+from schemas.connections import KafkaConnection
 
 WAIT_SECONDS = 240
 
@@ -20,13 +22,13 @@ WAIT_SECONDS = 240
 class Topics:
     """Reads the completions and dead letters that came since this was made."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers
-        self._begin = asyncio.run(_ends(bootstrap_servers))
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._begin = asyncio.run(_ends(connection))
 
     def send(self, events: Sequence[OutgoingEvent]) -> None:
         """Send the events; returns when the broker has them all."""
-        asyncio.run(send(self._servers, events))
+        asyncio.run(send(self._connection, events))
 
     def completions(self) -> list[Event]:
         """Every completion event so far, repetitions too."""
@@ -37,7 +39,7 @@ class Topics:
         return asyncio.run(self._since(DEAD_LETTERS_TOPIC))
 
     async def _since(self, topic: str) -> list[Event]:
-        async with _consumer(self._servers, topic) as consumer:
+        async with _consumer(self._connection, topic) as consumer:
             ends = await consumer.end_offsets(consumer.assignment())
             for partition in ends:
                 consumer.seek(partition, self._begin[partition])
@@ -48,9 +50,9 @@ class Topics:
 
 
 @asynccontextmanager
-async def completions(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def completions(connection: KafkaConnection) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of the completion events from now on."""
-    async with _consumer(bootstrap_servers, COMPLETIONS_TOPIC) as consumer:
+    async with _consumer(connection, COMPLETIONS_TOPIC) as consumer:
         await consumer.seek_to_end()
         yield consumer
 
@@ -66,8 +68,8 @@ async def events_of(consumer: AIOKafkaConsumer, uris: set[str]) -> dict[str, Eve
 
 
 @asynccontextmanager
-async def _consumer(bootstrap_servers: str, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest")
+async def _consumer(connection: KafkaConnection, *topics: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(*topics, **Access(connection).options, auto_offset_reset="earliest")
     await consumer.start()
     try:
         yield consumer
@@ -75,8 +77,8 @@ async def _consumer(bootstrap_servers: str, *topics: str) -> AsyncIterator[AIOKa
         await consumer.stop()
 
 
-async def _ends(bootstrap_servers: str) -> Mapping[TopicPartition, int]:
-    async with _consumer(bootstrap_servers, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC) as consumer:
+async def _ends(connection: KafkaConnection) -> Mapping[TopicPartition, int]:
+    async with _consumer(connection, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC) as consumer:
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
         return ends
 

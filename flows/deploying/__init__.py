@@ -1,4 +1,4 @@
-"""What Prefect must know before the router may submit: pools, queues, deployments, the webhook, two automations.
+"""What Prefect must know before the router may submit: pools, queues, deployments, the webhook, the automations.
 
 A lane has a work pool, a queue of the same name in it, and a deployment of the flow `ingest`; previews go with the lane
 priority. Safe to repeat: what is there is compared and changed only where it differs.
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import get_client
 
+from flows import infrastructure
 from flows.deploying.automations import automations, put_automation
 from flows.deploying.deployments import ENTRYPOINT, deployed, put_deployment, wanted_of
-from flows.deploying.pools import put_pool, put_queue
+from flows.deploying.pools import DeployError, give_back_stranded, put_pool, put_queue
 from flows.deploying.webhook import put_webhook
 from schemas.config.lanes import LANES
 
@@ -30,11 +31,12 @@ async def deploy(
     `entrypoint` is another flow by the name `ingest`, for tests which stop it half-way.
 
     Raises:
-        DeployError: a pool of another type stands in the way.
+        DeployError: a lane lacks what its type of pool needs.
     """
     async with get_client() as client:
         lines: list[str] = []
         deployments: list[UUID] = []
+        _check(config)
         for lane in LANES:
             lines.append(await put_pool(client, lane, config.lanes.of(lane)))
             lines.append(await put_queue(client, lane))
@@ -42,8 +44,16 @@ async def deploy(
             deployment, line = await put_deployment(client, one, wanted_of(one, config.lanes.of(one.lane)))
             deployments.append(deployment)
             lines.append(line)
+        lines += await give_back_stranded(client, deployments)
         block_id, line = await put_webhook(webhook_url, webhook_secret)
         lines.append(line)
         for automation in automations(deployments, block_id):
-            lines.append(await put_automation(client, automation))  # noqa: PERF401 - one after the other
+            lines.append(await put_automation(client, automation))
         return tuple(lines)
+
+
+def _check(config: Config) -> None:
+    for lane in LANES:
+        settings = config.lanes.of(lane)
+        if trouble := infrastructure.of(settings.pool.type).trouble(settings):
+            raise DeployError(f"lanes.{lane} {trouble}")

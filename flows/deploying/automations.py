@@ -1,4 +1,4 @@
-"""The two automations: a hint to the router for each run that ended, an end for each that is gone without a word."""
+"""The automations: a hint to the router for each run that ended, an end for those that do not find one themselves."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 
 ENDINGS = ("Completed", "Failed", "Crashed", "Cancelled")
-MISSED_HEARTBEATS = 3
+GONE_SECONDS = HEARTBEAT_SECONDS * 3
+CANCELLED_WITHIN_SECONDS = 60
 
+_RUNS = {"prefect.resource.id": "prefect.flow-run.*"}
+_HEARTBEAT = "prefect.flow-run.heartbeat"
+_ENDED = {f"prefect.flow-run.{ending}" for ending in ENDINGS}
 # Rendered by Prefect without escaping, hence `tojson`; the event alone, since a look at the run costs a request.
 _PAYLOAD = (
     '{"flow_run_id": {{ event.resource.id | replace("prefect.flow-run.", "") | tojson }}, '
@@ -27,37 +31,48 @@ _PAYLOAD = (
 )
 
 
-def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCore, AutomationCore]:
-    """A hint to the router for each run that ended, and an end for each run whose process is gone without a word."""
-    ours = {
+def automations(deployments: list[UUID], webhook_id: UUID) -> tuple[AutomationCore, ...]:
+    """A hint to the router for each run that ended; an end for each whose process is gone, or that nobody cancels."""
+    ours: dict[str, str | list[str]] = {
         "prefect.resource.role": "deployment",
         "prefect.resource.id": [f"prefect.deployment.{deployment}" for deployment in deployments],
     }
-    runs = {"prefect.resource.id": "prefect.flow-run.*"}
-    endings = {f"prefect.flow-run.{ending}" for ending in ENDINGS}
-    heartbeat = "prefect.flow-run.heartbeat"
-    hint = AutomationCore(
-        name="autoloader: a run has ended",
-        description="Tells the router at once; it would find out by itself within seconds.",
-        trigger=EventTrigger(match=runs, match_related=ours, expect=endings, posture=Posture.Reactive, threshold=1),
-        actions=[CallWebhook(block_document_id=webhook_id, payload=_PAYLOAD)],
-    )
-    gone = AutomationCore(
-        name="autoloader: a run is gone",
-        description="Its process was killed: no heartbeat, and no end either.",
-        trigger=EventTrigger(
-            match=runs,
-            match_related=ours,
-            after={"prefect.flow-run.Running", heartbeat},  # killed before its first heartbeat it is gone as well
-            expect={heartbeat, *endings},
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS),
+    hint = EventTrigger(match=_RUNS, match_related=ours, expect=_ENDED, posture=Posture.Reactive, threshold=1)
+    return (
+        AutomationCore(
+            name="autoloader: a run has ended",
+            description="Tells the router at once; it would find out by itself within seconds.",
+            trigger=hint,
+            actions=[CallWebhook(block_document_id=webhook_id, payload=_PAYLOAD)],
         ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: its process is gone")],
+        AutomationCore(
+            name="autoloader: a run is gone",
+            description="Its process was killed: no heartbeat, and no end either.",
+            # killed before its first heartbeat it is gone as well
+            trigger=_missing(ours, {"prefect.flow-run.Running", _HEARTBEAT}, {_HEARTBEAT, *_ENDED}, GONE_SECONDS),
+            actions=[ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: its process is gone")],
+        ),
+        AutomationCore(
+            name="autoloader: nobody cancels a run",
+            description="Its worker is away, or can end nothing that was not begun; it would hold its slot for ever.",
+            trigger=_missing(ours, {"prefect.flow-run.Cancelling"}, _ENDED, CANCELLED_WITHIN_SECONDS),
+            actions=[ChangeFlowRunState(state=StateType.CANCELLED, message="nobody cancelled it within a minute")],
+        ),
     )
-    return hint, gone
+
+
+def _missing(ours: dict[str, str | list[str]], after: set[str], expect: set[str], seconds: int) -> EventTrigger:
+    """What fires for a run of ours of which nothing expected came so long after something."""
+    return EventTrigger(
+        match=_RUNS,
+        match_related=ours,
+        after=after,
+        expect=expect,
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=seconds),
+    )
 
 
 async def put_automation(client: PrefectClient, wanted: AutomationCore) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from flows import infrastructure
 from flows.deploying.pools import pool_name
 from flows.ingest import ingest
 from flows.preview import preview
-from schemas.config.lanes import LANES
+from schemas.config.lanes import LANES, SparkConf
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -63,7 +64,12 @@ async def put_deployment(client: PrefectClient, one: Deployed, wanted: dict[str,
 
 def wanted_of(one: Deployed, settings: LaneConfig) -> dict[str, Any]:
     """The fields of a deployment that are ours."""
-    env = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+    pool = infrastructure.of(settings.pool.type)
+    env = {
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+        **_spark(settings),
+        **pool.environment(settings),
+    }
     schema = {**parameter_schema(one.flow).model_dump_for_openapi(), "additionalProperties": False}
     return {
         "entrypoint": one.entrypoint,
@@ -72,5 +78,16 @@ def wanted_of(one: Deployed, settings: LaneConfig) -> dict[str, Any]:
         "parameter_openapi_schema": schema,
         "enforce_parameter_schema": True,
         "tags": ["autoloader"],
-        "job_variables": {"env": env, **infrastructure.of(settings.pool.type).job_variables()},
+        "job_variables": {"env": env, **pool.job_variables()},
     }
+
+
+def _spark(settings: LaneConfig) -> dict[str, str]:
+    """Which Spark the runs use, as `flows.loading.session` reads it; nothing when the lane does not say."""
+    match settings.spark:
+        case None:
+            return {}
+        case SparkConf():
+            return {"AUTOLOADER_SPARK": "embedded", "AUTOLOADER_SPARK_CONF": json.dumps(settings.spark.conf)}
+        case _:
+            return {"AUTOLOADER_SPARK": settings.spark}

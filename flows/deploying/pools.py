@@ -5,18 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Crashed
 
 from flows import infrastructure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
     from prefect.client.orchestration import PrefectClient
 
     from schemas.config.lanes import Lane, LaneConfig
 
+# In the words of Prefect's own workers, which the router reads as an infrastructure's failure.
+STRANDED = "Failed to submit flow run to infrastructure: its work pool was made anew, of another type"
+
 
 class DeployError(Exception):
-    """Prefect holds something that cannot be changed into what is configured: what, and what to do."""
+    """Prefect cannot be told what is configured: what, and what to do."""
 
 
 def pool_name(lane: Lane) -> str:
@@ -25,25 +40,30 @@ def pool_name(lane: Lane) -> str:
 
 
 async def put_pool(client: PrefectClient, lane: Lane, settings: LaneConfig) -> str:
-    """Create or change a lane's pool; says which. Raises DeployError when one of another type stands in the way."""
+    """Create or change a lane's pool; says which. One of another type is deleted first: Prefect cannot change that.
+
+    What runs goes on; what waits in the pool is stranded, see `give_back_stranded`.
+    """
     name, kind = pool_name(lane), settings.pool.type
     template = infrastructure.of(kind).template(settings)
+    made = "created"
     try:
         found = await client.read_work_pool(name)
     except ObjectNotFound:
-        await client.create_work_pool(
-            WorkPoolCreate(name=name, type=kind, base_job_template=template, concurrency_limit=settings.slots)
-        )
-        return f"pool {name}: created ({kind}, {settings.slots} slots)"
-    if found.type != kind:
-        raise DeployError(
-            f"pool {name} is of type {found.type}, the configuration says {kind}: stop its workers, delete it by "
-            f"`prefect work-pool delete {name}`, and deploy again"
-        )
-    if found.concurrency_limit == settings.slots and found.base_job_template == template:
-        return f"pool {name}: unchanged"
-    await client.update_work_pool(name, WorkPoolUpdate(base_job_template=template, concurrency_limit=settings.slots))
-    return f"pool {name}: changed ({kind}, {settings.slots} slots)"
+        pass
+    else:
+        if found.type == kind:
+            if found.concurrency_limit == settings.slots and found.base_job_template == template:
+                return f"pool {name}: unchanged"
+            update = WorkPoolUpdate(base_job_template=template, concurrency_limit=settings.slots)
+            await client.update_work_pool(name, update)
+            return f"pool {name}: changed ({kind}, {settings.slots} slots)"
+        await client.delete_work_pool(name)
+        made = f"made anew, it was of type {found.type}"
+    await client.create_work_pool(
+        WorkPoolCreate(name=name, type=kind, base_job_template=template, concurrency_limit=settings.slots)
+    )
+    return f"pool {name}: {made} ({kind}, {settings.slots} slots)"
 
 
 async def put_queue(client: PrefectClient, lane: Lane) -> str:
@@ -54,3 +74,17 @@ async def put_queue(client: PrefectClient, lane: Lane) -> str:
         await client.create_work_queue(name, work_pool_name=name)
         return f"queue {name}: created"
     return f"queue {name}: unchanged"
+
+
+async def give_back_stranded(client: PrefectClient, deployments: Sequence[UUID]) -> list[str]:
+    """Crash the runs that wait in no queue since their pool was deleted: the router submits their batches again."""
+    waiting = await client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=list(deployments))),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        ),
+    )
+    stranded = [run for run in waiting if run.work_queue_id is None]
+    for run in stranded:
+        await client.set_flow_run_state(run.id, Crashed(message=STRANDED), force=True)
+    return [f"runs given back: {len(stranded)}"] if stranded else []

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, assert_never
 from flows.infrastructure import kubernetes, process
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from schemas.config.lanes import LaneConfig, PoolType
 
 
@@ -16,8 +18,14 @@ class Infrastructure(Protocol):
     def template(self, lane: LaneConfig) -> dict[str, Any]:
         """Make the base job template of a lane's pool."""
 
+    def environment(self, lane: LaneConfig) -> Mapping[str, str]:
+        """What a lane's runs find in their environment, beside what all find."""
+
     def job_variables(self) -> dict[str, Any]:
-        """What a deployment says of its runs, beside what all say."""
+        """What a deployment says of its runs, beside their environment."""
+
+    def trouble(self, lane: LaneConfig) -> str | None:
+        """What is missing of a lane's configuration, to follow its name; None when it can be deployed."""
 
 
 def of(pool: PoolType) -> Infrastructure:

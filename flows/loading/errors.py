@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from schemas.report import Cause, Target
+from schemas.settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -131,7 +132,7 @@ def cause_of(error: BaseException) -> Cause:
             return "wrong-data"
         case ServerLost():
             return "server-lost"
-        case Infrastructure() | Outrun() | Vanished():
+        case Infrastructure() | Outrun() | Vanished() | SettingsError():
             return "infrastructure"
         case OutOfMemory():
             return "out-of-memory"

@@ -5,6 +5,7 @@ One short connection a call, so that a long load holds none. A database that doe
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 30  # a machine that is gone acknowledges nothing
-_TWICE = "its run has begun a second time, in another process: this attempt is given up, whatever became of the first"
+_TWICE = "its run has begun a second time, in another process, and nothing is heard of the first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,11 @@ class Ledger:
         """Take the attempt for this process of the run, or None when nobody wants it any more.
 
         Raises:
-            Infrastructure: another process of the same run has it, which is gone or will be: the next attempt is due.
+            Infrastructure: another process of the same run had it, and is not heard of any more: the next attempt is
+                due. While it is heard of, this one is not wanted.
         """
         session_id = uuid4()
-        key = {"batch": batch, "n": attempt, "run": run_id, "session": session_id}
+        key = {"batch": batch, "n": attempt, "run": run_id, "session": session_id, "host": socket.gethostname()}
         with self._transaction() as connection:
             row = connection.execute(_CLAIM, key).fetchone()
             if row is None and connection.execute(_GIVE_WAY, {**key, "reason": _TWICE}).fetchone() is None:
@@ -191,7 +193,8 @@ def _json(value: Report | Closed | Preview) -> Jsonb:
 
 # Compare and set: one process works on an attempt, ever. Two in a row would share the row of what is staged.
 _CLAIM = """
-UPDATE attempt SET claimed_by = %(run)s, claimed = now(), touched = now(), session_id = %(session)s
+UPDATE attempt
+SET claimed_by = %(run)s, claimed_on = %(host)s, claimed = now(), touched = now(), session_id = %(session)s
 FROM batch
 WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s
   AND batch.id = attempt.batch_id
@@ -204,6 +207,7 @@ RETURNING attempt.kind, attempt.lane, batch.manifest, batch.closing, batch.split
 _GIVE_WAY = """
 UPDATE attempt SET cause = coalesce(cause, 'infrastructure'), reason = coalesce(reason, %(reason)s)
 WHERE batch_id = %(batch)s AND n = %(n)s AND claimed_by = %(run)s AND ended IS NULL
+  AND touched < now() - interval '1 minute'
   AND NOT EXISTS (SELECT FROM result WHERE batch_id = %(batch)s AND n = %(n)s AND state <> 'staged')
 RETURNING n
 """

@@ -1,9 +1,9 @@
 """A Spark session of one load alone: `spark.wap.id` is session configuration, and a shared session loses batches.
 
 With `SPARK_CONNECT_URL` on a Spark Connect server, otherwise embedded (configured by `spark-defaults.conf` in
-`SPARK_CONF_DIR`). The catalog is part of Spark's configuration. A run of the lane high-memory is always embedded: what
-is too big for others must not take them down with it. In Kubernetes such a run has its pod for itself, and a Spark of
-the pod's size.
+`SPARK_CONF_DIR`, and by `AUTOLOADER_SPARK_CONF`, a JSON object). The catalog is part of Spark's configuration. A run of
+the lane high-memory is embedded: what is too big for others must not take them down with it. `AUTOLOADER_SPARK`,
+`embedded` or `connect`, is the lane's own choice. In Kubernetes an embedded Spark has the size of its pod.
 
 On a Connect server a load goes on after its client is killed. So a session's id is recorded by the claim, and whoever
 claims the batch next closes that session: what runs there is interrupted, and whatever still lives there gets
@@ -12,18 +12,20 @@ SESSION_CLOSED. Two clients in one session could publish without a wap id: so ea
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
-from flows.loading.errors import Infrastructure, ServerLost
+from flows.loading import room, trust
+from flows.loading.errors import Denied, Infrastructure, ServerLost
 from flows.loading.pinned import pin
 from flows.loading.reading import buckets
 from flows.loading.translation import named_errors
+from schemas.connections import CONNECT_TRUST, connect_address, is_encrypted_connect, spark_connect_url
+from schemas.tls import shake_hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,12 +36,10 @@ if TYPE_CHECKING:
     from pyspark.sql.connect.client.retries import RetryPolicy
 
     from flows.loading.ledger import Claimed
+    from schemas.config.lanes import Lane
 
 PREFLIGHT_SECONDS = 3
-MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of this container, in bytes; `max` when there is none
-HEAP_SHARE = 0.7  # the rest is for what Java keeps beside its heap, and for Python
 _RETRIES = 2  # pyspark's own default goes on for ten minutes
-_DEFAULT_PORT = 15002
 # A server whose machine is gone is noticed. More often than every five minutes a Java server would not stand it: it
 # counts the pings, and hangs up (gRPC's permitKeepAliveTime).
 _KEEPALIVE = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_timeout_ms": 20_000}
@@ -50,12 +50,14 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     """The session of this claim, closed at the end; the sessions of its rivals are closed at the beginning.
 
     Raises:
-        Infrastructure: no Connect server answers, or its settings cannot be made ours; ServerLost, when it did answer
-            and does no more.
+        Infrastructure: the storage or the Connect server does not answer, or is not to be trusted, or the server's
+            settings cannot be made ours; ServerLost, when it did answer and does no more; Denied, when nobody says
+            where it is.
+        SettingsError: one of them would be talked to in plain text.
     """
-    url, alone = environ.get("SPARK_CONNECT_URL"), claimed.lane == "high-memory"
-    heap = heap_of_the_pod(environ, MEMORY_LIMIT) if alone else None
-    session = _embedded(heap) if alone or not url else _connected(url, claimed.session_id)
+    url, alone = spark_connect_url(environ), is_alone(claimed.lane, environ)
+    trust.look_at_storage(environ)
+    session = _embedded(environ) if alone or not url else _connected(url, claimed.session_id)
     try:
         if url:
             _close_rivals(url, claimed)
@@ -74,20 +76,26 @@ def _open_buckets(session: SparkSession, claimed: Claimed, environ: Mapping[str,
             session.conf.set(name, value)
 
 
-def heap_of_the_pod(environ: Mapping[str, str], limit: Path) -> str | None:
-    """The heap for a pod of this memory limit, as Java wants it; None outside of Kubernetes, or without a limit."""
-    if "KUBERNETES_SERVICE_HOST" not in environ:
-        return None
-    text = limit.read_text().strip() if limit.exists() else ""
-    return f"{int(int(text) * HEAP_SHARE) // 2**20}m" if text.isdecimal() else None
+def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
+    """Whether a run of the lane has a Spark of its own.
+
+    Raises:
+        Denied: the lane uses a server, and nobody says where it is.
+    """
+    chosen = environ.get("AUTOLOADER_SPARK", "")
+    if chosen == "connect" and not environ.get("SPARK_CONNECT_URL"):
+        raise Denied(f"lane {lane} uses Spark Connect, and SPARK_CONNECT_URL is not set for its runs", target="connect")
+    return chosen == "embedded" if chosen else lane == "high-memory"
 
 
-def _embedded(heap: str | None) -> SparkSession:
+def _embedded(environ: Mapping[str, str]) -> SparkSession:
+    trust.give_to_java(environ)
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
 
     builder = SparkSession.builder.appName("autoloader")
-    if heap is not None:
-        builder = builder.config("spark.driver.memory", heap)  # Java starts with the first session
+    conf: Mapping[str, str] = json.loads(environ.get("AUTOLOADER_SPARK_CONF") or "{}")
+    for name, value in {**room.settings(environ), **conf}.items():
+        builder = builder.config(name, value)  # Java starts with the first session
     with named_errors():
         session = builder.getOrCreate().newSession()
         pin(session)
@@ -95,7 +103,7 @@ def _embedded(heap: str | None) -> SparkSession:
 
 
 def _connected(url: str, session_id: UUID) -> SparkSession:
-    _preflight(url)
+    preflight(url)
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - seconds, after the claim alone
 
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
@@ -144,12 +152,17 @@ def with_parameters(url: str, session_id: UUID) -> str:
     return f"{base.rstrip('/')}/;{';'.join([*parameters, f'session_id={session_id}'])}"
 
 
-def _preflight(url: str) -> None:
-    at = urlsplit(url.partition("/;")[0])
+def preflight(url: str) -> None:
+    """Look whether a Connect server answers, and whether its certificate fits. Raises Infrastructure."""
+    host, port = connect_address(url)
+    roots = CONNECT_TRUST.read(os.environ)
     try:
-        socket.create_connection((at.hostname or "", at.port or _DEFAULT_PORT), PREFLIGHT_SECONDS).close()
+        if is_encrypted_connect(url):
+            shake_hands(host, port, roots.context())
+        else:
+            socket.create_connection((host, port), PREFLIGHT_SECONDS).close()
     except OSError as error:
-        raise Infrastructure(f"no Spark Connect server answers at {at.netloc}: {error}", target="connect") from error
+        raise Infrastructure(f"Spark Connect: {roots.told(error, f'{host}:{port}')}", target="connect") from error
 
 
 def _close_rivals(url: str, claimed: Claimed) -> None:
@@ -162,7 +175,7 @@ def _close(url: str, session_id: UUID) -> None:
     """By the client alone: with a session of Connect all of this process's pyspark would be one of Connect."""
     from pyspark.sql.connect.client import SparkConnectClient  # noqa: PLC0415 - seconds, after the claim alone
 
-    _preflight(url)
+    preflight(url)
     client = SparkConnectClient(_channel(url, session_id), use_reattachable_execute=False)
     with closing(client):  # an open one talks to the server once more when the process ends
         client.set_retry_policies([_policy()])

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from router import facts
 from router.facts import Fact, count_of, name_of
+from schemas.config.lanes import Lane
 
 STEP_SECONDS = (0.005, 0.02, 0.1, 0.5, 1, 5, 30)
 SPAN_SECONDS = (0.5, 1, 2, 5, 10, 20, 60, 300, 1800, 3600)
@@ -72,6 +73,9 @@ class Metrics:
         self._backlog_age = self._gauge("autoloader_backlog_oldest_seconds", "Age of the first in line", *LINE)
         self._counted = self._gauge(
             "autoloader_backlog_counted_timestamp_seconds", "When the backlog was last counted, in seconds since 1970"
+        )
+        self._held_up = self._gauge(
+            "autoloader_runs_held_up", "Runs that Kubernetes cannot begin, by what it says", "lane", "diagnosis"
         )
         self._lag = self._gauge("autoloader_consumer_lag_records", "Records that are not read yet", "topic")
         self._steps = Histogram(
@@ -194,6 +198,12 @@ class Metrics:
         """Records that are not read yet, by topic."""
         for topic, count in records.items():
             self._lag.labels(topic).set(count)
+
+    def held_up(self, runs: Mapping[tuple[Lane, str], int]) -> None:
+        """All runs that do not begin, by lane and what Kubernetes says: what is not named is well."""
+        self._held_up.clear()
+        for labels, count in runs.items():
+            self._held_up.labels(*labels).set(count)
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes."""

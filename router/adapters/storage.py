@@ -25,7 +25,7 @@ class ObjectStore:
         except Unsaid as error:
             raise Transient(f"storage: it does not say that {uri} is not there: {str(error)[:300]}") from error
         except storage.AWAY as error:
-            raise Transient(f"storage: {uri}: {str(error)[:300]}") from error
+            raise Transient(f"storage: {uri}: {storage.told(error)}") from error
 
     async def listed(self, prefix: str, cursor: str | None, limit: int) -> Sequence[Listed]:
         """List one page of the objects below a prefix."""
@@ -34,7 +34,7 @@ class ObjectStore:
         except Unlistable as error:
             raise Rejected("bad-uri", f"{prefix} cannot be listed: {error}; move that object, or name files") from error
         except storage.AWAY as error:
-            raise Transient(f"storage: {prefix}: {str(error)[:300]}") from error
+            raise Transient(f"storage: {prefix}: {storage.told(error)}") from error
 
     def _of(self, uri: str) -> storage.Storage:
         return storage.of(uri, next((name for begin, name in self._credentials.items() if uri.startswith(begin)), None))

@@ -1,6 +1,6 @@
 """What the stages ask of Prefect."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,11 +32,11 @@ class Runs(Protocol):
     async def submit(self, submission: Submission) -> str:
         """Create the run, or find the one created before under the same key; its id. Raises Refused."""
 
-    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
-        """The states of runs; one it does not know is `gone`."""
+    async def states(self, run_ids: Sequence[str], in_pods: Collection[str] = ()) -> Mapping[str, RunState]:
+        """The states of runs; one it does not know is `gone`. Of those `in_pods` what Kubernetes says of them."""
 
-    async def cancel(self, run_id: str, reason: str) -> None:
-        """End a run that is not wanted any more."""
+    async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
+        """End a run that is not wanted any more. One `in_pod` is ended by its worker, which deletes that."""
 
     def url(self, run_id: str) -> str:
         """Where a person looks at it."""

@@ -7,26 +7,31 @@ from router.rules import pools
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 
+DIAGNOSED_AFTER = timedelta(seconds=15)
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long is waited for a run of a lane.
 
     `scheduled` until a worker takes it, `pending` until it has then claimed its attempt, `silent` when nothing is heard
-    of it any more, `longest_run` from the claim to its end.
+    of it any more, `longest_run` from the claim to its end, `diagnosis` for what Kubernetes says after a pod's end.
     """
 
     scheduled: timedelta
     pending: timedelta
     silent: timedelta
     longest_run: timedelta
+    diagnosis: timedelta = timedelta(0)
 
 
 def patience_of(config: Config, lane: Lane) -> Patience:
     """The patience that a lane is configured with. A pod may take as long to start as a run may wait for a worker."""
     settings = config.lanes.of(lane)
-    pending = config.start_deadline if pools.is_sized(settings.pool.type) else settings.pending_deadline
-    return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run)
+    in_pods = pools.is_sized(settings.pool.type)
+    pending = config.start_deadline if in_pods else settings.pending_deadline
+    diagnosis = DIAGNOSED_AFTER if in_pods else timedelta(0)
+    return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run, diagnosis)
 
 
 def touch_seconds(config: Config) -> float:

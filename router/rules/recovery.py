@@ -31,6 +31,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from typing import Literal, assert_never
 
+from router.rules.diagnosis import Diagnosis
 from router.rules.patience import Patience
 from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind
@@ -60,13 +61,15 @@ LISTEN_FIRST = timedelta(minutes=1)
 class RunState:
     """A flow run as Prefect tells it, and how long it has been so.
 
-    `cause` is what somebody who saw its process end says of that; None when nobody did.
+    `cause` is what somebody who saw its process end says of that; None when nobody did. `diagnosis` is what Kubernetes
+    says of its pod, where it has one and something was said.
     """
 
     phase: RunPhase
     message: str = ""
     cause: Cause | None = None
     age: timedelta = timedelta(0)
+    diagnosis: Diagnosis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +197,12 @@ def _not_reported(
     if run.phase == "cancelled" or (run.phase == "cancelling" and run.age >= CANCELLED_AFTER):
         reason = run.message or "cancelled in Prefect"
         return _failed(attempt, "cancelled", reason, last_class)
+    if _is_to_be_diagnosed(run, patience):
+        return Wait()
     if attempt.claimed_for is None:
         return _unclaimed(attempt, run, patience, last_class)
-    is_over = run.cause is not None or (attempt.cause is not None and run.phase not in LIVING)
+    is_diagnosed = run.diagnosis is not None and run.diagnosis.cause is not None and run.phase not in LIVING
+    is_over = run.cause is not None or is_diagnosed or (attempt.cause is not None and run.phase not in LIVING)
     if not is_over and _is_heard_of(attempt, run, patience, listening):
         return Wait()
     return _failed(attempt, *_end(attempt, run, last_class), last_class)
@@ -219,7 +225,15 @@ def _unclaimed(attempt: OpenAttempt, run: RunState, patience: Patience, last_cla
             return _failed(attempt, *_end(attempt, run, last_class), last_class)
         case _:
             assert_never(run.phase)
+    if run.diagnosis is not None:
+        what = f"{what}; {run.diagnosis.words}"
     return Void(what) if is_late else Wait()
+
+
+def _is_to_be_diagnosed(run: RunState, patience: Patience) -> bool:
+    """Of a pod that is gone Kubernetes says why a little later than that."""
+    untold = run.diagnosis is None and run.cause in {None, "crash"}
+    return run.phase == "crashed" and untold and run.age < patience.diagnosis
 
 
 def _is_heard_of(attempt: OpenAttempt, run: RunState, patience: Patience, listening: timedelta) -> bool:
@@ -230,7 +244,13 @@ def _is_heard_of(attempt: OpenAttempt, run: RunState, patience: Patience, listen
 
 
 def _end(attempt: OpenAttempt, run: RunState, last_class: int) -> tuple[Cause, str]:
-    """The run's own word; else of who saw its process end; else it was not heard of any more, or never began."""
+    """The run's own word; else of who saw its process end; else it was not heard of any more, or never began.
+
+    Who is killed for memory cannot say so: he may have said that he was told to stop.
+    """
+    told = run.diagnosis
+    if told is not None and told.cause is not None and attempt.cause in {None, "crash", "infrastructure"}:
+        return told.cause, told.words
     if attempt.cause is not None and attempt.reason is not None:
         return attempt.cause, attempt.reason
     reason = f"the run {run.phase}: {run.message or 'without a message'}"

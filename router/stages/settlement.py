@@ -5,6 +5,7 @@ from the ledger alone, and so are requests answered; Prefect is asked about the 
 it that need not. A batch ends under the lock that its run's fence takes: whichever comes second finds that it is over.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ from router.facts import (
 from router.ports.requests import RequestLedger
 from router.ports.runs import Runs
 from router.ports.settlement import SettlementLedger
+from router.rules import pools
 from router.rules.answers import answered, previewed
 from router.rules.breaker import OPENS_AT, Targets
 from router.rules.patience import patience_of
@@ -51,7 +53,7 @@ from router.rules.splitting import Split, split
 from router.step import Pass, Step
 from schemas.completions import SourceName
 from schemas.config import Config
-from schemas.config.lanes import LANES
+from schemas.config.lanes import LANES, Lane
 from schemas.report import Preview
 
 SWEEP_EVERY = timedelta(seconds=15)
@@ -84,6 +86,8 @@ class SettlementStage:
         self._sizing = sizing
         self._patience = {lane: patience_of(config, lane) for lane in LANES}
         self._targets = Targets(config)
+        self._in_pods = frozenset(lane for lane in LANES if pools.is_sized(config.lanes.of(lane).pool.type))
+        self._held_up: Mapping[tuple[Lane, str], int] = {}
         self._hints: set[str] = set()
         self._next_sweep: datetime | None = None
         self._began: datetime | None = None
@@ -94,6 +98,10 @@ class SettlementStage:
         """A run may have ended. Hints beyond ten thousand are dropped: the sweep finds them."""
         if len(self._hints) < MAX_HINTS:
             self._hints.add(run_id)
+
+    def held_up(self) -> Mapping[tuple[Lane, str], int]:
+        """How many runs do not begin for a reason that Kubernetes gave, at the last sweep: by lane and category."""
+        return self._held_up
 
     async def step(self, now: datetime) -> Step:
         """Settle what has reported, and answer requests: neither needs Prefect. Then ask that about the others."""
@@ -107,7 +115,10 @@ class SettlementStage:
         await self._answer(work, now)
         answers = len(work.facts) - settled
         with work.item():
-            await self._ask([attempt for attempt in attempts if attempt.result not in REPORTED], work, now)
+            working = [attempt for attempt in attempts if attempt.result not in REPORTED]
+            states = await self._ask(working, work, now)
+            if sweeping:
+                self._held_up = _held_up(working, states)
             if not work.is_cut_short:
                 self._hints -= hints
                 self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
@@ -150,10 +161,12 @@ class SettlementStage:
                     if await self._requests.end_request(end):
                         work.facts.append(RequestEnded(end.id, finished.kind, end.outcome, end.reason))
 
-    async def _ask(self, attempts: Sequence[OpenAttempt], work: Pass, now: datetime) -> None:
+    async def _ask(self, attempts: Sequence[OpenAttempt], work: Pass, now: datetime) -> Mapping[str, RunState]:
         run_ids = [attempt.run_id for attempt in attempts if attempt.run_id]
-        states = self._looked_for(await self._runs.states(run_ids), now) if run_ids else {}
+        in_pods = [attempt.run_id for attempt in attempts if attempt.run_id and attempt.lane in self._in_pods]
+        states = self._looked_for(await self._runs.states(run_ids, in_pods), now) if run_ids else {}
         await self._settle_all(attempts, states, work, now)
+        return states
 
     def _looked_for(self, states: Mapping[str, RunState], now: datetime) -> Mapping[str, RunState]:
         """For how long it does not know a run, Prefect cannot tell."""
@@ -192,15 +205,15 @@ class SettlementStage:
             case Again() | Void() | Close():
                 facts = await self._fail(attempt, decision)
                 if facts and attempt.run_id is not None and (run is None or run.phase in LIVING):
-                    facts += await self._cancel(attempt.run_id, decision.reason)
+                    facts += await self._cancel(attempt.run_id, attempt.lane, decision.reason)
                 return facts
             case _:
                 assert_never(decision)
 
-    async def _cancel(self, run_id: str, reason: str) -> list[Fact]:
+    async def _cancel(self, run_id: str, lane: Lane, reason: str) -> list[Fact]:
         """It could not claim its attempt any more, or pass the fence: to let it go on is only a waste."""
         try:
-            await self._runs.cancel(run_id, reason)
+            await self._runs.cancel(run_id, reason, in_pod=lane in self._in_pods)
         except Transient as trouble:
             return [RunNotCancelled(run_id, str(trouble))]
         return []
@@ -245,6 +258,11 @@ class SettlementStage:
         if breaker is None or not breaker.is_open:
             return []
         return [BreakerOpened(target, breaker.pause.total_seconds(), decision.reason)]
+
+
+def _held_up(attempts: Sequence[OpenAttempt], states: Mapping[str, RunState]) -> Mapping[tuple[Lane, str], int]:
+    runs = [(one.lane, states[one.run_id]) for one in attempts if one.run_id is not None and one.run_id in states]
+    return Counter((lane, run.diagnosis.category) for lane, run in runs if run.diagnosis and run.phase == "pending")
 
 
 def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:

@@ -19,8 +19,18 @@ async def test_an_attempt_is_claimed_by_one_run(ledger: Ledger) -> None:
     assert claims == [True, False]
 
 
-async def test_another_process_of_the_same_run_leaves_the_batch_to_the_next_attempt(ledger: Ledger) -> None:
+async def test_another_process_of_a_run_that_is_heard_of_is_not_wanted(ledger: Ledger) -> None:
     await is_claimed(ledger)
+
+    assert not await ledger.claim("b-1", 1, RUN)
+
+    [attempt] = await ledger.settlement.open_attempts()
+    assert attempt.cause is None
+
+
+async def test_another_process_of_a_silent_run_leaves_the_batch_to_the_next_attempt(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.pass_time(61)
 
     assert not await ledger.claim("b-1", 1, RUN)
 

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from router.adapters.kafka.source import KafkaSource
 from router.ports.intake import Source
 from schemas.config.topics import ARRIVALS_TOPIC
+from schemas.connections import KafkaConnection
 from tests.builders import NOON
 from tests.fakes.source import FakeBroker, FakeSource
 
@@ -71,7 +72,7 @@ class KafkaTopic:
         await self._producer.start()
 
     def source(self) -> Member:
-        self._sources.append(KafkaSource(self._servers, self._name, [self._name]))
+        self._sources.append(KafkaSource(KafkaConnection(self._servers), self._name, [self._name]))
         return self._sources[-1]
 
     async def append(self, value: bytes) -> None:

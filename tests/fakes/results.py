@@ -1,6 +1,7 @@
 """The ledger as a run sees it, as `flows.loading.ledger` keeps it: the claim, the fence, and how the attempt ended."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from router.errors import Transient
 from schemas.config.lanes import Lane
@@ -8,6 +9,7 @@ from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, Target
 from tests.fakes.database import AttemptRow, FakeDatabase, ResultRow
 
+HEARD_OF = timedelta(minutes=1)
 TWICE = "its run has begun a second time, in another process"
 
 
@@ -72,7 +74,8 @@ class FakeResults:
 
     def _give_way(self, batch: str, n: int, run_id: str) -> None:
         found, result = self._database.attempts[batch, n], self._database.results.get((batch, n))
-        if found.claimed_by != run_id or (result is not None and result.state != "staged"):
+        heard = found.touched is not None and self._database.begin() - found.touched < HEARD_OF
+        if found.claimed_by != run_id or heard or (result is not None and result.state != "staged"):
             return
         found.cause, found.reason = found.cause or "infrastructure", found.reason or TWICE
         raise Transient(TWICE)

@@ -1,6 +1,6 @@
 """Prefect, as `adapters.prefect` speaks with it: runs by idempotency key, and webhooks that may be lost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
@@ -49,11 +49,11 @@ class FakeRuns:
             raise Transient("Prefect: the answer was lost")
         return run_id
 
-    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+    async def states(self, run_ids: Sequence[str], in_pods: Collection[str] = ()) -> Mapping[str, RunState]:
         self._ask()
         return {run_id: self._state(run_id) for run_id in run_ids}
 
-    async def cancel(self, run_id: str, reason: str) -> None:
+    async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
         self._ask()
         if run_id in self.refuses_to_cancel:
             raise Transient(f"Prefect: 409 at {run_id}")

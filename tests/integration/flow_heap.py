@@ -1,4 +1,4 @@
-"""The heap in MiB of an embedded session in the lane high-memory: `python -m … file`, which has the pod's limit."""
+"""The heap in MiB of an embedded session in the lane high-memory: `python -m … file`, `memory.max` of the pod."""
 
 import os
 import sys
@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from flows.loading import session
+from flows.loading import room, session
 from flows.loading.ledger import Claimed
 from schemas.formats import Format
 from schemas.manifest import Manifest
 
 
 def main(limit: Path) -> None:
-    session.MEMORY_LIMIT = limit
+    room.CGROUP = limit.parent
     manifest = Manifest(source_id="a-v1", source_name="a", table="lake.a.b", format=Format.model_validate("csv"))
     claimed = Claimed("b-1", 1, "run", uuid4(), "load", "high-memory", manifest, ())
     with session.opened(claimed, os.environ) as opened:

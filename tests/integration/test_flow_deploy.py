@@ -5,12 +5,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from dev.stack import Stack
 from flows.deploying import deploy
-from flows.deploying.pools import DeployError
+from flows.deploying.pools import STRANDED, DeployError
+from router.adapters.prefect.messages import cause_told
 from schemas.config import Config, load_config
+from schemas.config.lanes import KubernetesPool, LaneConfig
 
 pytestmark = pytest.mark.integration
 
@@ -40,20 +44,42 @@ async def test_deploying_again_changes_nothing(stack: Stack) -> None:
 
     lines = await deploy(configured(stack), **as_the_stack_did(stack))
 
-    assert len(lines) == 13
+    assert len(lines) == 14
     assert all(line.endswith(": unchanged") for line in lines), lines
 
 
 @pytest.mark.usefixtures("prefect")
-async def test_a_pool_of_another_type_is_named_with_what_to_do(stack: Stack) -> None:
+async def test_a_pool_of_another_type_is_made_anew_and_what_waits_in_it_is_given_back(stack: Stack) -> None:
     config = configured(stack)
-    kubernetes = config.lanes.default.model_copy(
-        update={"pool": config.lanes.default.pool.model_copy(update={"type": "kubernetes"})}
-    )
-    other = config.model_copy(update={"lanes": config.lanes.model_copy(update={"default": kubernetes})})
+    kubernetes = config.lanes.priority.model_copy(update={"pool": KubernetesPool(image="registry.example/a:1")})
+    other = config.model_copy(update={"lanes": config.lanes.model_copy(update={"priority": kubernetes})})
+    stack.stop("worker-priority")
+    try:
+        async with get_client() as client:
+            deployment = await client.read_deployment_by_name("ingest/priority")
+            run = await client.create_flow_run_from_deployment(deployment.id, parameters={"batch": "b", "attempt": 1})
 
-    with pytest.raises(DeployError, match="pool autoloader-default is of type process"):
-        await deploy(other, **as_the_stack_did(stack))
+            lines = await deploy(other, **as_the_stack_did(stack))
+
+            assert "pool autoloader-priority: made anew, it was of type process (kubernetes, 1 slots)" in lines
+            assert "runs given back: 1" in lines
+            ended = await client.read_flow_run(run.id)
+            assert ended.state is not None
+            assert (ended.state.type, ended.state.message) == (StateType.CRASHED, STRANDED)
+            assert cause_told(STRANDED) == "infrastructure"
+            assert (await client.read_deployment_by_name("ingest/priority")).work_queue_id is not None
+    finally:
+        await deploy(config, **as_the_stack_did(stack))
+        stack.start("worker-priority")
+
+
+@pytest.mark.usefixtures("prefect")
+async def test_a_lane_in_kubernetes_without_an_image_is_named_before_anything_is_changed(stack: Stack) -> None:
+    config = configured(stack)
+    lanes = config.lanes.model_copy(update={"default": LaneConfig(pool=KubernetesPool())})
+
+    with pytest.raises(DeployError, match=r"lanes\.default names no image"):
+        await deploy(config.model_copy(update={"lanes": lanes}), **as_the_stack_did(stack))
 
 
 def test_previews_have_a_deployment_where_nothing_holds_them_up(prefect: str) -> None:
@@ -68,7 +94,7 @@ def test_previews_have_a_deployment_where_nothing_holds_them_up(prefect: str) ->
     assert set(deployment["parameter_openapi_schema"]["properties"]) == {"batch", "attempt"}
     assert deployment["enforce_parameter_schema"]
     ours = [automation for automation in automations if automation["name"].startswith("autoloader: ")]
-    assert len(ours) == 2
+    assert len(ours) == 3
     assert all(f"prefect.deployment.{deployment['id']}" in str(automation["trigger"]) for automation in ours)
 
 

@@ -22,6 +22,7 @@ from router.errors import Transient
 from router.notifications.record import Record
 from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Acknowledged, Delayed, Refused
+from schemas.connections import KafkaConnection
 from tests.conftest import ENVIRON
 
 pytestmark = pytest.mark.integration
@@ -51,7 +52,7 @@ async def topic(broker: Stack) -> str:
 
 @pytest.fixture
 async def publisher(broker: Stack) -> AsyncIterator[KafkaPublisher]:
-    publisher = KafkaPublisher(servers(broker))
+    publisher = KafkaPublisher(KafkaConnection(servers(broker)))
     yield publisher
     await publisher.close()
 
@@ -99,7 +100,7 @@ async def values(source: KafkaSource, count: int) -> list[str]:
 
 
 async def written(broker: Stack, topic: str, count: int) -> list[str]:
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     found = await values(source, count)
     await source.close()
     return found
@@ -142,14 +143,14 @@ async def test_what_is_committed_is_not_read_again_and_the_rest_is(
     broker: Stack, topic: str, publisher: KafkaPublisher
 ) -> None:
     await publisher.publish(events(topic, "a", "b"))
-    first = KafkaSource(servers(broker), "group", [topic])
+    first = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     assert await values(first, 2) == ["a", "b"]
     await first.commit()
     await publisher.publish(events(topic, "c"))
     assert await values(first, 1) == ["c"]
     await first.close()
 
-    second = KafkaSource(servers(broker), "group", [topic])
+    second = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     again = await values(second, 1)
     await second.close()
 
@@ -160,7 +161,7 @@ async def test_what_is_committed_is_not_read_again_and_the_rest_is(
 async def test_what_a_producer_has_compressed_is_read(broker: Stack, topic: str, codec: str | None) -> None:
     texts = [f"{number} and many words that are the same" for number in range(300)]
     await produce(broker, topic, [texts[:200], texts[200:]], codec)
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
 
     found = await values(source, 300)
     await source.close()
@@ -197,7 +198,7 @@ async def test_a_header_in_no_encoding_costs_neither_its_record_nor_others(
     program = [sys.executable, "-c", WRITE_A_BAD_HEADER, servers(broker), topic, codec]
     environ = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
     await asyncio.to_thread(subprocess.run, program, env=environ, check=True)
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
 
     found = await records(source, 49)
     await source.close()
@@ -213,7 +214,7 @@ async def test_a_header_in_no_encoding_costs_neither_its_record_nor_others(
 async def test_a_batch_that_was_damaged_is_one_unreadable_record(broker: Stack, home: Path, topic: str) -> None:
     await produce(broker, topic, [["a", "b"], ["c", "d", "e"], ["f"]], "zstd")
     await asyncio.to_thread(damage, home, topic, lambda batch: batch[:-1] + bytes([batch[-1] ^ 0xFF]))
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
 
     found = await records(source, 4)
     await source.commit()
@@ -227,7 +228,7 @@ async def test_a_batch_that_was_damaged_is_one_unreadable_record(broker: Stack, 
 async def test_what_comes_behind_a_batch_in_an_unknown_codec_is_read(broker: Stack, home: Path, topic: str) -> None:
     await produce(broker, topic, [["a", "b"], ["c", "d", "e"]])
     await asyncio.to_thread(damage, home, topic, in_an_unknown_codec)
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     found = await records(source, 3)
     await source.commit()
 
@@ -241,7 +242,7 @@ async def test_what_comes_behind_a_batch_in_an_unknown_codec_is_read(broker: Sta
 
 async def test_records_that_were_deleted_before_they_were_read_are_told(broker: Stack, topic: str) -> None:
     await produce(broker, topic, [["a"], ["b"], ["c"], ["d"]])
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     assert len(await records(source, 4)) == 4
     await source.commit()
     await source.close()
@@ -249,7 +250,7 @@ async def test_records_that_were_deleted_before_they_were_read_are_told(broker: 
     async with administering(broker) as admin:
         await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(6)})
 
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     found = await records(source, 2)
     await source.commit()
     await source.close()
@@ -261,7 +262,7 @@ async def test_records_that_were_deleted_before_they_were_read_are_told(broker: 
 async def test_a_missing_topic_holds_up_no_other_and_is_told(broker: Stack, topic: str) -> None:
     missing = f"missing-{uuid4()}"
     await produce(broker, topic, [["a"]])
-    source = KafkaSource(servers(broker), "group", [missing, topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [missing, topic])
 
     assert await values(source, 1) == ["a"]
     await source.commit()
@@ -276,7 +277,7 @@ async def test_a_missing_topic_holds_up_no_other_and_is_told(broker: Stack, topi
 
 async def test_an_event_that_the_broker_refuses_costs_no_other(broker: Stack, topic: str) -> None:
     await limit(broker, topic, 2000)
-    publisher = KafkaPublisher(servers(broker))
+    publisher = KafkaPublisher(KafkaConnection(servers(broker)))
     poison = OutgoingEvent(topic, "one-key", "x" * 100_000)
     before, behind = events(topic, "before"), events(topic, "behind")
 
@@ -292,7 +293,7 @@ async def test_an_event_that_the_broker_refuses_costs_no_other(broker: Stack, to
 
 async def test_of_events_refused_together_only_the_one_at_fault_is_refused(broker: Stack, topic: str) -> None:
     await limit(broker, topic, 2000)
-    publisher = KafkaPublisher(servers(broker))
+    publisher = KafkaPublisher(KafkaConnection(servers(broker)))
     good = events(topic, *(f"good {number}" for number in range(4)))
     poison = OutgoingEvent(topic, "one-key", "x" * 3000)
 
@@ -324,7 +325,7 @@ async def test_a_missing_topic_holds_its_own_events_only(broker: Stack, topic: s
 async def test_a_killed_broker_is_transient_and_loses_nothing(
     broker: Stack, topic: str, publisher: KafkaPublisher
 ) -> None:
-    source = KafkaSource(servers(broker), "group", [topic])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
     await publisher.publish(events(topic, "before"))
     assert await values(source, 1) == ["before"]
     await source.commit()

@@ -22,6 +22,7 @@ from router.adapters.storage import ObjectStore
 from router.errors import Transient
 from router.notifications.decode import decode
 from router.notifications.record import Arrival
+from schemas.connections import kafka_connection
 from storage import s3 as storage
 from storage.objects import Measured
 from tests.e2e.site import free_port
@@ -45,7 +46,7 @@ def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> S3Store:
 
 @pytest.fixture
 async def source(stack: Stack, s3: str) -> AsyncIterator[KafkaSource]:
-    source = KafkaSource(stack.settings()["KAFKA_BOOTSTRAP_SERVERS"], f"test-{uuid4()}", ["storage.events"])
+    source = KafkaSource(kafka_connection(stack.settings()), f"test-{uuid4()}", ["storage.events"])
     yield source
     await source.close()
 

@@ -22,9 +22,9 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
 
     `environ` holds its keys and its region, as `AWS_*` tell them to clients; `options` are the program's own.
     """
-    metadata = root.with_name(f"metadata-of-{root.name}")  # by its name too it must not seem to be inside
+    metadata = root.with_name(f"metadata-of-{root.name}")  # a name that begins like the root counts as inside of it
     metadata.mkdir()
-    command = [str(_program()), "--port", address, "--region", environ["AWS_REGION"], "--health", "/health"]
+    command = [str(program()), "--port", address, "--region", environ["AWS_REGION"], "--health", "/health"]
     command += [*options, "posix", "--sidecar", str(metadata), str(root)]
     keys = {
         "ROOT_ACCESS_KEY": environ["AWS_ACCESS_KEY_ID"],
@@ -42,7 +42,8 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
         server.wait()
 
 
-def _program() -> Path:
+def program() -> Path:
+    """Where the server is, built by Go if it is not there yet."""
     tools = PROJECT / ".autoloader" / "tools"
     if not (tools / "versitygw").exists():
         subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)

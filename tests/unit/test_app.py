@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,6 +17,7 @@ from router.facts import ArrivalsMeasured, FilesRemoved, RequestEnded
 from router.rules.status import LineStatus
 from router.stages.settlement import SettlementStage
 from router.step import Step
+from schemas.config.lanes import Lane
 
 
 class Scripted:
@@ -125,6 +126,21 @@ async def test_a_cancellation_that_a_library_lets_out_is_a_bug_not_an_end() -> N
         await loop
 
 
+async def test_a_cancellation_that_a_library_swallows_ends_the_stage_all_the_same() -> None:
+    async def swallows() -> Step:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return Step()
+
+    loop, _, _ = driven(Scripted(swallows, swallows))
+    task = asyncio.ensure_future(loop)
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
+
+
 class Counting:
     """A ledger that counts what waits, when it may; and how often it was asked."""
 
@@ -141,8 +157,12 @@ class Counting:
         return [LineStatus("orders-v1", "default", 7, 70, SystemClock().now())]
 
 
+def held_up() -> Mapping[tuple[Lane, str], int]:
+    return {("high-memory", "Unschedulable"): 2}
+
+
 def exposed(counting: Counting, metrics: Metrics) -> Exposition:
-    return Exposition(metrics, counting.lines, [lambda: {"ingestion.requests": 4}], SystemClock())
+    return Exposition(metrics, counting.lines, [lambda: {"ingestion.requests": 4}], held_up, SystemClock())
 
 
 async def test_however_many_ask_for_metrics_one_looks() -> None:

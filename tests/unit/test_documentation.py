@@ -91,7 +91,7 @@ def test_every_setting_is_documented() -> None:
     }
 
     assert read
-    read -= {"SPARK_CONNECT_MODE_ENABLED"}  # pyspark's word to itself
+    read -= {"SPARK_CONNECT_MODE_ENABLED", "SPARK_SUBMIT_OPTS"}  # Spark's words to itself
     assert {name for name in read if f"`{name}`" not in SETTINGS} == set()
 
 

@@ -385,11 +385,15 @@ def test_a_value_that_speaks_of_errors_is_data(condition: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "(org.apache.iceberg.exceptions.CommitStateUnknownException) Server error: UncheckedSQLException: Unknown\n"
-        "Cannot determine whether the commit was successful or not\n"
-        "Caused by: org.apache.iceberg.exceptions.ServiceFailureException: Server error",
-        "(org.apache.iceberg.jdbc.UncheckedSQLException) Unknown failure\nCaused by: org.postgresql.util.PSQLException:"
-        " ERROR: the commit found no row to change: look whether it is in the table",
+        (
+            "(org.apache.iceberg.exceptions.CommitStateUnknownException) Server error: UncheckedSQLException: Unknown\n"
+            "Cannot determine whether the commit was successful or not\n"
+            "Caused by: org.apache.iceberg.exceptions.ServiceFailureException: Server error"
+        ),
+        (
+            "(org.apache.iceberg.jdbc.UncheckedSQLException) Unknown failure\nCaused by:"
+            " org.postgresql.util.PSQLException: ERROR: the commit found no row to change: look"
+        ),
     ],
     ids=["REST", "JDBC with its guard"],
 )

@@ -1,26 +1,62 @@
-"""The heap of an embedded session follows from the pod it has for itself."""
+"""Which Spark a run uses, and that one of its own has the size of the pod it has for itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from flows.loading.session import heap_of_the_pod
+from flows.loading import room
+from flows.loading.errors import Denied
+from flows.loading.session import is_alone
+from schemas.config.lanes import Lane
 
 IN_A_POD = {"KUBERNETES_SERVICE_HOST": "192.0.2.1"}
+GIB = 2**30
 
 
-def test_the_heap_is_seven_tenths_of_the_pod(tmp_path: Path) -> None:
-    limit = tmp_path / "memory.max"
-    limit.write_text(f"{32 * 2**30}\n")
+def test_the_heap_is_seven_tenths_of_what_the_pod_asks_for(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text(f"{64 * GIB}\n")
+    told = {**IN_A_POD, "AUTOLOADER_MEMORY": str(32 * GIB), "AUTOLOADER_CPUS": "16"}
 
-    assert heap_of_the_pod(IN_A_POD, limit) == "22937m"
-    assert heap_of_the_pod({}, limit) is None
+    assert room.settings(told, tmp_path) == {"spark.driver.memory": "22937m", "spark.master": "local[16]"}
+    assert room.settings({"AUTOLOADER_MEMORY": str(32 * GIB)}, tmp_path) == {}
 
 
-@pytest.mark.parametrize("text", ["max\n", "", None])
+@pytest.mark.parametrize("limit", ["memory.max", "memory/memory.limit_in_bytes"])
+def test_a_pod_that_is_told_nothing_has_the_limit_of_its_control_group(tmp_path: Path, limit: str) -> None:
+    (tmp_path / limit).parent.mkdir(exist_ok=True)
+    (tmp_path / limit).write_text(f"{32 * GIB}\n")
+
+    assert room.settings(IN_A_POD, tmp_path) == {"spark.driver.memory": "22937m"}
+
+
+@pytest.mark.parametrize("text", ["max\n", "", "9223372036854771712\n", None])
 def test_a_pod_without_a_limit_leaves_it_to_sparks_configuration(tmp_path: Path, text: str | None) -> None:
-    limit = tmp_path / "memory.max"
     if text is not None:
-        limit.write_text(text)
+        (tmp_path / "memory.max").write_text(text)
 
-    assert heap_of_the_pod(IN_A_POD, limit) is None
+    assert room.settings(IN_A_POD, tmp_path) == {}
+
+
+def test_executors_elsewhere_find_the_pod_by_its_address(tmp_path: Path) -> None:
+    found = room.settings({**IN_A_POD, "AUTOLOADER_POD_IP": "10.1.2.3"}, tmp_path)
+
+    assert found == {"spark.driver.host": "10.1.2.3", "spark.driver.bindAddress": "10.1.2.3"}
+
+
+@pytest.mark.parametrize(
+    ("lane", "environ", "alone"),
+    [
+        ("default", {}, False),
+        ("high-memory", {"SPARK_CONNECT_URL": "sc://spark"}, True),
+        ("default", {"AUTOLOADER_SPARK": "embedded", "SPARK_CONNECT_URL": "sc://spark"}, True),
+        ("high-memory", {"AUTOLOADER_SPARK": "connect", "SPARK_CONNECT_URL": "sc://spark"}, False),
+    ],
+)
+def test_a_lane_may_choose_its_spark(lane: Lane, environ: Mapping[str, str], alone: bool) -> None:
+    assert is_alone(lane, environ) is alone
+
+
+def test_a_lane_of_a_server_that_nobody_names_waits_for_a_person() -> None:
+    with pytest.raises(Denied, match="SPARK_CONNECT_URL is not set"):
+        is_alone("high-memory", {"AUTOLOADER_SPARK": "connect"})

@@ -28,7 +28,7 @@ PAGES = [
     *(Path(name) for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
     *(path for path in sorted(Path("docs").glob("*.md")) if path.name != "decisions.md"),
 ]
-PLACE = re.compile(r"`((?:router|flows|schemas|cli|dev|tests|docs|benchmarks)/[\w/.-]*)`")
+PLACE = re.compile(r"`((?:router|flows|schemas|cli|dev|tests|docs|benchmarks|k8s)/[\w/.-]*)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
@@ -180,7 +180,7 @@ def test_the_commands_of_the_guides_are_there() -> None:
 def test_the_programs_of_the_quickstart_are_python() -> None:
     programs = re.findall(r"python - <<'END'\n(.*?)END\n", QUICKSTART, flags=re.DOTALL)
 
-    assert len(programs) == 3
+    assert len(programs) == 4
     assert [compile(program, "quickstart", "exec") for program in programs]
 
 

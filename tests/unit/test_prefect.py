@@ -11,14 +11,18 @@ import pytest
 from router.adapters.prefect.runs import PrefectRuns
 from router.errors import Refused, Transient
 from router.ports.runs import Submission
+from router.rules.diagnosis import Diagnosis
 from router.rules.recovery import RunState
+from router.settings import PrefectSettings
+from schemas.connections import PrefectConnection
 
 SUBMISSION = Submission("b-1", 1, "default", "orders-v1", "load", {})
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def prefect(answer: Answer) -> PrefectRuns:
-    return PrefectRuns("http://prefect/api", "http://prefect", {}, httpx.MockTransport(answer))
+    settings = PrefectSettings(PrefectConnection("http://prefect/api"), "http://prefect")
+    return PrefectRuns(settings, httpx.MockTransport(answer))
 
 
 def says(status: int = 200, **how: Any) -> Answer:
@@ -139,3 +143,69 @@ async def test_a_deployment_that_was_made_anew_is_looked_up_again() -> None:
         await runs.submit(SUBMISSION)
 
     assert await runs.submit(SUBMISSION) == "run of two"
+
+
+def pod_event(run_id: str, **labels: str) -> dict[str, object]:
+    pod = {
+        "prefect.resource.id": "prefect.kubernetes.pod.1",
+        **{f"kubernetes.{name}": told for name, told in labels.items()},
+    }
+    return {"event": "prefect.kubernetes.pod.x", "resource": pod, "related": [
+        {"prefect.resource.id": "prefect.flow.1"}, {"prefect.resource.id": f"prefect.flow-run.{run_id}"},
+    ]}  # fmt: skip
+
+
+def of_pods(events: object, logs: object = ()) -> Answer:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events/filter"):
+            return httpx.Response(200, json=events)
+        if request.url.path.endswith("/logs/filter"):
+            return httpx.Response(200, json=logs)
+        return httpx.Response(200, json=[{**run("CRASHED"), "id": "run-1"}, {**run("PENDING"), "id": "run-2"}])
+
+    return answer
+
+
+async def test_the_newest_that_kubernetes_says_of_a_pod_counts() -> None:
+    told = {"events": [
+        pod_event("run-1", reason="OOMKilled"),
+        pod_event("run-1", diagnosis="Unschedulable"),
+        pod_event("run-2"),
+        pod_event("run-2", diagnosis="Unschedulable"),
+    ]}  # fmt: skip
+
+    states = await prefect(of_pods(told)).states(["run-1", "run-2"], ["run-1", "run-2"])
+
+    assert states["run-1"].diagnosis == Diagnosis("OOMKilled")
+    assert states["run-2"].diagnosis is None
+
+
+async def test_what_a_node_was_short_of_stands_in_the_observer_s_log() -> None:
+    logs = [
+        {"name": "prefect.flow_runs.observer", "message": "Pod was evicted: The node was low on resource: memory."},
+        {"name": "prefect.flow_runs", "message": "loading"},
+    ]
+
+    told = {"events": [pod_event("run-1", diagnosis="Evicted")]}
+    states = await prefect(of_pods(told, logs)).states(["run-1"], ["run-1"])
+
+    assert states["run-1"].diagnosis == Diagnosis("Evicted", "Pod was evicted: The node was low on resource: memory.")
+
+
+@pytest.mark.parametrize("odd", [[], None, {"events": [1, {}, {"resource": {}, "related": [1]}]}, "text"])
+async def test_runs_are_judged_without_what_nobody_says_of_their_pods(odd: object) -> None:
+    states = await prefect(of_pods(odd)).states(["run-1"], ["run-1"])
+
+    assert (states["run-1"].phase, states["run-1"].diagnosis) == ("crashed", None)
+
+
+async def test_a_run_in_a_pod_is_ended_by_its_worker_which_deletes_that() -> None:
+    sent: list[dict[str, Any]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(json.loads(request.content))
+        return httpx.Response(201, json={})
+
+    await prefect(answer).cancel("run-1", "enough", in_pod=True)
+
+    assert (sent[0]["state"]["type"], sent[0]["force"]) == ("CANCELLING", False)

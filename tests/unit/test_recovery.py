@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.rules.diagnosis import Diagnosis
 from router.rules.patience import Patience, patience_of
 from router.rules.recovery import (
     CANCELLED_AFTER,
@@ -353,3 +354,67 @@ def test_a_run_that_cannot_be_created_in_time_is_void_and_says_why() -> None:
 
     assert after(replace(late, age=PATIENCE.scheduled - SECOND), None) == Wait()
     assert after(late, None) == Void("its run could not be created within 0:15:00: no deployment")
+
+
+OOM, EVICTED = Diagnosis("OOMKilled"), Diagnosis("Evicted")
+IN_PODS = replace(PATIENCE, pending=PATIENCE.scheduled, diagnosis=15 * SECOND)
+
+
+def of_a_pod(attempt: OpenAttempt, run: RunState) -> object:
+    return decide(attempt, run, patience=IN_PODS, listening=HOUR, last_class=2)
+
+
+@pytest.mark.parametrize("attempt", [IDLE, HEARD, replace(HEARD, cause="infrastructure", reason="terminated")])
+def test_a_pod_killed_for_its_memory_goes_on_in_the_next_class_whether_it_had_begun_or_not(
+    attempt: OpenAttempt,
+) -> None:
+    decision = of_a_pod(replace(attempt, size_class=1), RunState("crashed", "No active …", "crash", diagnosis=OOM))
+
+    assert isinstance(decision, Again)
+    assert (decision.cause, decision.size_class) == ("out-of-memory", 2)
+    assert "OOMKilled" in decision.reason
+
+
+def test_in_the_last_class_it_is_closed() -> None:
+    decision = of_a_pod(replace(HEARD, size_class=2), RunState("crashed", diagnosis=OOM))
+
+    assert isinstance(decision, Close)
+    assert decision.cause == "out-of-memory"
+
+
+@pytest.mark.parametrize(
+    ("detail", "cause"),
+    [
+        ("", "infrastructure"),
+        ("The node was low on resource: ephemeral-storage.", "infrastructure"),
+        ("The node was low on resource: memory. Threshold quantity: 50Mi", "out-of-memory"),
+    ],
+)
+def test_an_evicted_pod_is_tried_again_and_for_memory_in_the_next_class(detail: str, cause: Cause) -> None:
+    run = RunState("crashed", "", "crash", diagnosis=replace(EVICTED, detail=detail))
+
+    decision = of_a_pod(replace(HEARD, size_class=1), run)
+
+    assert isinstance(decision, Again)
+    assert decision.cause == cause
+
+
+def test_why_a_pod_is_gone_is_waited_for_a_little() -> None:
+    run = RunState("crashed", "No active or succeeded pods found for any job", "crash")
+
+    assert of_a_pod(HEARD, run) == Wait()
+    assert isinstance(of_a_pod(HEARD, replace(run, age=IN_PODS.diagnosis)), Again)
+    assert isinstance(after(HEARD, run), Again)
+
+
+def test_what_kubernetes_cannot_begin_is_void_after_its_deadline_with_the_reason() -> None:
+    run = RunState("pending", age=IN_PODS.pending, diagnosis=Diagnosis("Unschedulable.InsufficientResources"))
+    decision = of_a_pod(replace(IDLE, age=HOUR), run)
+
+    assert of_a_pod(IDLE, replace(run, age=MINUTE)) == Wait()
+    assert isinstance(decision, Void)
+    assert "no node has so much room" in decision.reason
+
+
+def test_a_diagnosis_of_a_pod_that_runs_again_says_nothing_of_its_end() -> None:
+    assert of_a_pod(HEARD, RunState("running", diagnosis=OOM)) == Wait()

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from cli import environment
 from cli.main import app
+from schemas import connections
 
 NOWHERE = "127.0.0.1:9"
 CONFIG = """
@@ -17,6 +18,8 @@ sources: {{one: {{id: one-v1, from: {{path: "file://{folder}/"}}, format: csv, i
 """
 COMMANDS = {
     "router": [],
+    "worker": ["default"],
+    "migrate": [],
     "deploy": [],
     "land": ["one-v1", "a.csv"],
     "request": ["one", "s3://b/a.csv", "--wait", "0"],
@@ -30,8 +33,13 @@ COMMANDS = {
     "doctor": [],
 }
 READ_LATER = {
-    "explain": {"PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_UI_URL"},  # of a file that has a run
-    "deploy": {"PREFECT_API_KEY"},  # by Prefect's own client
+    "explain": {  # of a file that has a run
+        "PREFECT_API_URL",
+        "PREFECT_API_KEY",
+        "PREFECT_API_AUTH_STRING",
+        "PREFECT_API_SSL_CERT_FILE",
+        "PREFECT_UI_URL",
+    },
 }
 
 
@@ -83,6 +91,7 @@ def ran(command: str, settings: Recorded, folder: Path, monkeypatch: pytest.Monk
     for effect in ("cli.commands.land.send", "cli.asking.send", "router.app.run"):
         monkeypatch.setattr(effect, sent)
     monkeypatch.setattr("router.adapters.logs.configure", lambda: None)
+    monkeypatch.setattr("cli.commands.worker.worked", lambda *_: 0)
     monkeypatch.setattr(environment, "environment", lambda: settings)
     monkeypatch.chdir(folder)
     return CliRunner().invoke(app, [command, *COMMANDS[command]])
@@ -97,7 +106,8 @@ def test_a_command_reads_the_settings_that_are_documented_for_it(
 
     ran(command, settings, tmp_path, monkeypatch)
 
-    assert settings.asked - {"JAVA_HOME"} | READ_LATER.get(command, set()) == wanted
+    asked = {name for name in settings.asked if not name.startswith("AWS_")}  # documented by their beginning
+    assert asked - {"JAVA_HOME"} | READ_LATER.get(command, set()) == wanted
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -131,12 +141,21 @@ def test_a_command_names_a_setting_that_is_missing_and_what_to_write(
     assert f"{name} is not set; set it to" in said
 
 
-def test_a_run_reads_the_settings_that_are_documented_for_runs() -> None:
+def test_a_run_reads_the_settings_that_are_documented_for_runs(tmp_path: Path) -> None:
     texts = [path.read_text() for path in (Path("flows/ingest.py"), *Path("flows/loading").rglob("*.py"))]
     read = {
         name for text in texts for name in re.findall(r'"((?:AUTOLOADER|DATABASE|KAFKA|PREFECT|SPARK)_[A-Z_]+)"', text)
     }
 
-    read -= {"SPARK_CONNECT_MODE_ENABLED"}  # pyspark's word to itself
+    settings = Recorded(environ(tmp_path))
+    for reader in {
+        name
+        for text in texts
+        for name in re.findall(r"\b(?:postgres_connection|s3_connection|spark_connect_url)\b", text)
+    }:
+        getattr(connections, reader)(settings)
+
+    read |= {name for name in settings.asked if not name.startswith("AWS_")}
+    read -= {"SPARK_CONNECT_MODE_ENABLED", "SPARK_SUBMIT_OPTS"}  # Spark's words to itself
     assert "DATABASE_URL" in read
     assert read <= documented("runs")

@@ -95,17 +95,17 @@ def test_a_size_class_becomes_the_job_variables_of_kubernetes() -> None:
     assert SIZING.job_variables("plain", 0) == {}
     assert SIZING.job_variables("plain", 1) == {
         "cpu_request": "8",
-        "cpu_limit": "8",
+        "cpu_limit": "16",
         "memory_request": "32768Mi",
-        "memory_limit": "32768Mi",
+        "memory_limit": "65536Mi",
     }
-    assert SIZING.job_variables("plain", 2)["memory_limit"] == "65536Mi"
+    assert SIZING.job_variables("plain", 2)["memory_request"] == "65536Mi"
 
 
 def test_a_pinned_size_is_the_first_class_and_bigger_ones_follow() -> None:
     assert SIZING.job_variables("pinned", 1)["cpu_limit"] == "12"
     assert SIZING.job_variables("pinned", 1)["memory_limit"] == "49152Mi"
-    assert SIZING.job_variables("pinned", 2)["memory_limit"] == "65536Mi"
+    assert SIZING.job_variables("pinned", 2)["memory_limit"] == "131072Mi"
     assert SIZING.last_class("pinned") == 2
 
 

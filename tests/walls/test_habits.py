@@ -27,6 +27,7 @@ LONG_FILES: Mapping[str, str] = {
     "tests/fakes/database.py": "the tables of the ledger, as one database has them",
     "tests/fakes/requests.py": "as long as the port it answers to",
     "tests/integration/test_database_away.py": "one subject, case by case",
+    "tests/integration/test_doors.py": "one subject, case by case",
     "tests/integration/test_flow_once.py": "one subject, case by case",
     "tests/integration/test_kafka.py": "one subject, case by case",
     "tests/simulation/test_one_request.py": "one subject, case by case",

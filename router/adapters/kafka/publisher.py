@@ -18,9 +18,11 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
-from router.adapters.kafka.patience import KAFKA_TROUBLE, START_SECONDS, STOP_SECONDS, within
+from router.adapters.kafka.connecting import Access
+from router.adapters.kafka.patience import KAFKA_TROUBLE, STOP_SECONDS, within
 from router.rules.outgoing import OutgoingEvent
 from router.rules.publication import Acknowledged, Answer, Delayed, Refused
+from schemas.connections import KafkaConnection
 
 # Less than the term of a lease: whoever publishes keeps it, however slow the broker is.
 PATIENCE_SECONDS = 5.0
@@ -47,8 +49,8 @@ class KafkaPublisher:
     acks=all, idempotent; a producer for each topic, so that one's trouble stays with it.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._access = Access(connection)
         self._topics: dict[str, _Topic] = {}
 
     async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
@@ -67,7 +69,7 @@ class KafkaPublisher:
         await asyncio.gather(*(topic.close() for topic in self._topics.values()))
 
     def _topic(self, name: str) -> "_Topic":
-        return self._topics.setdefault(name, _Topic(self._servers, name))
+        return self._topics.setdefault(name, _Topic(self._access, name))
 
 
 class _Topic:
@@ -78,8 +80,8 @@ class _Topic:
     the broker takes nothing behind a gap. That is also what keeps the order.
     """
 
-    def __init__(self, bootstrap_servers: str, name: str) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, access: Access, name: str) -> None:
+        self._access = access
         self._name = name
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -187,10 +189,10 @@ class _Topic:
 
     async def _start(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._servers, acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES
+            **self._access.options, acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES
         )
         try:
-            await within(START_SECONDS, producer.start())
+            await self._access.start(producer)
         except BaseException:
             await _give_up(producer)
             raise

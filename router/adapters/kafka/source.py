@@ -18,11 +18,13 @@ from aiokafka.errors import (
     for_code,
 )
 
-from router.adapters.kafka.patience import CHECK_SECONDS, KAFKA_TROUBLE, START_SECONDS, stopped, within
+from router.adapters.kafka.connecting import Access
+from router.adapters.kafka.patience import CHECK_SECONDS, KAFKA_TROUBLE, stopped, within
 from router.adapters.kafka.reading import Unreadable
 from router.adapters.kafka.watching import Watch
 from router.errors import Transient
 from router.notifications.record import Position, Record, made
+from schemas.connections import KafkaConnection
 
 POLL_MS = 500
 SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
@@ -39,8 +41,8 @@ CLOCK_LIMIT_MS = 253_402_300_799_000  # the year 9999
 class KafkaSource:
     """See `ports.intake.Source`. Connects at the first poll; after trouble it begins anew at the last commit."""
 
-    def __init__(self, bootstrap_servers: str, group: str, topics: Sequence[str]) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, connection: KafkaConnection, group: str, topics: Sequence[str]) -> None:
+        self._access = Access(connection)
         self._group = group
         self._topics = topics
         self._consumer: AIOKafkaConsumer | None = None
@@ -143,7 +145,7 @@ class KafkaSource:
         partitions = await self._partitions()
         consumer = AIOKafkaConsumer(
             *partitions,
-            bootstrap_servers=self._servers,
+            **self._access.options,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -154,7 +156,7 @@ class KafkaSource:
             max_partition_fetch_bytes=max(LEAST_FETCH_BYTES, FETCH_BYTES // sum(partitions.values())),
         )
         try:
-            await within(START_SECONDS, consumer.start())
+            await self._access.start(consumer)
         except BaseException:
             await stopped(consumer)
             raise
@@ -164,9 +166,9 @@ class KafkaSource:
 
     async def _partitions(self) -> Mapping[str, int]:
         """How many each topic has; those that are not there, or that we may not read, must not hold up the others."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers)
+        admin = AIOKafkaAdminClient(**self._access.options)
         try:
-            await within(START_SECONDS, admin.start())
+            await self._access.start(admin)
             described = await within(CHECK_SECONDS, admin.describe_topics(list(self._topics)))
         finally:
             await admin.close()

@@ -118,6 +118,7 @@ def _attempt(row: asyncpg.Record) -> KnownAttempt:
         cause=row["cause"],
         reason=row["reason"],
         run_id=str(row["run_id"]) if row["run_id"] else None,
+        host=row["claimed_on"],
         trouble=row["trouble"],
     )
 

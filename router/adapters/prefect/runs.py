@@ -5,8 +5,10 @@ Only what the router computed itself goes into a run: Prefect resolves templates
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -14,11 +16,16 @@ from typing import Any, Literal
 import httpx
 
 from router.adapters.prefect.messages import cause_told
+from router.adapters.prefect.pods import RUNS_WITH_EVENTS, diagnoses, logged, pod_events, pod_logs
 from router.errors import Refused, Transient
 from router.ports.runs import Submission
+from router.rules.diagnosis import EVICTED, Diagnosis
 from router.rules.recovery import RunPhase, RunState
+from router.settings import PrefectSettings
 from schemas.config.lanes import LANES
+from schemas.connections import PrefectConnection
 from schemas.report import readable
+from schemas.tls import distrust
 
 FILTER_LIMIT = 200
 REQUEST_SECONDS = 10
@@ -39,24 +46,27 @@ PHASES: Mapping[str, RunPhase] = {
 }
 
 
+HEALTHY = RunState("running")
+
+
 class _Unknown(Refused):
     """Prefect has no such thing."""
 
 
 class PrefectRuns:
-    """See `ports.runs.Runs`. `api_url` as in `PREFECT_API_URL`; `ui_url` is where people look at runs."""
+    """See `ports.runs.Runs`. Raises SettingsError when the file of its CAs is missing, or holds none."""
 
-    def __init__(
-        self,
-        api_url: str,
-        ui_url: str,
-        headers: Mapping[str, str],
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, prefect: PrefectSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._connection = prefect.connection
+        self._trust = self._connection.trust
         self._http = httpx.AsyncClient(
-            base_url=api_url.rstrip("/"), headers=dict(headers), timeout=REQUEST_SECONDS, transport=transport
+            base_url=self._connection.api_url.rstrip("/"),
+            headers=_login(self._connection),
+            timeout=REQUEST_SECONDS,
+            verify=self._trust.context() if self._trust.ca_file else True,
+            transport=transport,
         )
-        self._ui_url = ui_url.rstrip("/")
+        self._ui_url = prefect.ui_url.rstrip("/")
         self._deployments: dict[str, str] = {}
 
     async def submit(self, submission: Submission) -> str:
@@ -70,7 +80,7 @@ class PrefectRuns:
             self._deployments.pop(name, None)
             raise
 
-    async def states(self, run_ids: Sequence[str]) -> Mapping[str, RunState]:
+    async def states(self, run_ids: Sequence[str], in_pods: Collection[str] = ()) -> Mapping[str, RunState]:
         """Asked for 200 at a time, Prefect's limit."""
         states = dict.fromkeys(run_ids, RunState("gone"))
         for start in range(0, len(run_ids), FILTER_LIMIT):
@@ -81,13 +91,35 @@ class PrefectRuns:
                 states.pop(run_id, None)
                 if state is not None:
                     states[run_id] = state
+        ailing = [run_id for run_id in in_pods if states.get(run_id, HEALTHY).phase in {"pending", "crashed"}]
+        with suppress(Transient):  # what Kubernetes says is a help: without it they are judged as all others are
+            told = await self._told(ailing)
+            return states | {run_id: replace(states[run_id], diagnosis=diagnosis) for run_id, diagnosis in told}
         return states
 
-    async def cancel(self, run_id: str, reason: str) -> None:
-        """By force: a run that never started would stay in Cancelling for ever. One that is gone needs no end."""
-        state = {"type": "CANCELLED", "name": "Cancelled", "message": readable(reason)}
+    async def _told(self, run_ids: Sequence[str]) -> Sequence[tuple[str, Diagnosis]]:
+        """Ask for the events of pods, a few runs at a time: an answer holds 50 events, the newest first."""
+        told: dict[str, Diagnosis | None] = {}
+        for start in range(0, len(run_ids), RUNS_WITH_EVENTS):
+            wanted = pod_events(run_ids[start : start + RUNS_WITH_EVENTS])
+            for run_id, diagnosis in diagnoses(_json(await self._respond("POST", "/events/filter", wanted))):
+                told.setdefault(run_id, diagnosis)
+        for run_id, diagnosis in told.items():
+            if diagnosis is not None and diagnosis.category == EVICTED:
+                logs = await self._respond("POST", "/logs/filter", pod_logs(run_id))
+                told[run_id] = replace(diagnosis, detail=logged(_json(logs)))
+        return [(run_id, diagnosis) for run_id, diagnosis in told.items() if diagnosis is not None]
+
+    async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
+        """By force: a run that never started would stay in Cancelling for ever. One that is gone needs no end.
+
+        Of a pod that has not begun only its worker gets rid, and only while the run is in Cancelling; when no worker
+        does, an automation ends that (`flows.deploying.automations`).
+        """
+        kind = "CANCELLING" if in_pod else "CANCELLED"
+        state = {"type": kind, "name": kind.capitalize(), "message": readable(reason)}
         with suppress(_Unknown):
-            await self._respond("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+            await self._respond("POST", f"/flow_runs/{run_id}/set_state", {"state": state, "force": not in_pod})
 
     async def check(self) -> None:
         """Every lane's deployment is there; Transient says which one is not."""
@@ -123,15 +155,25 @@ class PrefectRuns:
             async with asyncio.timeout(ANSWER_SECONDS):
                 response = await self._http.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            if (cause := distrust(error)) is not None:
+                raise Transient(f"Prefect: {self._trust.told(cause, self._http.base_url.netloc.decode())}") from error
             raise Transient(f"Prefect: {type(error).__name__} at {path}: {readable(str(error))}") from error
         if response.is_success:
             return response
         if response.status_code == httpx.codes.NOT_FOUND:
             raise _Unknown(f"Prefect knows nothing at {path}; run `autoloader deploy`")
         said = f"Prefect: {response.status_code} at {path}: {readable(response.text[:300])}"
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            said += " (it does not know us: check PREFECT_API_AUTH_STRING or PREFECT_API_KEY)"
         if response.has_redirect_location:
             said += f" (it leads to {response.headers['location']}: see PREFECT_API_URL)"
         raise (Refused if response.status_code in OF_THE_ITEM else Transient)(said)
+
+
+def _login(connection: PrefectConnection) -> dict[str, str]:
+    if connection.user_and_password:
+        return {"Authorization": f"Basic {b64encode(connection.user_and_password.encode()).decode()}"}
+    return {"Authorization": f"Bearer {connection.key}"} if connection.key else {}
 
 
 def _flow_run(submission: Submission) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ def moments_of(attempt: KnownAttempt) -> list[Moment]:
     if attempt.submitted:
         moments.append(Moment(attempt.submitted, f"{name} submitted as run {attempt.run_id}"))
     if attempt.claimed:
-        moments.append(Moment(attempt.claimed, f"{name} begun"))
+        moments.append(Moment(attempt.claimed, f"{name} begun" + (f" on {attempt.host}" if attempt.host else "")))
     if attempt.ended:
         why = f": {attempt.cause + ', ' if attempt.cause else ''}{attempt.reason}" if attempt.reason else ""
         moments.append(Moment(attempt.ended, f"{name} {attempt.outcome}{why}"))

@@ -9,7 +9,7 @@ from schemas.config.lanes import Lane
 
 @dataclass(frozen=True, slots=True)
 class KnownAttempt:
-    """An attempt of the file's batch; `trouble` is why Prefect has not created its run."""
+    """An attempt of the file's batch; `host` is the pod or machine of its run, `trouble` why Prefect created none."""
 
     n: int
     kind: str
@@ -21,6 +21,7 @@ class KnownAttempt:
     cause: str | None
     reason: str | None
     run_id: str | None
+    host: str | None = None
     trouble: str | None = None
 
 

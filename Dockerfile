@@ -1,0 +1,43 @@
+# One image for router, workers, jobs and commands. BASE has Python 3.11 as `python3`, with venv, and Debian's packages
+# of bookworm: there Java 17 is the default. Nothing is written at run time but /tmp and /var/autoloader.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
+RUN apt-get update && apt-get install --yes --no-install-recommends maven
+WORKDIR /build
+COPY dev/__init__.py dev/jars.py dev/parts.py dev/
+RUN python3 -m dev.jars > pom.xml && mvn -q -B dependency:copy-dependencies -DoutputDirectory=/opt/autoloader/jars
+COPY requirements-runtime.txt ./
+RUN python3 -m venv /opt/autoloader \
+    && /opt/autoloader/bin/pip install --require-hashes -r requirements-runtime.txt \
+    && cd /opt/autoloader/lib/python3*/site-packages \
+    # What no run needs: tests, the state store of streams
+    && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples pyspark/jars/rocksdbjni-*.jar
+COPY pyproject.toml README.md ./
+COPY schemas schemas
+COPY storage storage
+COPY router router
+COPY flows flows
+COPY cli cli
+COPY dev dev
+RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip \
+    && /opt/autoloader/bin/python -c "import cli.main, flows.ingest, flows.preview, flows.loading.work"
+
+FROM ${BASE}
+RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc /usr/share/man \
+    # Java takes the home of a user without a name to be "?", and Spark ends over that
+    && useradd --uid 1000 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin autoloader \
+    && install --directory --owner 1000 --group 1000 /var/autoloader
+COPY --from=build /opt/autoloader /opt/autoloader
+ENV PATH=/opt/autoloader/bin:$PATH \
+    HOME=/tmp \
+    PREFECT_HOME=/tmp/prefect \
+    PYSPARK_PYTHON=/opt/autoloader/bin/python \
+    PYTHONUNBUFFERED=1 \
+    SPARK_CONF_DIR=/etc/autoloader/spark \
+    SPARK_LOCAL_DIRS=/var/autoloader \
+    AUTOLOADER_CONFIG=/etc/autoloader/config/autoloader.yaml
+WORKDIR /tmp
+USER 1000:1000
+ENTRYPOINT ["autoloader"]

@@ -1,0 +1,1 @@
+"""The system on a real Kubernetes, in the image that Dockerfile makes; `make test-kubernetes` runs these tests."""
