@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dev.ports import LOOPBACK
+from dev.ports import ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     """The parts talk to each other, never through a proxy."""
     named = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
     hosts = [host for host in named.split(",") if host]
-    joined = ",".join(dict.fromkeys([*hosts, LOOPBACK, "localhost"]))
+    joined = ",".join(dict.fromkeys([*hosts, ADDRESS, "localhost"]))
     return {"NO_PROXY": joined, "no_proxy": joined}
 
 

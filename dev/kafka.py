@@ -1,4 +1,4 @@
-"""Kafka: one broker that is its own controller (KRaft), plain text, on the loopback address."""
+"""Kafka: one broker that is its own controller (KRaft), plain text, on the stack's address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dev.class_data import ClassData, class_data
 from dev.errors import StackError
 from dev.java import java
 from dev.parts import Service
-from dev.ports import LOOPBACK, answers
+from dev.ports import ADDRESS, answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,20 +89,20 @@ def service(home: Home, ports: Mapping[str, int], config: Path, environ: Mapping
 
 
 def bootstrap_servers(ports: Mapping[str, int]) -> str:
-    return f"{LOOPBACK}:{ports['kafka']}"
+    return f"{ADDRESS}:{ports['kafka']}"
 
 
 def server_properties(data: Path, port: int, controller_port: int) -> str:
     """The broker's configuration file."""
-    listeners = f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}"
+    listeners = f"PLAINTEXT://{ADDRESS}:{port},CONTROLLER://{ADDRESS}:{controller_port}"
     lines = {
         "process.roles": "broker,controller",
         "node.id": "1",
         # Static, because a dynamic quorum remembers the port, and ours may change.
-        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
+        "controller.quorum.voters": f"1@{ADDRESS}:{controller_port}",
         "controller.listener.names": "CONTROLLER",
         "listeners": listeners,
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+        "advertised.listeners": f"PLAINTEXT://{ADDRESS}:{port}",
         "log.dirs": str(data),
         "num.partitions": str(PARTITIONS),
         "auto.create.topics.enable": "false",
@@ -143,7 +143,7 @@ def _partitions(settings: object) -> int:
 
 
 async def _knows_its_broker(port: int) -> bool:
-    admin = AIOKafkaAdminClient(bootstrap_servers=f"{LOOPBACK}:{port}", request_timeout_ms=2_000)
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"{ADDRESS}:{port}", request_timeout_ms=2_000)
     try:
         await admin.start()
         return bool((await admin.describe_cluster())["brokers"])
@@ -154,7 +154,7 @@ async def _knows_its_broker(port: int) -> bool:
 
 
 async def _create_topics(port: int, wanted: Mapping[str, int]) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=f"{LOOPBACK}:{port}")
+    admin = AIOKafkaAdminClient(bootstrap_servers=f"{ADDRESS}:{port}")
     await admin.start()
     try:
         missing = [name for name in wanted if name not in set(await admin.list_topics())]

@@ -1,4 +1,4 @@
-"""Loopback ports: chosen once, remembered, and never fought over in silence."""
+"""The stack's address and its ports there: chosen once, remembered, and never fought over in silence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
-LOOPBACK = os.environ.get("AUTOLOADER_ADDRESS", "127.0.0.1")
+# Of all parts. The tests of Kubernetes give it another, which pods reach as well, in a network of their own.
+ADDRESS = os.environ.get("AUTOLOADER_ADDRESS", "127.0.0.1")
 NAMES = ("postgres", "kafka", "kafka-controller", "prefect", "spark-connect", "router")
 
 # Below the range from which systems give ports to outgoing connections: a part that restarts must not
@@ -64,7 +65,7 @@ def is_free(port: int) -> bool:
         # Otherwise connections of the last run in TIME_WAIT make our own port look taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((ADDRESS, port))
         except OSError:
             return False
     return True
@@ -73,7 +74,7 @@ def is_free(port: int) -> bool:
 def answers(port: int, *, timeout_seconds: float = 0.5) -> bool:
     """Whether something accepts connections there."""
     try:
-        socket.create_connection((LOOPBACK, port), timeout=timeout_seconds).close()
+        socket.create_connection((ADDRESS, port), timeout=timeout_seconds).close()
     except OSError:
         return False
     return True
@@ -124,4 +125,4 @@ def free_port(chosen: Mapping[str, int]) -> int:
     for port in random.sample(_CANDIDATES, k=200):
         if port not in chosen.values() and is_free(port):
             return port
-    raise StackError(f"no free port found from {_CANDIDATES.start} to {_CANDIDATES.stop} on {LOOPBACK}.")
+    raise StackError(f"no free port found from {_CANDIDATES.start} to {_CANDIDATES.stop} on {ADDRESS}.")

@@ -1,6 +1,6 @@
 """PostgreSQL: the database server of the ledger, of Prefect and of the Iceberg catalog.
 
-It listens on the loopback address only and asks for a password (scram) that is made once for each home.
+It listens on the stack's address only and asks for a password (scram) that is made once for each home.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from dev.parts import Service
-from dev.ports import LOOPBACK, answers
+from dev.ports import ADDRESS, answers
 from dev.postgres_programs import account, find_programs, run_as
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CATALOG = Path(__file__).with_name("iceberg_catalog.sql")
 
 # For a laptop; what is written is as durable as PostgreSQL's defaults make it.
 _OPTIONS = {
-    "listen_addresses": LOOPBACK,
+    "listen_addresses": ADDRESS,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes: a deep home has more
     "max_connections": "150",
     "shared_buffers": "128MB",
@@ -72,7 +72,7 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
 
 
 def url(home: Home, port: int, database: str, *, scheme: str = "postgresql") -> str:
-    return f"{scheme}://{USER}:{home.database_password()}@{LOOPBACK}:{port}/{database}"
+    return f"{scheme}://{USER}:{home.database_password()}@{ADDRESS}:{port}/{database}"
 
 
 def _initialise(home: Home, environ: Mapping[str, str], run_once: RunOnce) -> None:
@@ -90,7 +90,7 @@ def _initialise(home: Home, environ: Mapping[str, str], run_once: RunOnce) -> No
             *("--auth=scram-sha-256", f"--pwfile={home.password_file}", "--no-instructions"),
         ]
     )
-    with (data / "pg_hba.conf").open("a") as file:  # whoever reaches the address it listens on
+    with (data / "pg_hba.conf").open("a") as file:  # by itself it lets in what comes from the loopback address
         file.write("host all all all scram-sha-256\n")
 
 

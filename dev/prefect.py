@@ -9,7 +9,7 @@ import httpx
 
 from dev import postgres
 from dev.parts import Service
-from dev.ports import LOOPBACK, answers
+from dev.ports import ADDRESS, answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,13 +24,13 @@ def service(home: Home, ports: Mapping[str, int]) -> Service:
         needs=("postgres",),
         command=lambda: [
             *(sys.executable, "-m", "prefect", "server", "start"),
-            *("--host", LOOPBACK, "--port", str(port)),
+            *("--host", ADDRESS, "--port", str(port)),
         ],
         environment={
             "PREFECT_API_DATABASE_CONNECTION_URL": postgres.url(
                 home, ports["postgres"], "prefect", scheme="postgresql+asyncpg"
             ),
-            "PREFECT_SERVER_API_HOST": LOOPBACK,
+            "PREFECT_SERVER_API_HOST": ADDRESS,
             "PREFECT_SERVER_API_PORT": str(port),  # or its pages call the default port
         },
         ready=lambda: answers(port) and _is_healthy(port),
@@ -39,7 +39,7 @@ def service(home: Home, ports: Mapping[str, int]) -> Service:
 
 
 def api_url(ports: Mapping[str, int]) -> str:
-    return f"http://{LOOPBACK}:{ports['prefect']}/api"
+    return f"http://{ADDRESS}:{ports['prefect']}/api"
 
 
 def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
@@ -54,7 +54,7 @@ def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
 
 def _is_healthy(port: int) -> bool:
     try:
-        answer = httpx.get(f"http://{LOOPBACK}:{port}/api/health", timeout=2, trust_env=False)
+        answer = httpx.get(f"http://{ADDRESS}:{port}/api/health", timeout=2, trust_env=False)
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.OK

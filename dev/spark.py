@@ -13,7 +13,7 @@ from dev.class_data import ClassData, class_data
 from dev.errors import StackError
 from dev.home import write_private
 from dev.parts import Service
-from dev.ports import LOOPBACK, answers
+from dev.ports import ADDRESS, answers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ def recorder(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], p
     archive = _class_data(home, environ)
 
     def complete(run_once: RunOnce) -> None:
-        run_once(["nice", "-n", "19", sys.executable, "-c", _WARM_UP, f"sc://{LOOPBACK}:{port}"])
+        run_once(["nice", "-n", "19", sys.executable, "-c", _WARM_UP, f"sc://{ADDRESS}:{port}"])
         archive.note_ready()
 
     return Service(
@@ -101,7 +101,7 @@ def keep_class_data(home: Home, environ: Mapping[str, str]) -> None:
 
 
 def connect_url(ports: Mapping[str, int]) -> str:
-    return f"sc://{LOOPBACK}:{ports['spark-connect']}"
+    return f"sc://{ADDRESS}:{ports['spark-connect']}"
 
 
 def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
@@ -109,7 +109,7 @@ def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "SPARK_CONNECT_URL": connect_url(ports),
         "SPARK_CONF_DIR": str(home.spark_conf),
-        "SPARK_LOCAL_IP": LOOPBACK,
+        "SPARK_LOCAL_IP": ADDRESS,
         "PYSPARK_PYTHON": sys.executable,
     }
 
@@ -164,7 +164,7 @@ def render(settings: Mapping[str, str]) -> str:
 def defaults(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], catalogs: Catalogs) -> dict[str, str]:
     """What a session needs to know: where it may listen, what it may read, and the catalogs.
 
-    `catalogs` are those beside `lake`, by name; what they do not say is as in `lake`.
+    `catalogs` by name, `lake` too; what they do not say is as `lake` has it by itself.
     """
     settings = {**_session(home, ports, environ), **_iceberg(), **_storage(environ)}
     for name, changes in {CATALOG: {}, **catalogs}.items():
@@ -181,9 +181,9 @@ def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -
         # On the class path and not in spark.jars: nothing is copied, and embedded sessions start faster too.
         "spark.driver.extraClassPath": os.pathsep.join(jars.SPARK.class_path(home.jars)),
         "spark.driver.extraJavaOptions": _java_options(home),
-        "spark.driver.host": LOOPBACK,
-        "spark.driver.bindAddress": LOOPBACK,
-        "spark.connect.grpc.binding.address": LOOPBACK,
+        "spark.driver.host": ADDRESS,
+        "spark.driver.bindAddress": ADDRESS,
+        "spark.connect.grpc.binding.address": ADDRESS,
         "spark.connect.grpc.binding.port": str(ports["spark-connect"]),
         "spark.ui.enabled": "false",
         "spark.local.dir": str(home.spark / "local"),
@@ -212,7 +212,7 @@ def _iceberg() -> dict[str, str]:
 def _lake(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "type": "jdbc",
-        "uri": f"jdbc:postgresql://{LOOPBACK}:{ports['postgres']}/iceberg",
+        "uri": f"jdbc:postgresql://{ADDRESS}:{ports['postgres']}/iceberg",
         "jdbc.user": postgres.USER,
         "jdbc.password": home.database_password(),
         "jdbc.schema-version": "V1",

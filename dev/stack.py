@@ -64,7 +64,7 @@ class Stack:
     """One local stack, whose data lies in `home`. `config` is the router's `autoloader.yaml`.
 
     `parts` chooses some of `PARTS` (the libraries they need are fetched anyway). `progress` receives one
-    finished line for each thing that happened. `catalogs` are Iceberg's beside `lake` (see `dev.spark.defaults`).
+    finished line for each thing that happened. `catalogs` are those of Iceberg (see `dev.spark.defaults`).
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import httpx
 import yaml
 
 from dev.parts import Service, Step
-from dev.ports import LOOPBACK, answers
+from dev.ports import ADDRESS, answers
 from dev.prefect import api_url
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _count(settings: object, name: str, otherwise: int) -> int:
 
 def _is_ready(port: int) -> bool:
     try:
-        answer = httpx.get(f"http://{LOOPBACK}:{port}/readyz", timeout=2, trust_env=False)
+        answer = httpx.get(f"http://{ADDRESS}:{port}/readyz", timeout=2, trust_env=False)
     except httpx.HTTPError:
         return False
     return answer.status_code == httpx.codes.OK

@@ -45,11 +45,23 @@ class Authority:
         built = built.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.ca.write_bytes(built.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
-    def issue(self, name: str, names: Sequence[x509.GeneralName] = HERE, *, ends: timedelta = DAY) -> Issued:
-        """Sign a certificate that is made out to these names."""
+    def issue(
+        self,
+        name: str,
+        names: Sequence[x509.GeneralName] = HERE,
+        *,
+        user: str | None = None,
+        group: str | None = None,
+        ends: timedelta = DAY,
+    ) -> Issued:
+        """Sign a certificate that is made out to these names; its files are called `name`, as its owner is by itself.
+
+        Kubernetes knows its clients by `user` and `group`.
+        """
         key = generate_private_key(SECP256R1())
-        built = _begun(_named(name), self._name, key, datetime.now(UTC) + ends)
-        built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        built = _begun(_named(user or name, group), self._name, key, datetime.now(UTC) + ends)
+        if names:
+            built = built.add_extension(x509.SubjectAlternativeName(names), critical=False)
         issued = Issued(*(self._folder / f"{name}.{ending}" for ending in ("crt", "key", "pem")))
         issued.certificate.write_bytes(built.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
         issued.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -70,5 +82,6 @@ def _begun(
     )
 
 
-def _named(name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+def _named(name: str, group: str | None = None) -> x509.Name:
+    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
+    return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import get_client
 
-from flows import infrastructure
 from flows.deploying.automations import automations, put_automation
 from flows.deploying.deployments import ENTRYPOINT, deployed, put_deployment, wanted_of
-from flows.deploying.pools import DeployError, give_back_stranded, put_pool, put_queue
+from flows.deploying.pools import check_pool, give_back_stranded, put_pool, put_queue
 from flows.deploying.webhook import put_webhook
 from schemas.config.lanes import LANES
 
@@ -36,7 +35,8 @@ async def deploy(
     async with get_client() as client:
         lines: list[str] = []
         deployments: list[UUID] = []
-        _check(config)
+        for lane in LANES:
+            check_pool(lane, config.lanes.of(lane))
         for lane in LANES:
             lines.append(await put_pool(client, lane, config.lanes.of(lane)))
             lines.append(await put_queue(client, lane))
@@ -50,10 +50,3 @@ async def deploy(
         for automation in automations(deployments, block_id):
             lines.append(await put_automation(client, automation))
         return tuple(lines)
-
-
-def _check(config: Config) -> None:
-    for lane in LANES:
-        settings = config.lanes.of(lane)
-        if trouble := infrastructure.of(settings.pool.type).trouble(settings):
-            raise DeployError(f"lanes.{lane} {trouble}")

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from flows.loading.errors import Infrastructure, NotWanted
+from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, Target, readable
@@ -175,6 +176,7 @@ class Ledger:
             with psycopg.connect(
                 self.url, connect_timeout=CONNECT_SECONDS, tcp_user_timeout=ANSWER_SECONDS * 1000
             ) as connection:
+                connection.execute(lets_go().encode())
                 yield connection
         except psycopg.Error as error:
             away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

@@ -21,7 +21,8 @@ from storage import s3 as storage
 from storage.objects import Listed, Measured
 from tests.e2e.site import free_port
 from tests.fakes.store import FakeStore
-from tests.servers.s3 import HAS_GO, serving
+from tests.servers.s3 import serving
+from tests.servers.tools import HAS_GO
 
 NAMES = [
     "2026/11/a.csv",
@@ -302,8 +303,9 @@ async def _measured(place: Place, uri: str) -> Measured:
 
 
 def _configure(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"AWS_ENDPOINT_URL": endpoint, **KEYS}.items():
-        monkeypatch.setenv(name, value)
+    environ = {"ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "testtest", "REGION": "us-east-1"}
+    for name, value in {"ENDPOINT_URL": endpoint, **environ}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
     storage.bucket.cache_clear()
 
 

@@ -15,7 +15,8 @@ from tests.conftest import ENVIRON
 from tests.integration.flow_site import Lake
 from tests.lakes import LAKES, ON_S3, REST, S3
 from tests.servers import rest_catalog as rest
-from tests.servers.s3 import HAS_GO, serving
+from tests.servers.s3 import serving
+from tests.servers.tools import HAS_GO
 
 
 @pytest.fixture(scope="session")

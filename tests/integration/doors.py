@@ -168,24 +168,13 @@ def _prefect(folder: Path, server: Issued) -> Program:
 
 
 def _store(folder: Path, server: Issued) -> Program:
-    port = free_port()
+    at = f"{HOST}:{free_port()}"
     (folder / "buckets" / "landing").mkdir(parents=True)
     (folder / "metadata").mkdir()
-    command = [
-        str(s3.program()),
-        "--port",
-        f"{HOST}:{port}",
-        "--access",
-        USER,
-        "--secret",
-        PASSWORD,
-        "--region",
-        S3["AWS_REGION"],
-    ]
+    command = [str(s3.program()), "--port", at, "--access", USER, "--secret", PASSWORD, "--region", S3["AWS_REGION"]]
     command += ["--cert", str(server.certificate), "--key", str(server.key), "--health", "/health"]
-    return Program(
-        [*command, "posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")], f"https://{HOST}:{port}"
-    )
+    command += ["posix", "--sidecar", str(folder / "metadata"), str(folder / "buckets")]
+    return Program(command, f"https://{at}")
 
 
 def _database(folder: Path, server: Issued, ca: Path, parts: ExitStack) -> str:

@@ -4,9 +4,7 @@ The loader is built by Go, where there is one; the tests are skipped elsewhere.
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +16,9 @@ from prefect import settings as prefect_settings
 from schemas.config import Config, parse_config
 from schemas.config.lanes import LANES
 from schemas.config.topics import OUR_TOPICS
+from tests.servers.tools import HAS_GO, TOOLS, installed
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds the loader")]
+pytestmark = [pytest.mark.integration, HAS_GO]
 
 LOADER = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 FILE = "docker-compose.yml"
@@ -39,10 +38,8 @@ Services = Mapping[str, Mapping[str, Any]]
 
 
 def loaded(file: str | Path) -> subprocess.CompletedProcess[str]:
-    tools = Path(".autoloader/tools/compose-go").resolve()
-    if not (tools / "cmd").exists():
-        subprocess.run(["go", "install", LOADER], env={**os.environ, "GOBIN": str(tools)}, check=True)
-    return subprocess.run([tools / "cmd", "--format", "json", file], capture_output=True, text=True, check=False)
+    loader = installed(LOADER, "cmd", TOOLS / "compose-go")
+    return subprocess.run([loader, "--format", "json", file], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from flows.loading.errors import Infrastructure
 from flows.loading.ledger import Ledger
 from router.adapters.postgres.database import Database
 from router.errors import Transient
+from schemas.ledger import frozen
 from schemas.ledger.migrate import upgrade
 from tests.e2e.site import eventually, free_port
 
@@ -215,6 +216,33 @@ async def test_a_lock_that_is_not_to_be_had_is_waited_for(server: Server, databa
             await _does(database, "SET LOCAL lock_timeout = '10ms'", WRITE)
 
     await _writes(database)
+
+
+async def test_a_router_that_is_frozen_in_a_transaction_keeps_no_lock(
+    server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stand_still() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("LOCK TABLE note")
+            server.run(WRITE)
+
+    monkeypatch.setattr(frozen, "LETS_GO_AFTER_SECONDS", 0.1)
+
+    with pytest.raises(Transient):
+        await stand_still()
+
+
+def test_a_run_that_is_frozen_in_a_transaction_keeps_no_lock(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stand_still() -> None:
+        with Ledger(server.url)._transaction() as connection:
+            connection.execute("LOCK TABLE note")
+            server.run(WRITE)
+            connection.execute("SELECT")
+
+    monkeypatch.setattr(frozen, "LETS_GO_AFTER_SECONDS", 0.1)
+
+    with pytest.raises(Infrastructure, match="idle-in-transaction"):
+        stand_still()
 
 
 async def test_a_role_that_is_not_let_in_for_a_moment_is_waited_for(server: Server) -> None:

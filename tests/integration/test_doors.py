@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -37,8 +36,9 @@ from tests.conftest import PROJECT
 from tests.e2e.site import eventually
 from tests.integration.doors import HOST, USER, Doors, answers, encrypted, opened
 from tests.integration.flow_site import Lake, a_table
+from tests.servers.tools import HAS_GO
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")]
+pytestmark = [pytest.mark.integration, HAS_GO]
 
 ELSEWHERE = {
     "DATABASE_URL": "postgresql://us@db.example/ledger",

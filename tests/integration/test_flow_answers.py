@@ -15,7 +15,7 @@ from schemas.report import Report
 from tests.integration.flow_site import Lake, a_table
 from tests.lakes import LINES, REST, S3
 from tests.servers.line import Line, line
-from tests.servers.s3 import HAS_GO
+from tests.servers.tools import HAS_GO
 
 pytestmark = [pytest.mark.integration, HAS_GO]
 

@@ -10,7 +10,7 @@ import pytest
 from flows.loading.errors import Denied, Infrastructure
 from tests.integration.flow_site import Lake, a_table
 from tests.lakes import S3
-from tests.servers.s3 import HAS_GO
+from tests.servers.tools import HAS_GO
 
 pytestmark = [pytest.mark.integration, HAS_GO]
 

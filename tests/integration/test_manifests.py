@@ -5,7 +5,6 @@ Whether an API server takes them is tried by `tests/kubernetes`.
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -29,8 +28,9 @@ from tests.kubernetes.manifests import (
     ours,
     pods,
 )
+from tests.servers.tools import HAS_GO
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds kustomize")]
+pytestmark = [pytest.mark.integration, HAS_GO]
 
 EVERYWHERE = pytest.mark.parametrize("overlay", ["base", *OVERLAYS])
 ROUTER, MIGRATE, DEPLOY = "autoloader-router", "autoloader-migrate", "autoloader-deploy"

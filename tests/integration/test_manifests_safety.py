@@ -1,15 +1,14 @@
 """The manifests in `k8s/`: who gets which secret, right and way out, and that no pod may do more. Go builds it."""
 
-import shutil
-
 import pytest
 
 from flows.infrastructure import kubernetes
 from schemas.config.lanes import HighMemory
 from tests.kubernetes.manifests import OVERLAYS, built, container, of_kind, ours, pods, secrets, selects
 from tests.kubernetes.restricted import unrestricted
+from tests.servers.tools import HAS_GO
 
-pytestmark = [pytest.mark.integration, pytest.mark.skipif(not shutil.which("go"), reason="Go builds kustomize")]
+pytestmark = [pytest.mark.integration, HAS_GO]
 
 EVERYWHERE = pytest.mark.parametrize("overlay", ["base", *OVERLAYS])
 ROUTER, MIGRATE, DEPLOY = "autoloader-router", "autoloader-migrate", "autoloader-deploy"

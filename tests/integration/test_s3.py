@@ -28,7 +28,8 @@ from storage.objects import Measured
 from tests.e2e.site import free_port
 from tests.integration.flow_site import CSV, JSON, PARQUET, Lake, a_table, outcomes
 from tests.lakes import S3
-from tests.servers.s3 import HAS_GO, serving
+from tests.servers.s3 import serving
+from tests.servers.tools import HAS_GO
 
 pytestmark = [pytest.mark.integration, HAS_GO]
 

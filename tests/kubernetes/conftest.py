@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,9 @@ def kubectl(request: pytest.FixtureRequest) -> Kubectl:
 @pytest.fixture(scope="session")
 def site(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterSite]:
     """Autoloader in the cluster, by overlays/test, with its parts beside it."""
-    with parts.running(tmp_path_factory.mktemp("parts")) as settings:
-        site = ClusterSite(settings, cluster)
+    with (
+        parts.running(tmp_path_factory.mktemp("parts")) as settings,
+        closing(ClusterSite(settings, cluster)) as site,
+    ):
         site.install()
         yield site

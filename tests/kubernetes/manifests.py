@@ -1,6 +1,5 @@
 """The manifests in `k8s/` as kustomize builds them, and where to find what in them."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -9,7 +8,8 @@ from typing import Any
 
 import yaml
 
-KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1"
+from tests.servers.tools import installed
+
 MANIFESTS = Path(__file__).resolve().parents[2] / "k8s"
 OVERLAYS = ("phase-1", "phase-2", "dev", "prod", "test")
 OURS = {"app.kubernetes.io/part-of": "autoloader"}  # what overlays/dev brings beside us is labelled otherwise
@@ -34,13 +34,9 @@ def _built(folder: Path) -> str:
     return subprocess.run([kustomize(), "build", folder], capture_output=True, text=True, check=True).stdout
 
 
-@cache
 def kustomize() -> Path:
     """Where the program is, built by Go if it is not there yet."""
-    tools = Path(".autoloader/tools").resolve()
-    if not (tools / "kustomize").exists():
-        subprocess.run(["go", "install", KUSTOMIZE], env={**os.environ, "GOBIN": str(tools)}, check=True)
-    return tools / "kustomize"
+    return installed("sigs.k8s.io/kustomize/kustomize/v5@v5.8.1", "kustomize")
 
 
 def of_kind(manifests: list[Manifest], *kinds: str) -> dict[str, Manifest]:

@@ -1,5 +1,6 @@
 """What a cluster does not bring: PostgreSQL, Kafka, Prefect, Spark Connect, an S3 store, beside it in its network."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,14 +40,15 @@ def running(folder: Path) -> Iterator[Mapping[str, str]]:
     for bucket in ("landing", "warehouse"):
         (buckets / bucket).mkdir(parents=True)
     environ = {
+        **{name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME", "LANG") if name in os.environ},
         "AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"),
         "AUTOLOADER_ALLOW_PLAINTEXT": PLAINTEXT,
         **PORTS,
         **S3,
     }
-    config = PROJECT / "k8s" / "components" / "small" / "autoloader.yaml"
+    config = Path(__file__).parent / "overlays" / "test" / "autoloader.yaml"
     parts = ("postgres", "kafka", "prefect", "spark-connect")
-    stack = Stack(folder / "stack", config, environ=environ | _inherited(), parts=parts, catalogs={"lake": WAREHOUSE})
+    stack = Stack(folder / "stack", config, environ=environ, parts=parts, catalogs={"lake": WAREHOUSE})
     with s3.serving(buckets, f"{GATEWAY}:443", S3):
         stack.up()
         try:
@@ -82,9 +84,3 @@ def secrets(settings: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
     }
     spark = {"SPARK_CONNECT_URL": settings["SPARK_CONNECT_URL"], "spark-defaults.conf": spark_defaults(settings)}
     return {**found, "autoloader-spark": spark}
-
-
-def _inherited() -> dict[str, str]:
-    import os  # noqa: PLC0415 - as little of it as may be
-
-    return {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "JAVA_HOME", "LANG"}}

@@ -14,18 +14,19 @@ from obstore.store import S3Store
 
 from tests.e2e.site import Site, autoloader, eventually
 from tests.kubernetes.lab.cluster import Cluster, Kubectl
-from tests.kubernetes.lab.places import IMAGE, PROJECT
-from tests.kubernetes.manifests import built, built_from
+from tests.kubernetes.lab.places import IMAGE
+from tests.kubernetes.manifests import built_from
 from tests.kubernetes.parts import secrets
 
 NAMESPACE = "autoloader"
 READY_SECONDS = 240
 SYNC_SECONDS = 35  # a worker looks at its pool's template once in 30 s
 BIG_BYTES = 13 * 1024**2  # above the threshold of high-memory in overlays/test
+FINAL = {"Completed", "Failed", "Crashed", "Cancelled"}
 RUN = "prefect.io/flow-run-id"
 OVERLAYS = Path(__file__).parent / "overlays"
 MOUNTED = Path(__file__).parent / "mounted"
-CONFIG = PROJECT / "k8s" / "components" / "small" / "autoloader.yaml"
+CONFIG = OVERLAYS / "test" / "autoloader.yaml"
 TOLD = {"AUTOLOADER_IMAGE": IMAGE, "AUTOLOADER_NAMESPACE": NAMESPACE}  # as the manifests tell the router
 
 
@@ -62,15 +63,18 @@ class ClusterSite(Site):
         self.kubectl: Kubectl = cluster.kubectl
         self._prefect = httpx.Client(base_url=settings["PREFECT_API_URL"], timeout=30, trust_env=False)
 
+    def close(self) -> None:
+        """Close the connections to Prefect."""
+        self._prefect.close()
+
     def write(self, source: str, name: str, text: str | bytes, *, modified: float | None = None) -> str:
         """A file in the source's landing place, put there through S3: by itself a folder has no entity tags."""
         obstore.put(self._landing, f"{source}/{name}", text.encode() if isinstance(text, str) else text)
         return f"s3://landing/{source}/{name}"
 
     def install(self, overlay: str = "test") -> None:
-        """Apply an overlay with the image that was built, and the secrets it names; returns when all of it is ready."""
-        ours = OVERLAYS / overlay
-        manifests = [_with_our_image(one) for one in (built_from(ours) if ours.exists() else built(overlay))]
+        """Apply one of `overlays` with our image, and the secrets it names; returns when all of it is ready."""
+        manifests = [_with_our_image(one) for one in built_from(OVERLAYS / overlay)]
         namespaces = [one for one in manifests if one["kind"] == "Namespace"]
         self.kubectl.apply(*namespaces)
         self.kubectl.apply(*(_secret(name, values) for name, values in secrets(self.settings).items()))
@@ -120,11 +124,13 @@ class ClusterSite(Site):
         return name
 
     def ended(self, uri: str, seconds: float = 240) -> Ended:
-        """How the batch of a file ended, waited for."""
+        """How the batch of a file ended, waited for; Prefect hears of a run's end a moment after the ledger."""
         event = self.completion(uri, seconds=seconds)
         batch = self.ledger("SELECT * FROM batch WHERE id = %s", event["run"]["batch"])[0]
         attempts = self.attempts(uri)
-        states = [self.state(str(attempt["run_id"])) for attempt in attempts if attempt["run_id"]]
+        runs = [str(attempt["run_id"]) for attempt in attempts if attempt["run_id"]]
+        eventually(lambda: all(self.state(run) in FINAL for run in runs), "each run has ended in Prefect")
+        states = [self.state(run) for run in runs]
         return Ended(event["outcome"], event, batch, attempts, states)
 
     def let_flows_fail(self) -> None:

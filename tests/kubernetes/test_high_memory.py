@@ -14,6 +14,7 @@ FILE = csv(ROWS, a=1, b="x")
 @pytest.fixture(scope="module", autouse=True)
 def _flows_may_fail(site: ClusterSite) -> None:
     site.let_flows_fail()
+    assert site.ended(landed(site, "first")).outcome == "loaded"  # and so there is a table in which to look for rows
 
 
 def landed(site: ClusterSite, name: str, source: str = "jobs", text: str = FILE) -> str:
@@ -34,9 +35,10 @@ def test_a_batch_over_the_threshold_runs_in_a_pod_of_its_own(site: ClusterSite) 
 
     assert (ended.outcome, ended.causes, ended.runs) == ("loaded", [None], ["Completed"])
     assert ended.batch["lane"] == "high-memory"
-    (pod,) = site.pods_of(str(ended.attempts[0]["run_id"]))
+    run = str(ended.attempts[0]["run_id"])
+    (pod,) = site.pods_of(run)
     assert pod["spec"]["containers"][0]["resources"]["requests"]["memory"] == "1Gi"
-    assert pod["status"]["phase"] == "Succeeded"
+    eventually(lambda: [one["status"]["phase"] for one in site.pods_of(run)] == ["Succeeded"], "the pod has ended well")
     assert is_loaded_once(site, uri, rows, "lake.try.orders")
 
 

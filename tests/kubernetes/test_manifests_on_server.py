@@ -3,21 +3,27 @@
 import pytest
 
 from tests.kubernetes.lab.cluster import Kubectl
-from tests.kubernetes.manifests import OVERLAYS, built
+from tests.kubernetes.manifests import OVERLAYS, Manifest, built
 
+ELSEWHERE = "autoloader-dry-run"  # the overlays' own namespace may be in use, and Jobs there cannot be changed
 NAMESPACE = {
     "apiVersion": "v1",
     "kind": "Namespace",
-    "metadata": {"name": "autoloader", "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+    "metadata": {"name": ELSEWHERE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
 }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_passes_the_server_s_checks(kubectl: Kubectl, overlay: str) -> None:
-    if not kubectl("get", "namespace", "autoloader", check=False):
-        kubectl.apply(NAMESPACE)
+    kubectl.apply(NAMESPACE)
 
-    told = kubectl.apply(*built(overlay), dry_run=True)
+    told = kubectl.apply(*map(moved, built(overlay)), dry_run=True)
 
     assert "violate" not in told
     assert told.count("(server dry run)") == len(built(overlay))
+
+
+def moved(manifest: Manifest) -> Manifest:
+    """The same in the other namespace, if it is in one."""
+    metadata = manifest["metadata"]
+    return {**manifest, "metadata": {**metadata, "namespace": ELSEWHERE}} if "namespace" in metadata else manifest

@@ -1,19 +1,15 @@
 """VersityGW, an S3 store whose buckets are folders. Go builds it once, where there is one."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
-from tests.e2e.site import PROJECT, eventually
-
-HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds the S3 server")
-VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+from tests.e2e.site import eventually
+from tests.servers.tools import installed
 
 
 @contextmanager
@@ -32,10 +28,7 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
     }
     server = subprocess.Popen(command, env={**os.environ, **keys}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        eventually(
-            lambda: server.poll() is not None or _is_healthy(f"http://{address}/health"), "the S3 server answers"
-        )
-        assert server.poll() is None, f"the S3 server ended: {server.args!r}"
+        eventually(lambda: _is_healthy(f"http://{address}/health"), "the S3 server answers")
         yield f"http://{address}"
     finally:
         server.terminate()
@@ -44,10 +37,7 @@ def serving(root: Path, address: str, environ: Mapping[str, str], options: Seque
 
 def program() -> Path:
     """Where the server is, built by Go if it is not there yet."""
-    tools = PROJECT / ".autoloader" / "tools"
-    if not (tools / "versitygw").exists():
-        subprocess.run(["go", "install", VERSITYGW], env={**os.environ, "GOBIN": str(tools)}, check=True)
-    return tools / "versitygw"
+    return installed("github.com/versity/versitygw/cmd/versitygw@v1.8.0", "versitygw")
 
 
 def _is_healthy(url: str) -> bool:

@@ -15,7 +15,7 @@ from dev.errors import StackError
 @pytest.fixture
 def taken_port() -> Iterator[int]:
     """A port on which this test process listens."""
-    with socket.create_server((ports.LOOPBACK, 0)) as server:
+    with socket.create_server((ports.ADDRESS, 0)) as server:
         yield server.getsockname()[1]
 
 

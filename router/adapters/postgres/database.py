@@ -8,6 +8,7 @@ import asyncpg
 
 from router.adapters.postgres.fragments import Statement
 from router.errors import Transient
+from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import newest_revision
 
@@ -49,6 +50,7 @@ class Database:
                     self._url, min_size=0, max_size=8, timeout=5, command_timeout=COMMAND_SECONDS
                 )
             async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+                await connection.execute(lets_go())
                 yield connection
         except (asyncpg.PostgresError, *PASSING) as error:
             if isinstance(error, FORGETTING) and self._pool is not None:

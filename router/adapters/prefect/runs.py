@@ -46,9 +46,6 @@ PHASES: Mapping[str, RunPhase] = {
 }
 
 
-HEALTHY = RunState("running")
-
-
 class _Unknown(Refused):
     """Prefect has no such thing."""
 
@@ -91,7 +88,7 @@ class PrefectRuns:
                 states.pop(run_id, None)
                 if state is not None:
                     states[run_id] = state
-        ailing = [run_id for run_id in in_pods if states.get(run_id, HEALTHY).phase in {"pending", "crashed"}]
+        ailing = [run_id for run_id in in_pods if run_id in states and states[run_id].phase in {"pending", "crashed"}]
         with suppress(Transient):  # what Kubernetes says is a help: without it they are judged as all others are
             told = await self._told(ailing)
             return states | {run_id: replace(states[run_id], diagnosis=diagnosis) for run_id, diagnosis in told}

@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-from tests.kubernetes.lab.places import DNS, IMAGE, IMAGES, KUBE, PAUSE, PROJECT, TOOLS
+from tests.kubernetes.lab.places import DNS, IMAGE, IMAGES, KUBE, PAUSE, PROJECT
 from tests.kubernetes.manifests import kustomize
 from tests.servers import s3
+from tests.servers.tools import TOOLS
 
 HERE = Path(__file__).parent
 PACKAGES = (

@@ -131,10 +131,10 @@ class Cluster:
             f"--bind-address={GATEWAY}", f"--advertise-address={GATEWAY}", f"--secure-port={API_PORT}",
             "--kubelet-preferred-address-types=InternalIP", f"--service-cluster-ip-range={SERVICES}",
             f"--tls-cert-file={PKI}/apiserver.crt", f"--tls-private-key-file={PKI}/apiserver.key",
-            f"--client-ca-file={PKI}/ca.crt", "--authorization-mode=Node,RBAC", f"--enable-admission-plugins={PLUGINS}",
+            f"--client-ca-file={PKI}/ca.pem", "--authorization-mode=Node,RBAC", f"--enable-admission-plugins={PLUGINS}",
             "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={PKI}/accounts.pub",
             f"--service-account-signing-key-file={PKI}/accounts.key",
-            f"--kubelet-certificate-authority={PKI}/ca.crt",
+            f"--kubelet-certificate-authority={PKI}/ca.pem",
             f"--kubelet-client-certificate={PKI}/apiserver-kubelet.crt",
             f"--kubelet-client-key={PKI}/apiserver-kubelet.key",
             f"--audit-policy-file={STATE}/audit.json", f"--audit-log-path={self.audit_log}",
@@ -143,8 +143,7 @@ class Cluster:
         for name, component, more in (
             ("controllers", "kube-controller-manager", (
                 "--use-service-account-credentials=true", f"--service-account-private-key-file={PKI}/accounts.key",
-                f"--root-ca-file={PKI}/ca.crt", f"--cluster-signing-cert-file={PKI}/ca.crt",
-                f"--cluster-signing-key-file={PKI}/ca.key",
+                f"--root-ca-file={PKI}/ca.pem",
             )),
             ("scheduler", "kube-scheduler", ()),
         ):  # fmt: skip

@@ -40,7 +40,7 @@ def _kubelet(state: Path, pki: Path, containerd: Path) -> Mapping[str, Any]:
         "kind": "KubeletConfiguration",
         "address": GATEWAY,
         "authentication": {
-            "x509": {"clientCAFile": f"{pki}/ca.crt"}, "webhook": {"enabled": False}, "anonymous": {"enabled": False},
+            "x509": {"clientCAFile": f"{pki}/ca.pem"}, "webhook": {"enabled": False}, "anonymous": {"enabled": False},
         },
         "authorization": {"mode": "AlwaysAllow"},
         "cgroupDriver": "cgroupfs",

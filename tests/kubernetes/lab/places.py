@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from tests.servers.tools import TOOLS
+
 PROJECT = Path(__file__).resolve().parents[3]
 STATE = PROJECT / ".autoloader" / "kubernetes"  # of one run: certificates, data, logs
-TOOLS = PROJECT / ".autoloader" / "tools"
 IMAGES = PROJECT / ".autoloader" / "images"
 KUBE, DNS = TOOLS / "kube", TOOLS / "coredns"
 IMAGE, PAUSE = "localhost/autoloader:test", "localhost/pause:1"

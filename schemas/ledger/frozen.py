@@ -1,0 +1,8 @@
+"""What a frozen process holds in the ledger: nothing for long, the server ends a transaction that stands still."""
+
+LETS_GO_AFTER_SECONDS = 15.0
+
+
+def lets_go() -> str:
+    """The statement that begins every transaction: who is frozen in it, or whose machine is gone, keeps no lock."""
+    return f"SET LOCAL idle_in_transaction_session_timeout = {round(LETS_GO_AFTER_SECONDS * 1000)}"

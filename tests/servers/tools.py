@@ -1,0 +1,18 @@
+"""Programs that Go builds once for the tests, where there is a Go."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[2] / ".autoloader" / "tools"
+HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds what this needs")
+
+
+def installed(module: str, name: str, folder: Path = TOOLS) -> Path:
+    """The program `name` of a module `path@version`, built into the folder if it is not there yet."""
+    if not (folder / name).exists():
+        subprocess.run(["go", "install", module], env={**os.environ, "GOBIN": str(folder)}, check=True)
+    return folder / name
