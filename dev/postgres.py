@@ -51,7 +51,7 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
 
     def complete(_: RunOnce) -> None:
         _create_databases(url(home, port, "postgres"))
-        _guard_catalog(url(home, port, "iceberg"))
+        guard_catalog(url(home, port, "iceberg"))
 
     def command() -> list[str]:
         options = {**_OPTIONS, "port": str(port)}
@@ -73,6 +73,12 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
 
 def url(home: Home, port: int, database: str, *, scheme: str = "postgresql") -> str:
     return f"{scheme}://{USER}:{home.database_password()}@{ADDRESS}:{port}/{database}"
+
+
+def guard_catalog(database: str) -> None:
+    """Guard the commits of an Iceberg catalog in this database, by `dev/iceberg_catalog.sql`."""
+    with psycopg.connect(database) as connection:
+        connection.execute(_CATALOG.read_bytes())
 
 
 def _initialise(home: Home, environ: Mapping[str, str], run_once: RunOnce) -> None:
@@ -108,8 +114,3 @@ def _create_databases(server: str) -> None:
         for name in DATABASES:
             if name not in there:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-
-
-def _guard_catalog(server: str) -> None:
-    with psycopg.connect(server) as connection:
-        connection.execute(_CATALOG.read_bytes())
