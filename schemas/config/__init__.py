@@ -58,7 +58,7 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _sources_fit(self) -> Self:
-        ids = Counter(source.id for source in self.sources.values())
+        ids, credentials = Counter(source.id for source in self.sources.values()), self.credentials
         for name, source in self.sources.items():
             if ids[source.id] > 1:
                 raise ValueError(f"sources.{name}.id: {source.id!r} is used twice; every source needs an id of its own")
@@ -68,7 +68,7 @@ class Config(Strict):
                 raise ValueError(
                     f"sources.{name}.from.path: {source.from_.path} is outside `allow`; add its prefix there"
                 )
-            if source.from_.credentials != (theirs := self.credentials.get(source.from_.place)):
+            if source.from_.credentials != (theirs := credentials.get(source.from_.place)):
                 raise ValueError(
                     f"sources.{name}.from.credentials: another source has {theirs} for {source.from_.place}; "
                     f"write the same: a bucket is opened with one set of keys"

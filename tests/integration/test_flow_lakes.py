@@ -21,6 +21,7 @@ from tests.integration.flow_site import Lake, a_table, outcomes
 pytestmark = pytest.mark.integration
 
 ROUNDS = [5, pytest.param(100, marks=pytest.mark.soak)]
+STEPS = ["stage", "record", *(pytest.param(step, marks=pytest.mark.soak) for step in ("read", "audit"))]
 LONGEST_SECONDS = 8  # of a load of one row, from the start of its process
 CLOSED = Closed(cause="crash", reason="x")
 
@@ -33,7 +34,7 @@ def a_batch(lake: Lake, table: str) -> str:
     return lake.batch(table, [lake.land("a.csv", "a\n1\n")])
 
 
-@pytest.mark.parametrize("step", ["read", "stage", "audit", "record"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_load_killed_before_it_is_published_is_loaded_by_the_next_attempt(each_lake: Lake, step: str) -> None:
     table = a_table(each_lake.catalog)
     batch = a_batch(each_lake, table)
