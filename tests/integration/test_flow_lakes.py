@@ -20,7 +20,7 @@ from tests.integration.flow_site import Lake, a_table, outcomes
 
 pytestmark = pytest.mark.integration
 
-ROUNDS = [5, pytest.param(100, marks=pytest.mark.soak)]
+ROUNDS = [3, pytest.param(50, marks=pytest.mark.soak)]
 STEPS = ["stage", "record", *(pytest.param(step, marks=pytest.mark.soak) for step in ("read", "audit"))]
 LONGEST_SECONDS = 8  # of a load of one row, from the start of its process
 CLOSED = Closed(cause="crash", reason="x")

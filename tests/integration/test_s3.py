@@ -1,4 +1,7 @@
-"""S3 for real: a VersityGW server, its notifications on Kafka, what obstore measures, and loads by Spark."""
+"""S3 for real: a VersityGW server, its notifications on Kafka, what obstore measures, and loads by Spark.
+
+It is built by Go, where there is one; the tests are skipped elsewhere.
+"""
 
 import io
 import os
