@@ -23,15 +23,15 @@ def settings(uris: Iterable[str], credentials: str | None, environ: Mapping[str,
     """
     if credentials is None:
         return {}
-    usual = environment(credentials, environ)
-    token, endpoint = usual.get("AWS_SESSION_TOKEN"), usual.get("AWS_ENDPOINT_URL_S3") or usual.get("AWS_ENDPOINT_URL")
+    found = environment(credentials, environ)
+    token, endpoint = found.get("AWS_SESSION_TOKEN"), found.get("AWS_ENDPOINT_URL_S3") or found.get("AWS_ENDPOINT_URL")
     told = {
-        "access.key": usual["AWS_ACCESS_KEY_ID"],
-        "secret.key": usual["AWS_SECRET_ACCESS_KEY"],
+        "access.key": found["AWS_ACCESS_KEY_ID"],
+        "secret.key": found["AWS_SECRET_ACCESS_KEY"],
         "session.token": token,
         "aws.credentials.provider": f"{_PROVIDERS}.{'Temporary' if token else 'Simple'}AWSCredentialsProvider",
         "endpoint": endpoint,
-        "endpoint.region": usual.get("AWS_REGION") or usual.get("AWS_DEFAULT_REGION"),
+        "endpoint.region": found.get("AWS_REGION") or found.get("AWS_DEFAULT_REGION"),
         "path.style.access": "true" if endpoint else None,
     }
     buckets = {uri.removeprefix("s3://").partition("/")[0] for uri in uris if uri.startswith("s3://")}
