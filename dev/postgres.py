@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 USER = "autoloader"
 DATABASES = ("autoloader", "prefect", "iceberg")
+_CATALOG = Path(__file__).with_name("iceberg_catalog.sql")
 
 # For a laptop; what is written is as durable as PostgreSQL's defaults make it.
 _OPTIONS = {
@@ -47,6 +49,10 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
         if not (data / "PG_VERSION").exists():
             _initialise(home, environ, run_once)
 
+    def complete(_: RunOnce) -> None:
+        _create_databases(url(home, port, "postgres"))
+        guard_catalog(url(home, port, "iceberg"))
+
     def command() -> list[str]:
         options = {**_OPTIONS, "port": str(port)}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -59,7 +65,7 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
         prepare=prepare,
         command=command,
         ready=lambda: answers(port) and _lets_in(url(home, port, "postgres")),
-        complete=lambda _: _create_databases(url(home, port, "postgres")),
+        complete=complete,
         stop_signal=signal.SIGINT,  # "fast": it ends open sessions; after SIGTERM it would wait for them
         stop_seconds=30,
     )
@@ -67,6 +73,12 @@ def service(home: Home, port: int, environ: Mapping[str, str]) -> Service:
 
 def url(home: Home, port: int, database: str, *, scheme: str = "postgresql") -> str:
     return f"{scheme}://{USER}:{home.database_password()}@{ADDRESS}:{port}/{database}"
+
+
+def guard_catalog(database: str) -> None:
+    """Guard the commits of an Iceberg catalog in this database, by `dev/iceberg_catalog.sql`."""
+    with psycopg.connect(database) as connection:
+        connection.execute(_CATALOG.read_bytes())
 
 
 def _initialise(home: Home, environ: Mapping[str, str], run_once: RunOnce) -> None:

@@ -61,7 +61,7 @@ async def run(settings: Settings, config: Config) -> None:
         scheduling=PostgresScheduling(database, lease),
         settlement=PostgresSettlement(database),
         publication=PostgresPublication(database, lease),
-        store=ObjectStore(config.allow),
+        store=ObjectStore(config.allow, config.credentials),
         runs=runs,
         publisher=publisher,
         clock=clock,

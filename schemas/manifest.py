@@ -27,8 +27,9 @@ class Glance(Wire):
 class Manifest(Wire):
     """One batch, fixed when it is cut, so that a later change of the config does not change it.
 
-    Stored as `batch.manifest`. Nothing is read outside of the prefixes `allow`. With a `glance` it is a preview, and
-    has no files in the ledger. Its runs say every `touch_seconds` in the ledger that they live.
+    Stored as `batch.manifest`. Nothing is read outside of the prefixes `allow`, and as whom says the name
+    `credentials`. With a `glance` it is a preview, and has no files in the ledger. Its runs say every `touch_seconds`
+    in the ledger that they live.
     """
 
     source_id: str
@@ -38,5 +39,6 @@ class Manifest(Wire):
     columns: Columns = Columns()
     partition: tuple[str, ...] = ()
     allow: tuple[str, ...] = ("file:///",)  # of a router that did not say it: what it measured was enough
+    credentials: str | None = None
     glance: Glance | None = None
     touch_seconds: float = 20

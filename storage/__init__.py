@@ -62,12 +62,15 @@ class Storage(Protocol):
         """Copy a local file there; nobody ever sees half of it."""
 
 
-def of(uri: str) -> Storage:
-    """Find the module of a URI's scheme. Raises UriError for a scheme that none is of."""
+def of(uri: str, credentials: str | None = None) -> Storage:
+    """Find the storage of a URI's scheme, asked as the credentials of this name where it wants to know who asks.
+
+    Raises UriError for a scheme that none is of.
+    """
     scheme = scheme_of(uri)
     match scheme:
         case "s3":
-            return s3
+            return s3.Buckets(credentials)
         case "file":
             return local
         case _:

@@ -8,17 +8,10 @@ import pytest
 from hypothesis import settings
 
 from dev.stack import Stack
-from tests.e2e.site import free_port
+from tests.lakes import CATALOGS, S3
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-# An S3 server that `tests/integration/test_s3.py` starts; Spark has to know of it from its beginning.
-S3 = {
-    "AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
-    "AWS_REGION": "eu-central-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "testtest",
-}
 # All stacks share the libraries that are fetched once; the workers find the tests' own flow.
 ENVIRON = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ, **S3, "PYTHONPATH": str(PROJECT)}
 
@@ -30,7 +23,7 @@ settings.load_profile("default")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """All parts, real ones, in a data folder of this session; started when the first test asks for it."""
     home, config = tmp_path_factory.mktemp("site"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
-    stack = Stack(home, config, progress=print, environ=ENVIRON)
+    stack = Stack(home, config, progress=print, environ=ENVIRON, catalogs=CATALOGS)
     stack.up()
     yield stack
     stack.down()

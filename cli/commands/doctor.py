@@ -37,6 +37,7 @@ from schemas.connections import (
 )
 from schemas.settings import SettingsError, needed
 from schemas.tls import distrust
+from storage import credentials
 
 SECONDS = 3
 
@@ -89,10 +90,14 @@ def _java(environ: Mapping[str, str]) -> Finding:
 def _config(environ: Mapping[str, str]) -> Finding:
     path = environment.config_path(environ)
     try:
-        sources = environment.config(environ).sources
+        config = environment.config(environ)
+        for name in config.credentials.values():
+            credentials.environment(name, environ)
     except ConfigError as error:
         return Finding("config", str(error), f"mend {path}")
-    return Finding("config", f"{path}: {len(sources)} sources")
+    except PermissionError as error:
+        return Finding("config", f"{path}: {error}", "here, and where the router and the runs are")
+    return Finding("config", f"{path}: {len(config.sources)} sources")
 
 
 def _asked(part: str, look: Callable[[], str]) -> Finding:
@@ -149,7 +154,7 @@ async def _storage(environ: Mapping[str, str]) -> str:
     paths = (source.from_.path for source in config.sources.values())
     buckets = {path.split("/")[2]: path for path in paths if path.startswith("s3://")}
     for path in buckets.values():
-        await ObjectStore(config.allow).measure(f"{path}autoloader-doctor")  # it need not be there
+        await ObjectStore(config.allow, config.credentials).measure(f"{path}autoloader-doctor")  # it need not be there
     return f"buckets answer: {', '.join(sorted(buckets))}" if buckets else "no source is in a bucket"
 
 

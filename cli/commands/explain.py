@@ -77,7 +77,7 @@ async def _checked(file: KnownFile, config: Config, environ: Mapping[str, str]) 
 
 async def _in_storage(file: KnownFile, config: Config) -> str:
     try:
-        found = await ObjectStore(config.allow).measure(file.uri)
+        found = await ObjectStore(config.allow, config.credentials).measure(file.uri)
     except Transient as trouble:
         return f"the storage does not answer: {trouble}"
     if found is None:
@@ -112,7 +112,7 @@ def _unknown(config: Config, uri: str) -> Explanation:
         source_ids = Matcher(config).sources_of(uri)
     except Rejected as rejected:
         return explain_unknown(uri, rejected, exists=None)
-    exists = asyncio.run(ObjectStore(config.allow).measure(uri)) is not None
+    exists = asyncio.run(ObjectStore(config.allow, config.credentials).measure(uri)) is not None
     return explain_unknown(uri, None, exists, only_requested(source_ids, config))
 
 

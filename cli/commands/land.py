@@ -40,13 +40,14 @@ def put(config: Config, source: str, files: Sequence[Path], into: str = "") -> l
 
     A copy keeps its modification time, so that the same file stays the same version.
     """
-    prefix = named(config, source).source.from_.path + (into.strip("/") + "/" if into else "")
-    return [_put(file, prefix + file.name) for file in files]
+    place = named(config, source).source.from_
+    prefix = place.path + (into.strip("/") + "/" if into else "")
+    return [_put(file, prefix + file.name, place.credentials) for file in files]
 
 
-def _put(file: Path, uri: str) -> str:
+def _put(file: Path, uri: str, credentials: str | None) -> str:
     try:
-        storage.of(uri).put(file, uri)
+        storage.of(uri, credentials).put(file, uri)
     except Exception as error:
         raise CommandError(f"{file}: cannot be put at {uri}: {error}") from error
     return uri

@@ -15,7 +15,7 @@ from flows.loading.reading.frames import empty
 from flows.loading.reading.reading import Reading
 from flows.loading.steps import Steps
 from flows.loading.translation import named_errors
-from flows.loading.writing import append, history, tables
+from flows.loading.writing import append, history, tables, warehouse
 from flows.loading.writing.tables import Table
 from schemas.report import Cause, Closed, FileReport, Report, Snapshot
 
@@ -44,6 +44,7 @@ class Ending:
         """
         try:
             table = Table.named(self.claimed.manifest.table)
+            warehouse.probe(self.session, table)
             there = tables.exists(self.session, table)
         except (Rejected, Denied):
             return self._by_fence(closed, table_is_gone=False)

@@ -11,6 +11,7 @@
     Vanished         a file went away while it was read: ask the storage again
     AlreadyPublished the catalog refuses a second snapshot of the batch
     Outrun           another commit came first: look at the table again
+    Unheard          the answer to a commit was lost: look whether it is in the table
     Unexplained      a crash, in one line instead of Java's stack
 
 Anything else is a crash.
@@ -53,6 +54,13 @@ class ServerLost(Infrastructure):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, target="connect")
+
+
+class Unheard(Infrastructure):
+    """Nobody knows whether a commit was made. To try again is safe: a batch is published under its id once."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the catalog fails: {reason}", target="catalog")
 
 
 class Denied(Infrastructure):

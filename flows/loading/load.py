@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flows.loading.errors import Rejected
 from flows.loading.files import Files
 from flows.loading.reading.reading import Reading
-from flows.loading.writing import append, history, tables
+from flows.loading.writing import append, history, tables, warehouse
 from flows.loading.writing.staging import Staging
 from flows.loading.writing.tables import Table
 from schemas.report import Closed, Report
@@ -48,6 +48,7 @@ class _Load:
         reading = Reading(opened, self.claimed.manifest, Files(self.claimed.files), self.steps)
         staging = Staging(reading, table, self.claimed.batch)
         head: int | None = None
+        warehouse.probe(opened, table)
         if tables.exists(opened, table):
             staging.changes += tables.fit_for_loading(opened, table)
             began = history.read(opened, table)

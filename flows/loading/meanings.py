@@ -9,7 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import AlreadyPublished, Denied, Infrastructure, LoadError, OutOfMemory, Outrun, ServerLost
+from flows.loading.errors import (
+    AlreadyPublished,
+    Denied,
+    Infrastructure,
+    LoadError,
+    OutOfMemory,
+    Outrun,
+    ServerLost,
+    Unheard,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +50,11 @@ def _any(*lines: str) -> re.Pattern[str]:
 # Read from top to bottom: an error names all it passed through, and what is more exact comes first.
 MEANINGS = (
     Meaning(OutOfMemory, frozenset({"OutOfMemoryError", "MemoryError", "ConnectionRefusedError", "Py4JNetworkError"})),
-    Meaning(AlreadyPublished, frozenset({"DuplicateWAPCommitException"})),
-    # SeaweedFS says 400 where others say 409
-    Meaning(
+    Meaning(AlreadyPublished, frozenset({"CherrypickAncestorCommitException", "DuplicateWAPCommitException"})),
+    Meaning(  # the second: our guard in a JDBC catalog, dev/iceberg_catalog.sql
+        Unheard, frozenset({"CommitStateUnknownException"}), _any("the commit found no row to change")
+    ),
+    Meaning(  # SeaweedFS says 400 where others say 409
         Outrun,
         frozenset({"CommitFailedException"}),
         _any("Failed to apply update: can't add snapshot with sequence number"),
@@ -101,7 +112,6 @@ MEANINGS = (
         _away("catalog", "the catalog"),
         frozenset(
             {
-                "CommitStateUnknownException",
                 "PSQLException",
                 "PSQLState",
                 "RESTException",
@@ -117,7 +127,7 @@ MEANINGS = (
     Meaning(
         _denied("storage", "the storage has no such bucket, or has it in another region"),
         frozenset({"AWSRedirectException", "NoSuchBucketException", "UnknownStoreException"}),
-        _any("<Code>NoSuchBucket</Code>"),
+        _any("<Code>NoSuchBucket</Code>", r"Status Code: 301\b"),
     ),
     Meaning(
         _denied("storage", "the storage refuses us; check the keys, their rights, the region and the clock"),

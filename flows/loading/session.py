@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, cast
 from flows.loading import room, trust
 from flows.loading.errors import Denied, Infrastructure, ServerLost
 from flows.loading.pinned import pin
+from flows.loading.reading import buckets
 from flows.loading.translation import named_errors
 from schemas.connections import CONNECT_TRUST, connect_address, is_encrypted_connect, spark_connect_url
 from schemas.tls import shake_hands
@@ -60,10 +61,19 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     try:
         if url:
             _close_rivals(url, claimed)
+        _open_buckets(session, claimed, environ)
         yield session
     finally:
         if url and not alone:
             session.stop()
+
+
+def _open_buckets(session: SparkSession, claimed: Claimed, environ: Mapping[str, str]) -> None:
+    manifest = claimed.manifest
+    files = claimed.files if manifest.glance is None else (manifest.glance.file,)
+    with named_errors():
+        for name, value in buckets.settings((file.uri for file in files), manifest.credentials, environ).items():
+            session.conf.set(name, value)
 
 
 def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:

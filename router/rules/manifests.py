@@ -16,6 +16,7 @@ def manifest_of(config: Config, name: str, source: SourceConfig, glance: Glance 
         columns=source.columns,
         partition=source.into.partition,
         allow=config.allow,
+        credentials=source.from_.credentials,
         glance=glance,
         touch_seconds=touch_seconds(config),
     )

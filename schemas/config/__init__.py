@@ -58,7 +58,7 @@ class Config(Strict):
 
     @model_validator(mode="after")
     def _sources_fit(self) -> Self:
-        ids = Counter(source.id for source in self.sources.values())
+        ids, credentials = Counter(source.id for source in self.sources.values()), self.credentials
         for name, source in self.sources.items():
             if ids[source.id] > 1:
                 raise ValueError(f"sources.{name}.id: {source.id!r} is used twice; every source needs an id of its own")
@@ -67,6 +67,11 @@ class Config(Strict):
             if not any(source.from_.path.startswith(prefix) for prefix in self.allow):
                 raise ValueError(
                     f"sources.{name}.from.path: {source.from_.path} is outside `allow`; add its prefix there"
+                )
+            if source.from_.credentials != (theirs := credentials.get(source.from_.place)):
+                raise ValueError(
+                    f"sources.{name}.from.credentials: another source has {theirs} for {source.from_.place}; "
+                    f"write the same: a bucket is opened with one set of keys"
                 )
         for one, other in self._twice():
             raise ValueError(
@@ -103,6 +108,12 @@ class Config(Strict):
     def source_names(self) -> Mapping[str, str]:
         """The name of each source by its id."""
         return {source.id: name for name, source in self.sources.items()}
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """The names of credentials by the bucket that they are for, `s3://bucket/`."""
+        froms = (source.from_ for source in self.sources.values())
+        return {one.place: one.credentials for one in froms if one.credentials is not None}
 
     @property
     def arrival_topics(self) -> dict[str, TopicConfig]:

@@ -15,15 +15,23 @@ class From(Strict):
     """Where a source's files land: a prefix, and a glob below it (`*` within a folder, `**` across).
 
     With `trigger: requests` files are loaded only when somebody asks; `producers` names who may ask (the `source` of
-    their events), everybody when it is empty.
+    their events), everybody when it is empty. `credentials` names the variables with the keys of its bucket, where
+    those are not the usual ones (`storage.credentials`).
     """
 
     path: Prefix
     match: Annotated[str, AfterValidator(checked_glob)] = "**"
     trigger: Literal["events", "requests"] = "events"
     producers: tuple[str, ...] = ()
+    credentials: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")] | None = None
 
     _path = field_validator("path")(checked_prefix)
+
+    @property
+    def place(self) -> str:
+        """The bucket of an object store, as the beginning of its URIs."""
+        scheme, _, rest = self.path.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}/"
 
 
 class Into(Strict):

@@ -25,8 +25,9 @@ from dev.stack import Stack
 from router.adapters.kafka.connecting import Access
 from schemas.connections import kafka_connection
 from tests.authority import Authority, Issued
-from tests.conftest import ENVIRON, PROJECT, S3
+from tests.conftest import ENVIRON, PROJECT
 from tests.e2e.site import eventually, free_port
+from tests.lakes import S3
 from tests.servers import s3
 
 HOST, USER, PASSWORD = "127.0.0.1", "autoloader", "s3cret"

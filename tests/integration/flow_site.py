@@ -35,11 +35,16 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Lake:
-    """The stack's settings, a folder to land files in, and a session to look into tables."""
+    """The stack's settings, a folder to land files in, a session to look into tables.
+
+    New tables are in this `catalog`; files in buckets are opened with these `credentials`.
+    """
 
     settings: Mapping[str, str]
     folder: Path
     session: SparkSession
+    catalog: str = "lake"
+    credentials: str | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -65,13 +70,21 @@ class Lake:
         lane: Lane = "default",
     ) -> str:
         """A batch of these files as they are now, with a first attempt to load it."""
-        batch = self._batch(table, format_, {"columns": {"hints": hints or {}}, "partition": partition})
+        more = {"columns": {"hints": hints or {}}, "partition": partition, "credentials": self.credentials}
+        batch = self._batch(table, format_, more)
         with self._connection() as connection:
             for file in files:
                 connection.execute(
                     "INSERT INTO file (source_id, object, version, uri, size, landed, batch_id)"
                     " VALUES (%s, %s, %s, %s, %s, now(), %s)",
-                    (batch, _key(file), _version(file), uri(file), _size(file), batch),
+                    (
+                        batch,
+                        _key(file),
+                        _version(file, self.credentials),
+                        uri(file),
+                        _size(file, self.credentials),
+                        batch,
+                    ),
                 )
         self.attempt(batch, 1, lane=lane)
         return batch
@@ -178,8 +191,16 @@ class Lake:
         self, batch: str, n: int, step: str, environ: Mapping[str, str] | None = None, *, lives: bool = False
     ) -> "PausedLoad":
         """The same load in a process of its own, which waits after a step."""
+        begun = self.begun(batch, n, step, environ, lives=lives)
+        begun.wait_until_paused()
+        return begun
+
+    def begun(
+        self, batch: str, n: int, step: str = "never", environ: Mapping[str, str] | None = None, *, lives: bool = False
+    ) -> "PausedLoad":
+        """The same, not waited for."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("SPARK_")}
-        return PausedLoad.start({**ours, **(environ or self.settings)}, batch, n, step, self.folder, lives)
+        return PausedLoad.begun({**ours, **(environ or self.settings)}, batch, n, step, self.folder, lives)
 
 
 @dataclass(frozen=True)
@@ -187,22 +208,24 @@ class PausedLoad:
     """A process that stands still after a step, until it is killed or told to go on."""
 
     process: subprocess.Popen[bytes]
+    step: str
     paused: Path
 
     @classmethod
-    def start(
+    def begun(
         cls, environ: Mapping[str, str], batch: str, n: int, step: str, folder: Path, lives: bool
     ) -> "PausedLoad":
         paused = folder / f"paused-{uuid4().hex}"
         command = [sys.executable, "-m", "tests.integration.flow_process", batch, str(n), step, str(paused)]
         command += ["lives"] if lives else []
-        begun = cls(subprocess.Popen(command, env=dict(environ), cwd=PROJECT), paused)
+        return cls(subprocess.Popen(command, env=dict(environ), cwd=PROJECT), step, paused)
+
+    def wait_until_paused(self) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not paused.exists():
-            assert begun.process.poll() is None, f"it ended before {step}"
-            assert time.monotonic() < deadline, f"it did not come to {step}"
+        while not self.paused.exists():
+            assert self.process.poll() is None, f"it ended before {self.step}"
+            assert time.monotonic() < deadline, f"it did not come to {self.step}"
             time.sleep(0.05)
-        return begun
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -219,16 +242,16 @@ def uri(file: Path | str) -> str:
     return file if isinstance(file, str) else f"file://{file}"
 
 
-def _version(file: Path | str) -> str | None:
-    found = probe.look_up(uri(file), ["file:///"])
+def _version(file: Path | str, credentials: str | None = None) -> str | None:
+    found = probe.look_up(uri(file), ["file:///"], credentials)
     return None if found is None else found.version
 
 
-def _size(file: Path | str) -> int:
+def _size(file: Path | str, credentials: str | None) -> int:
     if isinstance(file, Path):
         return file.stat().st_size
     name, _, key = file.removeprefix("s3://").partition("/")
-    return storage.bucket(name).head(key)["size"]
+    return storage.bucket(name, credentials).head(key)["size"]
 
 
 def outcomes(report: Report) -> dict[str, tuple[str, int]]:
@@ -241,8 +264,8 @@ def reason(report: Report, name: str) -> str:
     return found.reason or ""
 
 
-def a_table() -> str:
-    return f"lake.flows.t{uuid4().hex[:8]}"
+def a_table(catalog: str = "lake") -> str:
+    return f"{catalog}.flows.t{uuid4().hex[:8]}"
 
 
 def _key(file: Path | str) -> bytes:

@@ -18,6 +18,7 @@ from flows.loading.writing import tables
 from schemas.formats import Format
 from schemas.manifest import ManifestFile
 from schemas.report import Report, SchemaChange
+from storage import Storage
 from tests.integration.flow_site import CSV, JSON, PARQUET, PROJECT, Lake, a_table, outcomes, reason
 
 pytestmark = pytest.mark.integration
@@ -168,8 +169,8 @@ def test_a_file_of_which_spark_reads_other_rows_than_there_are_is_not_loaded(
     table, honest = a_table(), looks.look
     files = [lake.land("right.csv", "a\n1\n2\n"), lake.land("short.csv", "a\n3\n4\n")]
 
-    def lying(file: ManifestFile, format_: Format) -> looks.Look:
-        found = honest(file, format_)
+    def lying(file: ManifestFile, place: Storage, format_: Format) -> looks.Look:
+        found = honest(file, place, format_)
         return found if file.uri.endswith("right.csv") else looks.Look(3, found.head)
 
     monkeypatch.setattr(looks, "look", lying)

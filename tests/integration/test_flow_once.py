@@ -32,35 +32,6 @@ def claimed(lake: Lake, batch: str, n: int = 1) -> Claimed:
     return found
 
 
-@pytest.mark.parametrize("step", ["stage", "record"])
-def test_a_load_killed_before_it_is_published_is_loaded_by_the_next_attempt(lake: Lake, step: str) -> None:
-    table = a_table()
-    batch = a_batch(lake, table)
-    lake.process(batch, 1, step).kill()
-    lake.attempt(batch, 2)
-
-    report = lake.published(batch, 2)
-
-    assert outcomes(report) == {"a.csv": ("loaded", 1)}
-    assert lake.count(table, batch) == 1
-
-
-def test_a_load_killed_after_it_is_published_is_adopted_by_the_next_attempt(lake: Lake) -> None:
-    table = a_table()
-    batch = lake.batch(table, [lake.land("a.csv", A_ROW), lake.land("bad.csv.gz", b"")])
-    lake.process(batch, 1, "publish").kill()
-    staged = lake.result(batch, 1)
-    lake.attempt(batch, 2)
-
-    report = lake.published(batch, 2)
-
-    assert staged is not None
-    assert staged[0] == "staged"
-    assert report.model_dump(mode="json")["files"] == staged[1]["files"]
-    assert report.snapshot is not None
-    assert lake.count(table, batch) == 1
-
-
 def test_a_publication_whose_row_was_lost_is_counted_in_the_table(lake: Lake) -> None:
     table = a_table()
     batch = a_batch(lake, table)
@@ -91,25 +62,6 @@ def test_a_file_without_rows_is_what_the_storage_says_when_the_row_was_lost(lake
         "a.csv": ("loaded", 1), "empty.csv": ("loaded", 0),
         "gone.csv": ("missing", 0), "changed.csv": ("superseded", 0),
     }  # fmt: skip
-
-
-def test_an_embedded_load_that_is_late_finds_the_winner_and_reports_that(lake: Lake) -> None:
-    table = a_table()
-    batch = a_batch(lake, table)
-    embedded = {name: value for name, value in lake.settings.items() if name != "SPARK_CONNECT_URL"}
-    late = lake.process(batch, 1, "record", embedded)
-    lake.attempt(batch, 2)
-    winner = lake.published(batch, 2)
-
-    assert late.go_on() == 0
-
-    assert lake.count(table, batch) == 1
-    assert winner.snapshot is not None
-    for n in (1, 2):
-        result = lake.result(batch, n)
-        assert result is not None
-        assert result[0] == "published"
-        assert result[1]["snapshot"]["id"] == winner.snapshot.id
 
 
 def test_the_next_attempt_closes_the_session_of_the_one_before(lake: Lake) -> None:

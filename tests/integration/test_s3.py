@@ -4,7 +4,10 @@ It is built by Go, where there is one; the tests are skipped elsewhere.
 """
 
 import io
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -25,26 +28,15 @@ from router.notifications.record import Arrival
 from schemas.connections import kafka_connection
 from storage import s3 as storage
 from storage.objects import Measured
-from tests.conftest import S3
 from tests.e2e.site import free_port
 from tests.integration.flow_site import CSV, JSON, PARQUET, Lake, a_table, outcomes
+from tests.lakes import S3
 from tests.servers.s3 import serving
 from tests.servers.tools import HAS_GO
 
 pytestmark = [pytest.mark.integration, HAS_GO]
 
 NAMES = ["plain.csv", "2026/a file+ü%.json", "2026/100%25 [x] {y} #?&=;.csv"]
-
-
-@pytest.fixture(scope="module")
-def s3(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The endpoint of a server with the bucket `landing`, which announces its objects on `storage.events`."""
-    root = tmp_path_factory.mktemp("s3")
-    (root / "landing").mkdir()
-    kafka = stack.settings()["KAFKA_BOOTSTRAP_SERVERS"]
-    events = ("--event-kafka-url", kafka, "--event-kafka-topic", "storage.events")
-    with serving(root, S3["AWS_ENDPOINT_URL"].removeprefix("http://"), S3, events) as endpoint:
-        yield endpoint
 
 
 @pytest.fixture
@@ -139,6 +131,53 @@ def test_spark_loads_a_file_of_a_region(
 
     assert outcomes(report) == {name: ("loaded", 1)}
     assert lake.rows(table, "a", "_file_uri") == [(1, uri)]
+
+
+@pytest.fixture
+def partners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
+    """A bucket of somebody else's: another server, with other keys, whose variables have a name."""
+    (tmp_path / "s3" / "partners").mkdir(parents=True)
+    keys = {"AWS_ACCESS_KEY_ID": "theirs", "AWS_SECRET_ACCESS_KEY": "theirsecret", "AWS_REGION": "us-west-2"}
+    with serving(tmp_path / "s3", f"127.0.0.1:{free_port()}", keys) as endpoint:
+        for name, value in {**keys, "AWS_ENDPOINT_URL": endpoint}.items():
+            monkeypatch.setenv(f"AUTOLOADER_CREDENTIALS_PARTNERS_{name}", value)
+        storage.bucket.cache_clear()
+        yield storage.bucket("partners", "partners")
+
+
+async def test_a_bucket_with_keys_of_its_own_is_looked_at_with_them(bucket: S3Store, partners: S3Store) -> None:
+    obstore.put(partners, "a.csv", b"a\n1\n")
+    store = ObjectStore((), {"s3://partners/": "partners"})
+
+    measured = await store.measure("s3://partners/a.csv")
+
+    assert measured is not None
+    assert [one.measured for one in await store.listed("s3://partners/", None, 10)] == [measured]
+    with pytest.raises(Transient):
+        await ObjectStore().measure("s3://partners/a.csv")
+
+
+def test_spark_loads_a_file_from_a_bucket_with_keys_of_its_own(bucket: S3Store, partners: S3Store, lake: Lake) -> None:
+    uri, table = "s3://partners/a.csv", a_table()
+    obstore.put(partners, "a.csv", b"a\n1\n")
+    theirs = replace(lake, settings={**lake.settings, **os.environ}, credentials="partners")
+
+    report = theirs.published(theirs.batch(table, [uri]))
+
+    assert outcomes(report) == {"a.csv": ("loaded", 1)}
+    assert lake.rows(table, "a", "_file_uri") == [(1, uri)]
+
+
+def test_a_batch_waits_for_credentials_that_are_not_there(bucket: S3Store, lake: Lake) -> None:
+    uri = f"s3://landing/{uuid4()}/a.csv"
+    obstore.put(bucket, uri.removeprefix("s3://landing/"), b"a\n1\n")
+    batch = lake.batch(a_table(), [uri])
+    lake.execute('UPDATE batch SET manifest = manifest || \'{"credentials": "nobody"}\' WHERE id = %s', (batch,))
+
+    with pytest.raises(Denied, match="AUTOLOADER_CREDENTIALS_NOBODY_AWS_ACCESS_KEY_ID is not set") as told:
+        lake.load(batch)
+
+    assert told.value.target == "storage"
 
 
 def test_a_bucket_that_is_not_there_is_no_missing_file(bucket: S3Store) -> None:

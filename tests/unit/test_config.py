@@ -37,6 +37,33 @@ def test_the_file_of_the_design_is_read() -> None:
     assert config.lanes.high_memory.pool.type == "process"
 
 
+PARTNERS = (
+    GOOD
+    + """
+  partners:
+    id: partners-v1
+    from: {path: "s3://partners/in", credentials: partners}
+    format: csv
+    into: {table: lake.sales.partners}
+"""
+)
+
+
+def test_credentials_are_known_by_the_bucket_that_they_are_for() -> None:
+    config = parse_config(PARTNERS.replace('["s3://landing/"]', "[s3://landing/, s3://partners/]"), {})
+
+    assert config.credentials == {"s3://partners/": "partners"}
+
+
+@pytest.mark.parametrize("theirs", ["", ", credentials: others"])
+def test_a_bucket_is_opened_with_one_set_of_keys(theirs: str) -> None:
+    text = PARTNERS.replace('s3://partners/in"', 's3://landing/in"')
+    text = text.replace('"**/*.csv"}', f'"**/*.csv"{theirs}}}')
+
+    with pytest.raises(ConfigError, match=r"credentials: another source has .* for s3://landing/; write the same"):
+        parse_config(text, {})
+
+
 def test_the_demo_s_file_is_read() -> None:
     config = load_config(Path("dev/autoloader.yaml"), {"AUTOLOADER_HOME": "/data"})
 

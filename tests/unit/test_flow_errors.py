@@ -13,6 +13,7 @@ from flows.loading.errors import (
     Rejected,
     ServerLost,
     Unexplained,
+    Unheard,
     Unreadable,
     Vanished,
     cause_of,
@@ -379,6 +380,28 @@ def test_a_value_that_speaks_of_errors_is_data(condition: str) -> None:
         translated(SparkException(READING.format("s3://b/app.csv") + "x\nCaused by: " + said)), Unreadable
     )
     assert isinstance(translated(AnalysisException(said)), Rejected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (
+            "(org.apache.iceberg.exceptions.CommitStateUnknownException) Server error: UncheckedSQLException: Unknown\n"
+            "Cannot determine whether the commit was successful or not\n"
+            "Caused by: org.apache.iceberg.exceptions.ServiceFailureException: Server error"
+        ),
+        (
+            "(org.apache.iceberg.jdbc.UncheckedSQLException) Unknown failure\nCaused by:"
+            " org.postgresql.util.PSQLException: ERROR: the commit found no row to change: look"
+        ),
+    ],
+    ids=["REST", "JDBC with its guard"],
+)
+def test_a_commit_whose_answer_is_lost_is_looked_for(text: str) -> None:
+    found = translated(SparkException(text))
+
+    assert isinstance(found, Unheard)
+    assert (cause_of(found), target_of(found)) == ("infrastructure", "catalog")
 
 
 def test_the_catalog_that_answers_out_of_turn_is_looked_at_again() -> None:

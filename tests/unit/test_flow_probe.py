@@ -23,7 +23,7 @@ CSV, JSON, PARQUET = (Format.model_validate(kind) for kind in ("csv", "json", "p
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     store = MemoryStore()
-    monkeypatch.setattr(s3, "bucket", lambda _: store)
+    monkeypatch.setattr(s3, "bucket", lambda _name, _credentials: store)
     monkeypatch.setattr(s3, "RANGE_BYTES", 7)
     return store
 
@@ -40,8 +40,8 @@ def test_an_object_is_read_to_its_end_in_pieces(bucket: MemoryStore, content: by
     file = landed(bucket, "a b+ü%.csv", content)
 
     assert file.size == len(content)
-    assert b"".join(s3.pieces(file.uri, file.size)) == content
-    assert s3.tail(file.uri, file.size, 1) == content[-1:]
+    assert b"".join(s3.Buckets(None).pieces(file.uri, file.size)) == content
+    assert s3.Buckets(None).tail(file.uri, file.size, 1) == content[-1:]
 
 
 def test_an_object_that_is_gone_is_not_taken_for_an_empty_one(bucket: MemoryStore) -> None:

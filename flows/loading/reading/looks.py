@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from schemas.formats import Format
     from schemas.manifest import ManifestFile
+    from storage import Storage
 
 CONCURRENCY = 16  # each holds a few pieces of a file
 _FOOTER_END = 8  # bytes: the footer's length, and the word PAR1
@@ -43,7 +44,7 @@ class Look:
     head: Head | None = None
 
 
-def look_at(files: Iterable[ManifestFile], format_: Format) -> dict[str, Look | Unfit]:
+def look_at(files: Iterable[ManifestFile], format_: Format, credentials: str | None = None) -> dict[str, Look | Unfit]:
     """By URI: what was found, or why the file cannot be read rightly.
 
     Raises:
@@ -53,7 +54,7 @@ def look_at(files: Iterable[ManifestFile], format_: Format) -> dict[str, Look | 
 
     def one(file: ManifestFile) -> tuple[str, Look | Unfit]:
         try:
-            return file.uri, _patiently(file, format_)
+            return file.uri, _patiently(file, storage.of(file.uri, credentials), format_)
         except Unfit as error:
             return file.uri, error
 
@@ -61,18 +62,18 @@ def look_at(files: Iterable[ManifestFile], format_: Format) -> dict[str, Look | 
         return dict(pool.map(one, files))
 
 
-def _patiently(file: ManifestFile, format_: Format) -> Look:
+def _patiently(file: ManifestFile, place: Storage, format_: Format) -> Look:
     """Twice, when the file cannot be read: what a storage's hiccup broke off is no fault of the file."""
     try:
-        return look(file, format_)
+        return look(file, place, format_)
     except Unreadable:
         try:
-            return look(file, format_)
+            return look(file, place, format_)
         except Unreadable as error:
             raise Unfit(str(error)) from error
 
 
-def look(file: ManifestFile, format_: Format) -> Look:
+def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
     """Read the whole of a text file, or the footer of a parquet file, whose `size` is that in the storage.
 
     Raises:
@@ -81,34 +82,34 @@ def look(file: ManifestFile, format_: Format) -> Look:
     """
     match format_.options:
         case Csv() as options:
-            found = scan_csv(_text(file), delimiter(options))
+            found = scan_csv(_text(file, place), delimiter(options))
             return Look(found.rows, head(found, options))
         case Json():
-            return Look(scan_json_lines(_text(file)))
+            return Look(scan_json_lines(_text(file, place)))
         case Parquet():
-            return Look(_rows_in_footer(file))
+            return Look(_rows_in_footer(file, place))
         case other:
             assert_never(other)
 
 
-def _text(file: ManifestFile) -> Iterable[bytes]:
+def _text(file: ManifestFile, place: Storage) -> Iterable[bytes]:
     """The bytes of a text file without their compression; none of a file of 0 bytes."""
     packed = compression(file.uri)
     if not file.size and packed is not None:
         raise Unfit(f"0 bytes: not even an empty {packed} file")
-    return unpacked(storage.of(file.uri).pieces(file.uri, file.size), packed) if file.size else ()
+    return unpacked(place.pieces(file.uri, file.size), packed) if file.size else ()
 
 
-def _rows_in_footer(file: ManifestFile) -> int | None:
+def _rows_in_footer(file: ManifestFile, place: Storage) -> int | None:
     if not file.size:
         raise Unfit("0 bytes: not even an empty parquet file")
     if file.size <= _FOOTER_END:
         return None
-    end = storage.of(file.uri).tail(file.uri, file.size, _FOOTER_END)
+    end = place.tail(file.uri, file.size, _FOOTER_END)
     length = int.from_bytes(end[:4], "little") + _FOOTER_END
     if end[4:] != b"PAR1" or length > file.size:
         return None  # Spark says what it is, if it knows better
-    footer = storage.of(file.uri).tail(file.uri, file.size, length)
+    footer = place.tail(file.uri, file.size, length)
     try:
         return int(pq.read_metadata(pa.BufferReader(b"PAR1" + footer)).num_rows)
     except (pa.ArrowException, OSError):

@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 CONCURRENCY = 32
 
 
-def seen(files: Iterable[ManifestFile], allow: Sequence[str]) -> dict[str, Measured | None]:
+def seen(
+    files: Iterable[ManifestFile], allow: Sequence[str], credentials: str | None = None
+) -> dict[str, Measured | None]:
     """Ask for all of them, by URI: what stands there now; None for no object, or none within the prefixes `allow`.
 
     Raises:
         Infrastructure: the storage does not answer, or refuses.
     """
-    wanted = [file.uri for file in files]
+    wanted, ask = [file.uri for file in files], partial(look_up, allow=allow, credentials=credentials)
     with named_errors(), ThreadPoolExecutor(CONCURRENCY) as pool:
-        return dict(zip(wanted, pool.map(partial(look_up, allow=allow), wanted), strict=True))
+        return dict(zip(wanted, pool.map(ask, wanted), strict=True))
 
 
-def look_up(uri: str, allow: Sequence[str]) -> Measured | None:
+def look_up(uri: str, allow: Sequence[str], credentials: str | None = None) -> Measured | None:
     """Ask for one object."""
     try:
-        return storage.of(uri).look_up(uri, allow)
+        return storage.of(uri, credentials).look_up(uri, allow)
     except Unsaid as error:
         raise Denied(
             f"the storage does not say that the object is not there: {reason_in(str(error))}", target="storage"

@@ -43,13 +43,14 @@ class Reader(Protocol):
 class Looked:
     """What our own look at each file of the batch has found; each is looked at once."""
 
-    def __init__(self, format_: Format) -> None:
+    def __init__(self, format_: Format, credentials: str | None) -> None:
         self._format = format_
+        self._credentials = credentials
         self._known: dict[str, Look] = {}
 
     def at(self, files: Iterable[ManifestFile]) -> dict[str, str]:
         """Look at those that are new; by URI, why a file cannot be read rightly. Raises as `look_at` does."""
-        found = look_at([file for file in files if file.uri not in self._known], self._format)
+        found = look_at([file for file in files if file.uri not in self._known], self._format, self._credentials)
         self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
         return {uri: str(look) for uri, look in found.items() if isinstance(look, Unfit)}
 

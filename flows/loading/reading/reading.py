@@ -40,7 +40,7 @@ class Reading:
     _readable_alone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.looked = Looked(self.manifest.format)
+        self.looked = Looked(self.manifest.format, self.manifest.credentials)
 
     def begin(self) -> None:
         """End the files that are not to be read at all: each is looked at once."""
@@ -120,7 +120,7 @@ class Reading:
     def _ask(self, uris: Iterable[str]) -> bool:
         """End those of these files that have changed in the storage; the others have the size they have there."""
         wanted = [self.files.left[uri] for uri in uris]
-        now = probe.seen(wanted, self.manifest.allow)
+        now = probe.seen(wanted, self.manifest.allow, self.manifest.credentials)
         ended = [file for file in wanted if self.files.found(file.uri, now[file.uri])]
         return bool(ended)
 

@@ -12,18 +12,20 @@ from uuid import uuid4
 
 from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 
-from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun
+from flows.loading.errors import AlreadyPublished, Infrastructure, Outrun, Unheard
 from flows.loading.translation import named_errors
 from flows.loading.writing import history
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import DataFrame, SparkSession
 
     from flows.loading.writing.history import Snap
     from flows.loading.writing.tables import Table
     from schemas.report import Closed
 
-PICKS = 10
+STAGES, PICKS = 3, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +37,44 @@ class Published:
 
 
 def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Snap:
-    """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`)."""
-    token = uuid4().hex
-    writer = (
-        frame.withColumns({"_batch_id": F.lit(batch), "_loaded_at": F.current_timestamp()})
-        .writeTo(table.name)
-        .option(f"snapshot-property.{history.BATCH}", batch)
-        .option(f"snapshot-property.{history.TOKEN}", token)
-        # Spark sets it too, but only while the table stages writes. Should it not, the append is visible at once, and
-        # by this the catalog still refuses every other snapshot of the batch.
-        .option("snapshot-property.wap.id", batch)
-    )
-    if closing is not None:
-        writer = writer.option(f"snapshot-property.{history.CLOSED_CAUSE}", closing.cause)
-        writer = writer.option(f"snapshot-property.{history.CLOSED_REASON}", closing.reason)
-        if closing.split:
-            writer = writer.option(f"snapshot-property.{history.CLOSED_SPLIT}", "true")
-    with named_errors():
-        session.conf.set("spark.wap.id", batch)
-        writer.append()
-        session.conf.unset("spark.wap.id")
+    """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`).
+
+    Raises:
+        Outrun, Unheard: so it was again and again.
+    """
+    said = {} if closing is None else _closing(closing)
+    for tries_left in reversed(range(STAGES)):
+        token = uuid4().hex
+        try:
+            _append(session, table, frame, batch, {history.TOKEN: token, **said})
+        except (Outrun, Unheard):
+            if (found := history.staged_as(session, table, token)) is not None:
+                return found  # it was our own commit, whose answer was lost
+            if not tries_left:
+                raise
+        else:
+            break
     found = history.staged_as(session, table, token)
     if found is None or batch not in found.batches:
         raise RuntimeError(f"{table.name}: the snapshot staged for {batch} has another wap id, or is not there")
     return found
+
+
+def _append(session: SparkSession, table: Table, frame: DataFrame, batch: str, properties: Mapping[str, str]) -> None:
+    writer = frame.withColumns({"_batch_id": F.lit(batch), "_loaded_at": F.current_timestamp()}).writeTo(table.name)
+    # Spark sets `wap.id` too, but only while the table stages writes. Should it not, the append is visible at once, and
+    # by this the catalog still refuses every other snapshot of the batch.
+    for name, value in {history.BATCH: batch, "wap.id": batch, **properties}.items():
+        writer = writer.option(f"snapshot-property.{name}", value)
+    with named_errors():
+        session.conf.set("spark.wap.id", batch)
+        writer.append()
+        session.conf.unset("spark.wap.id")
+
+
+def _closing(closed: Closed) -> dict[str, str]:
+    said = {history.CLOSED_CAUSE: closed.cause, history.CLOSED_REASON: closed.reason}
+    return {**said, history.CLOSED_SPLIT: "true"} if closed.split else said
 
 
 def is_visible(session: SparkSession, table: Table, staged: Snap) -> bool:
@@ -109,7 +125,7 @@ def publish(session: SparkSession, table: Table, staged: Snap, batch: str, began
             return _is_in(_picked(session, table, staged, batch), staged)
         except AlreadyPublished:
             return _is_in(_winner(session, table, batch), staged)
-        except Outrun:
+        except (Outrun, Unheard):
             continue
     raise Infrastructure(f"{table.name}: {PICKS} commits of others came first while {batch} was published", target=None)
 

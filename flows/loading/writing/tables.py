@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Denied, LoadError, Outrun, Rejected
+from flows.loading.errors import Denied, LoadError, Outrun, Rejected, Unheard
 from flows.loading.reading.types import ddl, quoted
 from flows.loading.translation import named_errors
 from schemas.report import SchemaChange
@@ -171,7 +171,7 @@ def _alter(session: SparkSession, table: Table, change: str) -> None:
         try:
             with named_errors():
                 session.sql(f"ALTER TABLE {table.name} {change}").collect()
-        except Outrun:
+        except (Outrun, Unheard):
             if not tries_left:
                 raise
         else:
