@@ -63,7 +63,7 @@ def job(run: str, *, labels: Mapping[str, str] = LABELS, namespace: str = "ours"
 
 async def reaped(*there: client.V1Job, namespaces: str = "ours", **known: RunState) -> tuple[list[str], list[str]]:
     runs, jobs = Runs(known), Jobs(list(there))
-    await reap(runs, jobs, namespaces)  # type: ignore[arg-type]  # players
+    await reap(runs, jobs, namespaces)  # type: ignore[arg-type]  # they are played
     return jobs.deleted, runs.cancelled
 
 
@@ -118,7 +118,7 @@ async def test_a_job_that_another_worker_deleted_is_no_trouble(status: int, is_t
 
     if is_told:
         with pytest.raises(client.ApiException):
-            await reap(runs, jobs, "ours")  # type: ignore[arg-type]  # players
+            await reap(runs, jobs, "ours")  # type: ignore[arg-type]  # they are played
     else:
-        await reap(runs, jobs, "ours")  # type: ignore[arg-type]  # players
+        await reap(runs, jobs, "ours")  # type: ignore[arg-type]  # they are played
         assert runs.cancelled == ["a"]

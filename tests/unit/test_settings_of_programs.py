@@ -40,6 +40,7 @@ READ_LATER = {
         "PREFECT_API_SSL_CERT_FILE",
         "PREFECT_UI_URL",
     },
+    "worker": {"PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"},  # of a Kubernetes pool
 }
 
 
