@@ -23,7 +23,8 @@ TEMPORARY_BYTES = 1024**3
 # Where the image's Spark spills, see Dockerfile.
 SCRATCH = "/var/autoloader"
 # By these the network policies in `k8s/` know the pods.
-LABELS = {"app.kubernetes.io/part-of": "autoloader", "app.kubernetes.io/component": "run"}
+# Of every pod of ours; the worker makes `app.kubernetes.io/part-of` Prefect's. The second is in our network policies.
+LABELS = {"autoloader/part": "run", "app.kubernetes.io/component": "run"}
 # On a drain or preemption the worker's own choice, `reschedule`, would start a second Job of the same run.
 ENDED_BY_SIGTERM = {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "crash"}
 COMMAND, ARGUMENTS = ["python"], ["-m", "prefect.engine"]  # one Python; by itself the worker names a program of two

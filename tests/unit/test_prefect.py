@@ -180,6 +180,18 @@ async def test_the_newest_that_kubernetes_says_of_a_pod_counts() -> None:
     assert states["run-2"].diagnosis is None
 
 
+async def test_of_what_occurred_at_the_same_time_the_last_that_was_received_counts() -> None:
+    occurred = {"occurred": "2026-11-27T10:54:01Z"}
+    told = {"events": [
+        {**pod_event("run-1"), **occurred, "received": "2026-11-27T10:54:01.654052Z"},
+        {**pod_event("run-1", diagnosis="ImagePullError"), **occurred, "received": "2026-11-27T10:54:02Z"},
+    ]}  # fmt: skip
+
+    states = await prefect(of_pods(told)).states(["run-1"], ["run-1"])
+
+    assert states["run-1"].diagnosis == Diagnosis("ImagePullError")
+
+
 async def test_what_a_node_was_short_of_stands_in_the_observer_s_log() -> None:
     logs = [
         {"name": "prefect.flow_runs.observer", "message": "Pod was evicted: The node was low on resource: memory."},

@@ -5,6 +5,7 @@ container ended, in Kubernetes' own word. What a node was short of, when it evic
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from router.rules.diagnosis import OUT_OF_MEMORY, Diagnosis
@@ -25,8 +26,12 @@ def pod_logs(run_id: str) -> Mapping[str, Any]:
 
 
 def diagnoses(answer: Any) -> Iterator[tuple[str, Diagnosis | None]]:
-    """Each event's run with what it says, the newest first; None when a pod is well."""
-    for event in answer.get("events", ()) if isinstance(answer, dict) else ():
+    """Each event's run with what it says, the newest first; None when a pod is well.
+
+    Of a pod that waits all events have occurred when it was made: the last one that was received is the newest.
+    """
+    events = [one for one in answer.get("events", ()) if isinstance(one, dict)] if isinstance(answer, dict) else []
+    for event in sorted(events, key=_received, reverse=True):
         match event:
             case {"resource": dict() as pod, "related": list() as related}:
                 category = pod.get("kubernetes.diagnosis")
@@ -34,6 +39,13 @@ def diagnoses(answer: Any) -> Iterator[tuple[str, Diagnosis | None]]:
                     category = OUT_OF_MEMORY
                 for run_id in _runs(related):
                     yield run_id, Diagnosis(category) if isinstance(category, str) else None
+
+
+def _received(event: Mapping[str, Any]) -> datetime:
+    try:
+        return datetime.fromisoformat(event["received"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError):  # not told, or not as a time
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def logged(answer: Any) -> str:
