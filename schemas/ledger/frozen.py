@@ -4,5 +4,8 @@ LETS_GO_AFTER_SECONDS = 15.0
 
 
 def lets_go() -> str:
-    """The statement that begins every transaction: who is frozen in it, or whose machine is gone, keeps no lock."""
+    """The statement that begins every transaction: who is frozen in it, or whose machine is gone, keeps no lock.
+
+    No query, after which it would be too late to choose an isolation level.
+    """
     return f"SET LOCAL idle_in_transaction_session_timeout = {round(LETS_GO_AFTER_SECONDS * 1000)}"

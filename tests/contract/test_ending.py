@@ -6,7 +6,7 @@ import pytest
 
 from router.rules.recovery import Again, Close, Void
 from schemas.completions import CompletedFile
-from schemas.report import Cause
+from schemas.report import Cause, Closed
 from tests.builders import (
     A_CSV,
     AT_ONCE,
@@ -228,6 +228,33 @@ async def test_closing_says_why(ledger: Ledger) -> None:
     await ledger.settlement.fail_attempt("b-1", 1, Close("wrong-data", "no column fits"))
 
     assert await ledger.batch("b-1") == SeenBatch("no column fits", None, None)
+
+
+async def test_what_no_run_ever_claimed_is_closed_without_one(ledger: Ledger) -> None:
+    await is_submitted(ledger)
+    await ledger.settlement.fail_attempt("b-1", 1, Void("no worker"))
+    await next_attempt(ledger)
+
+    closed = await ledger.settlement.fail_attempt("b-1", 2, Close("cancelled", "enough"))
+
+    [attempt] = await ledger.settlement.open_attempts()
+    ended = await ledger.settlement.batch_to_settle("b-1", 2)
+    assert closed
+    assert (attempt.n, attempt.result, attempt.cause) == (2, "closed", "cancelled")
+    assert ended is not None
+    assert ended.report == Closed(cause="cancelled", reason="enough")
+    assert not await ledger.claim("b-1", 2, RUN)
+
+
+async def test_what_a_run_once_claimed_is_closed_by_another(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.settlement.fail_attempt("b-1", 1, AGAIN)
+    await next_attempt(ledger)
+
+    await ledger.settlement.fail_attempt("b-1", 2, Close("cancelled", "enough"))
+
+    assert await ledger.settlement.open_attempts() == []
+    assert (await next_attempt(ledger)).kind == "close"
 
 
 async def test_a_void_attempt_cannot_be_claimed(ledger: Ledger) -> None:

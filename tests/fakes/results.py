@@ -122,7 +122,8 @@ class FakeResults:
 
     def _pass_fence(self, claimed: Claimed) -> None:
         found = self._open_attempt(claimed.batch, claimed.attempt)
-        if found is None or found.claimed_by != claimed.run_id:
+        is_closed = any(row.state == "closed" for (of, _), row in self._database.results.items() if of == claimed.batch)
+        if found is None or found.claimed_by != claimed.run_id or is_closed:
             raise NotWanted(f"attempt {claimed.attempt} of {claimed.batch} is over: nothing is published")
 
     def _end(self, claimed: Claimed, row: ResultRow) -> None:

@@ -13,9 +13,9 @@ from router.rules.settlement import BatchContext, EndedBatch, RequestInBatch, Se
 from router.rules.splitting import Half, Split
 from schemas.completions import StillWaiting
 from schemas.manifest import ManifestFile
-from schemas.report import Preview
+from schemas.report import Closed, Preview
 from tests.fakes import breakers
-from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, SourceRow
+from tests.fakes.database import AttemptRow, BatchRow, FakeDatabase, ResultRow, SourceRow
 
 COUNTED_AT_MOST = 10_000
 MAX_BIGINT = 2**63 - 1
@@ -177,11 +177,11 @@ class FakeSettlement:
     async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         now = self._database.begin()
         row, result = self._database.open_batch(batch), self._database.results.get((batch, n))
-        if row is None or (result is not None and result.state != "staged"):
-            return False
         attempt = self._database.attempts.get((batch, n))
-        if attempt is None or attempt.ended is not None:
+        if row is None or attempt is None or attempt.ended or (result is not None and result.state != "staged"):
             return False
+        if self._closed_by_fence(batch, n, decision, row, attempt, now):
+            return True
         match decision:
             case Void():
                 if attempt.claimed_by is not None:
@@ -200,6 +200,23 @@ class FakeSettlement:
             case _:
                 assert_never(decision)
         attempt.ended, attempt.reason = now, decision.reason
+        return True
+
+    def _closed_by_fence(
+        self, batch: str, n: int, decision: Again | Close | Void, row: BatchRow, attempt: AttemptRow, now: datetime
+    ) -> bool:
+        if any(other.claimed_by is not None for _, other in self._database.attempts_of(batch)):
+            return False
+        if isinstance(decision, Close) and row.closing is None:
+            row.closing, row.splitting = decision.reason, decision.split
+        if row.closing is None:
+            return False
+        cause = "infrastructure" if isinstance(decision, Void) else decision.cause
+        closed = Closed(
+            cause=cause if isinstance(decision, Close) else "crash", reason=row.closing, split=row.splitting
+        )
+        attempt.cause, attempt.reason = cause, decision.reason
+        self._database.results[batch, n] = ResultRow("closed", closed, ended=now)
         return True
 
     def _open_attempt(self, batch: str, n: int, row: AttemptRow, now: datetime) -> OpenAttempt:

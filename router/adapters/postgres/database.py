@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import asyncpg
 
+from router.adapters.postgres.fragments import Statement
 from router.errors import Transient
 from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
@@ -49,12 +50,14 @@ class Database:
                 self._pool = await asyncpg.create_pool(
                     self._url, min_size=0, max_size=8, timeout=5, command_timeout=COMMAND_SECONDS
                 )
-            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
-                await connection.execute(lets_go())
+            statement = Statement(lets_go())
+            async with self._pool.acquire(timeout=10) as connection:
                 if not self._is_migrated:
                     await _await_migration(connection)
                     self._is_migrated = True
-                yield connection
+                async with connection.transaction():
+                    await connection.execute(statement)
+                    yield connection
         except (asyncpg.PostgresError, *PASSING) as error:
             if isinstance(error, FORGETTING) and self._pool is not None:
                 await self._pool.expire_connections()
@@ -74,11 +77,20 @@ class Database:
 
 
 async def _await_migration(connection: Connection) -> None:
-    has_tables = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
-    found = await connection.fetchval(REVISION) if has_tables else None
+    has_tables = await connection.fetchval(_HAS_TABLES)
+    found = await connection.fetchval(_REVISION) if has_tables else None
     if (what := lacking(found)) is not None:
         raise Transient(f"PostgreSQL: {what}")
 
 
 def _passes(error: Exception) -> bool:
     return isinstance(error, PASSING) or (isinstance(error, asyncpg.PostgresError) and passes(error.sqlstate))
+
+
+# What is sent to PostgreSQL.
+
+# Whether the ledger was ever made.
+_HAS_TABLES = Statement("SELECT to_regclass('alembic_version') IS NOT NULL")
+
+# The revision of the ledger's tables.
+_REVISION = Statement(REVISION)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 import asyncpg
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,7 @@ from router.adapters.postgres.batch_ends import end_batch
 from router.adapters.postgres.context import context_of
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.discovery import follow
+from router.adapters.postgres.failing import fail
 from router.adapters.postgres.fragments import SAME, Statement, locked
 from router.adapters.postgres.halves import halve
 from router.adapters.postgres.publication import put
@@ -120,38 +121,11 @@ class PostgresSettlement:
         async with self._database.transaction() as connection:
             if not await _lock_open(connection, batch):
                 return False
-            reported = await connection.fetchval(_HAS_REPORTED, batch, n)
-            if reported or not await _end_attempt(connection, batch, n, decision):
-                return False
-            match decision:
-                case Again():
-                    await connection.execute(_TRY_AGAIN, batch, decision.pause, decision.size_class)
-                case Close():
-                    await connection.execute(_CLOSE, batch, decision.reason, decision.split)
-                case Void():
-                    await connection.execute(_GO_ON, batch)
-                case _:
-                    assert_never(decision)
-        return True
+            return await fail(connection, batch, n, decision)
 
 
 async def _lock_open(connection: Connection, batch: str) -> bool:
     return bool(await connection.fetchval(_LOCK_OPEN, batch))
-
-
-async def _end_attempt(connection: Connection, batch: str, n: int, decision: Again | Close | Void) -> bool:
-    """A void attempt must not have been claimed, a silent one not been heard of: this update excludes both."""
-    outcome, cause = ("void", "infrastructure") if isinstance(decision, Void) else ("failed", decision.cause)
-    ended = await connection.fetchval(
-        _FAIL_ATTEMPT,
-        batch,
-        n,
-        outcome,
-        cause,
-        decision.reason,
-        decision.silent if isinstance(decision, Again) else None,
-    )
-    return bool(ended)
 
 
 def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
@@ -261,32 +235,5 @@ _PREVIEWED = Statement("""
     WHERE b.id = $1 AND b.ended IS NULL
 """)
 
-# Whether a run has reported more than that it staged.
-_HAS_REPORTED = Statement("SELECT true FROM result WHERE batch_id = $1 AND n = $2 AND state <> 'staged'")
-
-# Its batch goes on after a pause, perhaps in a bigger class.
-_TRY_AGAIN = Statement("""
-    UPDATE batch SET due = now() + $2::interval, size_class = coalesce($3, size_class),
-        lane = CASE WHEN $3::int IS NULL THEN lane ELSE 'high-memory' END
-    WHERE id = $1
-""")
-
-# Its batch is to be closed now.
-_CLOSE = Statement("""
-    UPDATE batch SET due = now(), closing = coalesce(closing, $2),
-        splitting = CASE WHEN closing IS NULL THEN $3 ELSE splitting END
-    WHERE id = $1
-""")
-
-# Its batch goes on now.
-_GO_ON = Statement("UPDATE batch SET due = now() WHERE id = $1")
-
 # A batch that is open, locked.
 _LOCK_OPEN = Statement("SELECT true FROM batch WHERE id = $1 AND ended IS NULL FOR UPDATE")
-
-# An attempt ends, unless it was claimed or heard of meanwhile.
-_FAIL_ATTEMPT = Statement("""
-    UPDATE attempt SET ended = now(), outcome = $3, cause = $4, reason = $5
-    WHERE batch_id = $1 AND n = $2 AND ended IS NULL AND ($3 <> 'void' OR claimed_by IS NULL)
-      AND ($6::interval IS NULL OR touched <= now() - $6) RETURNING true
-""")

@@ -124,6 +124,7 @@ def _image() -> None:
         volumes = [word for here, there in mounts.items() if here.exists() for word in ("--volume", f"{here}:{there}")]
         arguments = ("--isolation", "chroot", "--layers", "--pull-never", "--build-arg", f"BASE={BASE}", "--tag", IMAGE)
         _run(*BUILDAH, "build", *arguments, *volumes, str(PROJECT))
+        _run(*BUILDAH, "rmi", "--prune")  # of earlier builds: each is as large as the image
     with _timed("archive"):
         ARCHIVE.unlink(missing_ok=True)
         _run(*BUILDAH, "push", IMAGE, f"oci-archive:{ARCHIVE}:{IMAGE}")
