@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.kubernetes.lab.places import BRIDGE, GATEWAY, NETNS, PODS, STATE
+from tests.kubernetes.lab.places import BRIDGE, GATEWAY, NETNS, PODS, SERVICES, STATE
 
 _SYSCTLS = {
     "net/ipv4/ip_forward": "1",  # else a pod does not reach another by its Service
@@ -23,6 +23,7 @@ def make() -> None:
         ("ip", "link", "add", BRIDGE, "type", "bridge"),
         ("ip", "addr", "add", f"{GATEWAY}/{PODS.rpartition('/')[2]}", "dev", BRIDGE),
         ("ip", "link", "set", BRIDGE, "up"),
+        ("ip", "route", "add", SERVICES, "dev", BRIDGE),  # of the node itself, before kube-proxy chooses a pod
         *(("sh", "-c", f"echo {value} > /proc/sys/{name}") for name, value in _SYSCTLS.items()),
         ("iptables", "-t", "mangle", "-A", "FORWARD", "-i", BRIDGE, "-o", BRIDGE, *_JUDGED),
         ("iptables", "-t", "mangle", "-A", "INPUT", "-i", BRIDGE, "!", "-s", GATEWAY, *_JUDGED),
