@@ -31,6 +31,7 @@ PACKAGES = (
 KUBERNETES = "v1.36.3"
 SUITE = "bookworm"
 BASE = "localhost/base:bookworm"
+STAGE = "localhost/autoloader-build:test"
 BUILDAH = ("buildah",)  # it takes the best storage driver there is
 TRUST = "/run/trust"
 ARCHIVE = IMAGES / "autoloader.tar"
@@ -122,9 +123,11 @@ def _image() -> None:
     with _timed("buildah"):
         mounts = {Path(here).expanduser(): there for here, there in SETTINGS.items()} | _trust()
         volumes = [word for here, there in mounts.items() if here.exists() for word in ("--volume", f"{here}:{there}")]
-        arguments = ("--isolation", "chroot", "--layers", "--pull-never", "--build-arg", f"BASE={BASE}", "--tag", IMAGE)
-        _run(*BUILDAH, "build", *arguments, *volumes, str(PROJECT))
-        _run(*BUILDAH, "rmi", "--prune")  # of earlier builds: each is as large as the image
+        arguments = ("--isolation", "chroot", "--layers", "--pull-never", "--build-arg", f"BASE={BASE}", *volumes)
+        # With a name of its own the first stage outlives the pruning of earlier builds, each as large as the image.
+        for more in (("--target", "build", "--tag", STAGE), ("--tag", IMAGE)):
+            _run(*BUILDAH, "build", *arguments, *more, str(PROJECT))
+        _run(*BUILDAH, "rmi", "--prune")
     with _timed("archive"):
         ARCHIVE.unlink(missing_ok=True)
         _run(*BUILDAH, "push", IMAGE, f"oci-archive:{ARCHIVE}:{IMAGE}")
