@@ -22,8 +22,8 @@ USER = 1000
 TEMPORARY_BYTES = 1024**3
 # Where the image's Spark spills, see Dockerfile.
 SCRATCH = "/var/autoloader"
-# By these the network policies in `k8s/` know the pods.
-# Of every pod of ours; the worker makes `app.kubernetes.io/part-of` Prefect's. The second is in our network policies.
+# By these our pods are known, by the second to the network policies in `k8s/`. Prefect's worker takes
+# `app.kubernetes.io/part-of` for itself.
 LABELS = {"autoloader/part": "run", "app.kubernetes.io/component": "run"}
 # On a drain or preemption the worker's own choice, `reschedule`, would start a second Job of the same run.
 ENDED_BY_SIGTERM = {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "crash"}

@@ -33,16 +33,16 @@ async def _closed_by_fence(connection: Connection, batch: str, n: int, decision:
 
     The attempt stays open, with the result with which settlement ends it.
     """
-    close = isinstance(decision, Close)
     asked = (decision.reason, decision.split) if isinstance(decision, Close) else (None, False)
     row = await connection.fetchrow(_UNCLAIMED, batch, *asked)
     if row is None or row["closing"] is None:
         return False
     cause = "infrastructure" if isinstance(decision, Void) else decision.cause
-    closed = Closed(cause=cause if close else "crash", reason=row["closing"], split=row["splitting"])
+    told = decision.cause if isinstance(decision, Close) else "crash"
+    closed = Closed(cause=told, reason=row["closing"], split=row["splitting"])
     if not await connection.fetchval(_END_UNCLAIMED, batch, n, cause, decision.reason, closed.model_dump_json()):
         return False
-    if close:
+    if isinstance(decision, Close):
         await connection.execute(_CLOSE, batch, *asked)
     return True
 
