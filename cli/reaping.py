@@ -28,6 +28,7 @@ NAMESPACES = "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"
 # How long a run may take to end by itself after it was told to, and how long a pod after its run has ended.
 ENDING = timedelta(seconds=20)
 ENDED = timedelta(minutes=2)
+TROUBLES = (Transient, Refused, TimeoutError, aiohttp.ClientError, client.ApiException)
 
 log = structlog.get_logger()
 
@@ -61,7 +62,7 @@ async def _reap(prefect: PrefectConnection, environ: Mapping[str, str], told: th
             try:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await reap(runs, client.BatchV1Api(kubernetes), environ.get(NAMESPACES, ""))
-            except (Transient, Refused, TimeoutError, aiohttp.ClientError, client.ApiException) as error:
+            except TROUBLES as error:
                 trouble = f"{type(error).__name__}: {error}"
                 if trouble != before:
                     log.warning("jobs_not_looked_at", trouble=trouble)
@@ -69,22 +70,35 @@ async def _reap(prefect: PrefectConnection, environ: Mapping[str, str], told: th
 
 
 async def reap(runs: PrefectRuns, jobs: client.BatchV1Api, namespaces: str) -> None:
-    """Delete the unfinished Jobs of runs that are over, in these namespaces (with commas; none: all there are)."""
+    """Delete the unfinished Jobs of runs that are over, in these namespaces (with commas; none: all there are).
+
+    Raises one of TROUBLES: the first that a Job gave, after the others.
+    """
     found = [job for job in await _unfinished(jobs, namespaces) if _is_ours(job)]
     states = await runs.states([job.metadata.labels[RUN] for job in found])
+    troubles: list[Exception] = []
     for job in found:
         run = job.metadata.labels[RUN]
         if not is_over(states[run]):
             continue
-        name, namespace = job.metadata.name, job.metadata.namespace
         try:
-            await jobs.delete_namespaced_job(name, namespace, propagation_policy="Background")
-        except client.ApiException as error:
-            if error.status != 404:  # another worker was faster
-                raise
-        log.info("job_deleted", job=name, namespace=namespace, run=run, state=states[run].phase)
-        if states[run].phase == "cancelling":
-            await runs.cancel(run, "its Job is deleted")
+            await _delete(jobs, job)
+            if states[run].phase == "cancelling":
+                await runs.cancel(run, "its Job is deleted")
+        except TROUBLES as trouble:
+            troubles.append(trouble)
+    if troubles:
+        raise troubles[0]
+
+
+async def _delete(jobs: client.BatchV1Api, job: client.V1Job) -> None:
+    name, namespace = job.metadata.name, job.metadata.namespace
+    try:
+        await jobs.delete_namespaced_job(name, namespace, propagation_policy="Background")
+    except client.ApiException as error:
+        if error.status != 404:  # another worker was faster
+            raise
+    log.info("job_deleted", job=name, namespace=namespace, run=job.metadata.labels[RUN])
 
 
 async def _unfinished(jobs: client.BatchV1Api, namespaces: str) -> list[client.V1Job]:

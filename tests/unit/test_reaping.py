@@ -46,7 +46,7 @@ class Jobs:
         return SimpleNamespace(items=self.there)
 
     async def delete_namespaced_job(self, name: str, _namespace: str, **_: Any) -> None:
-        if self.refusal:
+        if self.refusal and name == "job-of-a":
             raise client.ApiException(status=self.refusal)
         self.deleted.append(name)
 
@@ -122,3 +122,13 @@ async def test_a_job_that_another_worker_deleted_is_no_trouble(status: int, is_t
     else:
         await reap(runs, jobs, "ours")  # type: ignore[arg-type]  # they are played
         assert runs.cancelled == ["a"]
+
+
+async def test_a_job_that_cannot_be_deleted_holds_up_no_other() -> None:
+    over = RunState("cancelled", age=ENDED)
+    jobs = Jobs([job("a"), job("b")], refusal=403)
+
+    with pytest.raises(client.ApiException):
+        await reap(Runs({"a": over, "b": over}), jobs, "ours")  # type: ignore[arg-type]  # they are played
+
+    assert jobs.deleted == ["job-of-b"]
