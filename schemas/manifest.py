@@ -3,7 +3,7 @@
 from typing import Literal
 
 from schemas.base import Wire
-from schemas.config.sources import Columns
+from schemas.config.sources import BadRows, Columns
 from schemas.formats import Format
 
 AttemptKind = Literal["load", "close", "preview"]
@@ -37,6 +37,7 @@ class Manifest(Wire):
     table: str
     format: Format
     columns: Columns = Columns()
+    bad_rows: BadRows = BadRows()
     partition: tuple[str, ...] = ()
     allow: tuple[str, ...] = ("file:///",)  # of a router that did not say it: what it measured was enough
     credentials: str | None = None

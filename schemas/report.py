@@ -25,12 +25,13 @@ Reason = Annotated[str, AfterValidator(readable)]
 
 
 class FileReport(Wire):
-    """How one file ended; `rows` counts its rows in the table."""
+    """How one file ended; `rows` counts its rows in the table, `rows_bad` its records that are kept aside."""
 
     uri: str
     version: str
     outcome: FileOutcome
     rows: int = 0
+    rows_bad: int = 0
     reason: Reason | None = None
 
 
@@ -43,9 +44,9 @@ class Snapshot(Wire):
 
 
 class SchemaChange(Wire):
-    """One change of the table's schema that the load made."""
+    """One change of the table's schema that the load made; a field within a column is named by its path."""
 
-    op: Literal["create", "add"]
+    op: Literal["create", "add", "widen"]
     column: Reason
     type: Reason
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from schemas.report import FileReport
+from schemas.report import FileReport, readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from flows.loading.reading.badness import Bad
     from schemas.manifest import ManifestFile
     from schemas.report import FileOutcome
     from storage.objects import Measured
@@ -40,10 +41,16 @@ class Files:
         file = self.left.pop(uri)
         self.ended[uri] = FileReport(uri=uri, version=file.version, outcome=outcome, reason=reason)
 
-    def reports(self, rows: Mapping[str, int]) -> tuple[FileReport, ...]:
-        """How all of them ended, if what is left is loaded with these rows."""
-        loaded = {
-            uri: FileReport(uri=uri, version=file.version, outcome="loaded", rows=rows.get(uri, 0))
-            for uri, file in self.left.items()
-        }
+    def reports(self, rows: Mapping[str, int], bad: Mapping[str, Bad] | None = None) -> tuple[FileReport, ...]:
+        """How all of them ended, if what is left is loaded with these rows and without these bad records."""
+        loaded = {uri: self._loaded(file, rows.get(uri, 0), (bad or {}).get(uri)) for uri, file in self.left.items()}
         return tuple(report for _, report in sorted({**loaded, **self.ended}.items()))
+
+    @staticmethod
+    def _loaded(file: ManifestFile, rows: int, bad: Bad | None) -> FileReport:
+        report = FileReport(uri=file.uri, version=file.version, outcome="loaded", rows=rows)
+        return (
+            report
+            if bad is None
+            else report.model_copy(update={"rows_bad": bad.count, "reason": readable(bad.said(rows + bad.count))})
+        )

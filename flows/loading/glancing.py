@@ -13,6 +13,7 @@ from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
 from flows.loading.errors import Denied, Rejected
 from flows.loading.files import Files
+from flows.loading.reading.frames import data_fields
 from flows.loading.reading.reading import Reading
 from flows.loading.reading.types import ddl, quoted
 from flows.loading.translation import named_errors
@@ -62,11 +63,12 @@ def _why(ended: FileReport) -> str:
 
 
 def _first_rows(reading: Reading, wanted: int) -> Preview:
-    fields = reading.fields()
-    if not fields:
+    columns = reading.columns(None)
+    fields = data_fields(columns)
+    if not fields or not reading.files.left:
         return Preview()
     shown = fields[:MAX_COLUMNS]
-    found = _texts(reading.frame(StructType(fields)), shown, wanted + 1)
+    found = _texts(reading.frame(columns), shown, wanted + 1)
     rows = _fitting([tuple(map(_cut, row)) for row in found[:wanted]])
     return Preview(
         columns=tuple(PreviewColumn(name=field.name, type=ddl(field.dataType)) for field in shown),

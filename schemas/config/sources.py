@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated, Literal, NamedTuple, Self
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
 
@@ -42,10 +43,53 @@ class Into(Strict):
     partition: tuple[Annotated[str, Field(pattern=r"^\w+(\((\d+,\s*)?\w+\))?$")], ...] = ()
 
 
-class Columns(Strict):
-    """What is known of the columns beforehand: their SQL types, used when the table is made."""
+SqlType = Annotated[str, Field(pattern=r"^[A-Za-z][\w ]*(\(\d+(,\s*\d+)?\))?$")]
 
-    hints: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z][\w ]*(\(\d+(,\s*\d+)?\))?$")]] = {}
+
+class Spellings(Strict):
+    """How dates and times are written, as patterns of Spark's; the zone of times that say none."""
+
+    date: str | None = Field(None, min_length=1)
+    timestamp: str | None = Field(None, min_length=1)
+    zone: str = "UTC"
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"{zone!r} is not a time zone; write e.g. Europe/Berlin")
+        return zone
+
+
+class Columns(Strict):
+    """What is known of the columns beforehand, and what a column that nobody knows does.
+
+    `columns` are those of the table with their SQL types, `hints` the types of some; the other types are found in the
+    files. A file without one of the `required` columns is set aside.
+    """
+
+    mode: Literal["add-columns", "rescue", "fixed", "fail"] = "add-columns"
+    columns: dict[str, SqlType] = {}
+    hints: dict[str, SqlType] = {}
+    required: tuple[str, ...] = ()
+    formats: Spellings = Spellings()
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The types that are written, by column."""
+        return {**self.hints, **self.columns}
+
+
+class BadRows(Strict):
+    """How many records of a file may be bad, and are kept aside while the others are loaded: a number, or a share."""
+
+    max: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?%$")] | Annotated[int, Field(ge=0)] = 0
+
+    def allows(self, bad: int, records: int) -> bool:
+        """Whether a file with so many bad records is loaded without them."""
+        if isinstance(self.max, int):
+            return bad <= self.max
+        return bad * 100 <= float(self.max.rstrip("%")) * records
 
 
 class BatchLimits(Strict):
@@ -93,6 +137,7 @@ class SourceConfig(Strict):
     from_: From = Field(alias="from")
     format: Format
     columns: Columns = Field(Columns(), alias="schema")
+    bad_rows: BadRows = BadRows()
     into: Into
     batch: BatchLimits = BatchLimits()
     weight: float = Field(1, ge=0.001, le=1000)

@@ -66,11 +66,14 @@ class Lake:
         format_: Mapping[str, Any] = CSV,
         *,
         hints: Mapping[str, str] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        bad_rows: Mapping[str, Any] | None = None,
         partition: Sequence[str] = (),
         lane: Lane = "default",
     ) -> str:
         """A batch of these files as they are now, with a first attempt to load it."""
-        more = {"columns": {"hints": hints or {}}, "partition": partition, "credentials": self.credentials}
+        columns = {"hints": hints or {}, **(schema or {})}
+        more = {"columns": columns, "partition": partition, "credentials": self.credentials, "bad_rows": bad_rows or {}}
         batch = self._batch(table, format_, more)
         with self._connection() as connection:
             for file in files:

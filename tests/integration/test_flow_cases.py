@@ -4,6 +4,7 @@ import bz2
 import gzip
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from uuid import uuid4
@@ -171,7 +172,7 @@ def test_a_file_of_which_spark_reads_other_rows_than_there_are_is_not_loaded(
 
     def lying(file: ManifestFile, place: Storage, format_: Format) -> looks.Look:
         found = honest(file, place, format_)
-        return found if file.uri.endswith("right.csv") else looks.Look(3, found.head)
+        return found if file.uri.endswith("right.csv") else replace(found, records=3)
 
     monkeypatch.setattr(looks, "look", lying)
     report = lake.published(lake.batch(table, files))

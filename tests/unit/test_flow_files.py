@@ -9,6 +9,7 @@ from pyspark.sql.types import (
     FloatType,
     IntegerType,
     LongType,
+    NullType,
     StringType,
     StructField,
     StructType,
@@ -19,7 +20,7 @@ from flows.loading.errors import Rejected, Unfit, spelled
 from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.heads import Head, delimiter, head
 from flows.loading.reading.paths import escaped, unreadable
-from flows.loading.reading.types import ddl, quoted, roomy, widens, widest
+from flows.loading.reading.types import ddl, joined, quoted, widens
 from flows.loading.writing.tables import Table
 from schemas.formats.csv import Csv
 
@@ -116,8 +117,24 @@ def test_a_type_may_become_another_that_holds_all_its_values(found: DataType, wa
     assert widens(found, wanted) is fits
 
 
-def test_two_files_inferred_differently_agree_on_a_type() -> None:
-    assert widest(LongType(), DoubleType()) == DoubleType()
-    assert widest(TimestampType(), LongType()) == StringType()
-    assert roomy(IntegerType()) == LongType()
-    assert roomy(StringType()) == StringType()
+@pytest.mark.parametrize(
+    ("left", "right", "both"),
+    [
+        (IntegerType(), LongType(), LongType()),
+        (LongType(), DoubleType(), DoubleType()),
+        (LongType(), DecimalType(10, 2), DecimalType(21, 2)),
+        (DecimalType(38, 0), DecimalType(10, 2), DoubleType()),
+        (NullType(), StringType(), StringType()),
+        (TimestampType(), LongType(), None),
+        (ArrayType(IntegerType()), ArrayType(LongType()), ArrayType(LongType())),
+        (
+            StructType([StructField("a", IntegerType())]),
+            StructType([StructField("b", StringType())]),
+            StructType([StructField("a", IntegerType()), StructField("b", StringType())]),
+        ),
+    ],
+)
+def test_types_of_two_files_are_joined_where_one_may_hold_the_values_of_both(
+    left: DataType, right: DataType, both: DataType | None
+) -> None:
+    assert joined(left, right) == both

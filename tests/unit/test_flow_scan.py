@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flows.loading.errors import Unfit
 from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import CsvScan, scan_csv
-from flows.loading.reading.json_scan import scan_json_lines
+from flows.loading.reading.json_scan import scan_json
 from flows.loading.reading.utf8 import checked_utf8
 
 PIECES = [1, 2, 3, 7, 1000]
@@ -56,12 +56,12 @@ def strict_trouble(content: bytes) -> int | None:
     return None
 
 
-def json_records(text: str | bytes) -> int | str | None:
+def json_records(text: str | bytes) -> int | str:
     content = text.encode() if isinstance(text, str) else text
-    found: set[int | str | None] = set()
+    found: set[int | str] = set()
     for size in PIECES:
         try:
-            found.add(scan_json_lines(pieces(content, size)))
+            found.add(scan_json(pieces(content, size)).records)
         except Unfit as error:
             found.add(str(error))
     (only,) = found
@@ -161,21 +161,26 @@ def test_text_is_utf_8_in_pieces_exactly_when_it_is_as_a_whole(text: str, at: in
         ("", 0),
         ('[{"a": 1}, {"a": 2}]\n{"a": 3}\n', 3),
         ('{"a": "} {"}\n{}\n', 2),
-        ('{"a": "}{", "b": 1e}\n', None),
-        ('[{"a": 1},]\n', None),
+        ('{"a": "}{", "b": 1e}\n', 1),
+        ('[{"a": 1},]\n', 1),
         ('{"a": 1}{"a": 2}\n', "line 1 goes on after its object"),
-        ('{"a": 1}\n{"a": 1},\n', "line 2 is not one whole JSON object"),
-        ('{"a": 1}\r\n\r\n{"a": \r\n', "line 3 is not one whole JSON object"),
-        ('[\n{"a": 1}\n]\n', "line 1 is not one whole JSON object"),
-        ('{\n  "a": 1\n}\n', "line 1 is not one whole JSON object"),
+        ('{"a": 1}\n{"a": 1},\n', "line 2 goes on after its object"),
+        ('{"a": 1}\r\n\r\n{"a": \r\n', 2),
+        ('[\n{"a": 1}\n]\n', 1),
+        ('{\n  "a": 1\n}\n', 1),
+        ('[\n{"a": 1}\n,{"a": 2}\n', "line 3 is not a JSON object"),
+        ('{"a": 1, "a": 2}\n', "line 1 has the key 'a' twice"),
+        ('{"a": {"b": 1,"b" :2}}\n', "line 1 has the key 'b' twice"),
+        ('{"a": "\\ud800"}\n', "line 1 has half of a surrogate pair"),
+        ('{"a": 1e999, "b": 12345678901234567890123}\n', 1),
         ('{"a": 1}\nnull\n', "line 2 is not a JSON object"),
         (b'{"a": "\xe9"}\n', "not UTF-8: .* at byte 7"),
     ],
 )
-def test_json_lines_hold_one_object_each(text: str | bytes, records: int | str | None) -> None:
+def test_json_lines_hold_one_object_each(text: str | bytes, records: int | str) -> None:
     if isinstance(records, str):
         with pytest.raises(Unfit, match=records):
-            scan_json_lines([text.encode() if isinstance(text, str) else text])
+            scan_json([text.encode() if isinstance(text, str) else text])
     else:
         assert json_records(text) == records
 

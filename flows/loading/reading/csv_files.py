@@ -1,32 +1,35 @@
-"""CSV files, each with a header line, as RFC 4180 has it: a quote within quotes is doubled.
+"""CSV files: every value is read as a text, and cast by our own table (`casts`).
 
-Files are grouped by their header, each group is read with the table's types by position, and the groups are united by
-name. A file is read line by line, and only if our own look has found line breaks in its values as a whole: that cannot
-be split among tasks.
+Files whose columns stand in the same order are read together. Where there are many orders, those of one width are, and
+each row takes its values by the order of its file. A file is read line by line, and only if our own look has found line
+breaks in its values as a whole: that cannot be split among tasks.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
+from pyspark.sql.types import StringType, StructField, StructType
 
-from flows.loading.errors import Rejected
-from flows.loading.reading.frames import empty, selected
+from flows.loading.reading.casts import from_text, literal
+from flows.loading.reading.parts import CORRUPT, Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
-from flows.loading.reading.types import roomy, widest
-from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
+    from flows.loading.reading.casts import Cast, Spelling
     from flows.loading.reading.heads import Head
     from schemas.formats.csv import Csv
+
+MANY_ORDERS = 16  # above, the frames of all orders cost more than looking each value up
+_NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,62 +38,97 @@ class CsvReader:
 
     session: SparkSession
     options: Csv
+    spelling: Spelling
+    given: frozenset[str]
     heads: Mapping[str, Head]
 
-    def found(self) -> list[StructField]:
-        """The columns the files name, with types that Spark infers; none when there are no rows to infer from."""
-        types: dict[str, StructField] = {}
-        with named_errors():
-            for head, uris in self._groups(lambda head: head.line):
-                frame = self._reader(head).options(inferSchema="true").csv(list(map(escaped, uris)))
-                if not frame.take(1):
-                    continue  # no row says nothing of types
-                for name, field in zip(head.names, frame.schema.fields, strict=True):
-                    before = types.get(name.lower())
-                    kind = roomy(field.dataType)
-                    kind = widest(before.dataType, kind) if before else kind
-                    types[name.lower()] = StructField(before.name if before else name, kind)
-        return list(types.values())
-
-    def frame(self, columns: StructType) -> DataFrame:
-        """The rows, with the table's columns. Raises Rejected when a file names a column that is not the table's."""
-        with named_errors():
-            parts = [self._part(head, uris, columns) for head, uris in self._groups(_folded)]
-            if not parts:
-                return empty(self.session, columns)
-            return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), parts)
-
-    def _part(self, head: Head, uris: list[str], columns: StructType) -> DataFrame:
-        known = {field.name.lower(): field for field in columns.fields}
-        if unknown := next((name for name in head.names if name.lower() not in known), None):
-            raise Rejected(
-                f"column {unknown!r} of {uris[0]} is not in the table; add it by ALTER TABLE, "
-                "or remove it from the file"
-            )
-        fields = [known[name.lower()] for name in head.names]
-        schema = StructType([StructField(field.name, field.dataType) for field in fields])
-        frame = self._reader(head).schema(schema).csv(list(map(escaped, uris)))
-        return selected(frame, columns, {field.name.lower(): field.name for field in fields})
-
-    def _groups(self, key: Callable[[Head], Hashable]) -> list[tuple[Head, list[str]]]:
-        """The files with a header, those together that may be read together."""
-        groups: dict[Hashable, list[str]] = defaultdict(list)
+    def parts(self, names: Mapping[str, Mapping[str, str]]) -> list[Part]:
+        """The files, by how they spell the table's columns."""
+        groups: dict[tuple[tuple[str | None, ...], bool], list[str]] = defaultdict(list)
         for uri, head in sorted(self.heads.items()):
             if head.names:
-                groups[key(head), head.multiline].append(uri)
-        return [(self.heads[uris[0]], uris) for uris in groups.values()]
+                columns = {spelled: column for column, spelled in names[uri].items()}
+                groups[tuple(columns.get(name) for name in head.names), head.multiline].append(uri)
+        if len(groups) <= MANY_ORDERS:
+            return [self._in_order(order, uris) for (order, _), uris in groups.items()]
+        shapes: dict[tuple[int, bool], dict[tuple[str | None, ...], list[str]]] = defaultdict(dict)
+        for (order, multiline), uris in groups.items():
+            shapes[len(order), multiline][order] = uris
+        return [self._by_look_up(orders) for orders in shapes.values()]
 
-    def _reader(self, head: Head) -> DataFrameReader:
-        return self.session.read.options(
-            **READ_OPTIONS,
-            header="true",
-            mode="FAILFAST",
-            sep=self.options.delimiter,
-            nullValue=self.options.null_value,
-            escape='"',
-            multiLine=str(head.multiline).lower(),
+    def _in_order(self, order: Sequence[str | None], uris: Sequence[str]) -> Part:
+        frame = self._read(uris, len(order))
+        head = self.heads[uris[0]]
+        texts = {column: f"_c{at}" for at, column in enumerate(order) if column is not None}
+        left_out = {head.names[at]: f"_c{at}" for at, column in enumerate(order) if column is None}
+        return self._part(frame, texts, left_out, len(order))
+
+    def _by_look_up(self, orders: Mapping[tuple[str | None, ...], Sequence[str]]) -> Part:
+        """One frame for files of one width whose columns stand in different orders."""
+        width = len(next(iter(orders)))
+        columns = sorted({column for order in orders for column in order if column is not None})
+        places = [
+            (uri, [order.index(column) if column in order else _NOWHERE for column in columns])
+            for order, uris in orders.items()
+            for uri in uris
+        ]
+        every = [uri for uris in orders.values() for uri in uris]
+        known = self.session.createDataFrame(places, "_file_uri string, _places array<int>")
+        frame = self._read(every, width).join(F.broadcast(known), "_file_uri", "left")
+        row = f"array({', '.join(f'_c{at}' for at in range(width))})"
+        frame = frame.selectExpr("*", f"{row} AS _row").selectExpr(
+            "_file_uri", CORRUPT, "_row", *(f"get(_row, _places[{at}]) AS _v{at}" for at in range(len(columns)))
+        )
+        texts = {column: f"_v{at}" for at, column in enumerate(columns)}
+        return self._part(frame, texts, {}, width, row="_row")
+
+    def _part(
+        self, frame: DataFrame, texts: Mapping[str, str], left_out: Mapping[str, str], width: int, row: str = ""
+    ) -> Part:
+        values = row or f"struct({', '.join(f'_c{at}' for at in range(width))})"
+        separator = literal(self.options.delimiter)
+        written = f"array_join({values}, {separator}, '')" if row else f"to_csv({values}, map('sep', {separator}))"
+        return Part(
+            frame,
+            {column: partial(self._cast, column, text) for column, text in texts.items()},
+            texts,
+            raw=f"coalesce({CORRUPT}, {written})",
+            parsed=f"{CORRUPT} IS NULL",
+            left_out=left_out,
         )
 
+    def _cast(self, column: str, text: str, field: StructField) -> Cast:
+        return from_text(text, field.dataType, self.spelling, given=column.lower() in self.given)
 
-def _folded(head: Head) -> Hashable:
-    return tuple(name.lower() for name in head.names)
+    def _read(self, uris: Sequence[str], width: int) -> DataFrame:
+        head = self.heads[uris[0]]
+        schema = StructType([StructField(f"_c{at}", StringType()) for at in range(width)])
+        frame = with_uri(
+            self.session.read.options(
+                **READ_OPTIONS,
+                header="true",
+                mode="PERMISSIVE",
+                columnNameOfCorruptRecord=CORRUPT,
+                sep=self.options.delimiter,
+                nullValue=_NO_FILE_HAS_THIS,
+                emptyValue="",
+                escape='"',
+                multiLine=str(head.multiline).lower(),
+            )
+            .schema(schema.add(CORRUPT, StringType()))
+            .csv(list(map(escaped, uris)))
+        )
+        if not (nothing := _null_values(self.options)):
+            return frame
+        values = (f"if(_c{at} IN ({nothing}), NULL, _c{at}) AS _c{at}" for at in range(width))
+        return frame.selectExpr(*values, CORRUPT, "_file_uri")
+
+
+_NO_FILE_HAS_THIS = "\x01autoloader: no value\x01"
+
+
+def _null_values(options: Csv) -> str:
+    """SQL of the texts that mean no value, but for the empty one: nothing between two delimiters is none anyway."""
+    written = options.null_value
+    texts = [written] if isinstance(written, str) else list(written)
+    return ", ".join(literal(text) for text in texts if text)

@@ -1,68 +1,100 @@
-"""JSON lines: one object a line, which names its columns itself."""
+"""JSON files: whole numbers and booleans are read as they are, every other value as its text, and cast by our table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql.types import StringType, StructField, StructType
 
-from flows.loading.errors import Rejected
-from flows.loading.reading.fields import checked_fields, not_in_table, unknown_type
-from flows.loading.reading.frames import data_fields, selected
+from flows.loading.reading import nested
+from flows.loading.reading.found import Tokens
+from flows.loading.reading.parts import CORRUPT, Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
-from flows.loading.translation import named_errors
+from flows.loading.reading.types import quoted
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from collections.abc import Mapping
 
-_CORRUPT = "_autoloader_corrupt"
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import DataType
+
+    from flows.loading.reading.casts import Cast, Spelling
+    from flows.loading.reading.looks import Look
+
+
+@dataclass(slots=True)
+class _Group:
+    """Files that spell the table's columns alike, of lines or of one document each."""
+
+    document: bool
+    uris: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # by column, the key
+    tokens: dict[str, Tokens] = field(default_factory=dict)  # by key
+
+    def takes(self, names: Mapping[str, str], *, document: bool) -> bool:
+        """Whether a file spells no column otherwise."""
+        return self.document == document and all(self.names.get(one, key) == key for one, key in names.items())
 
 
 @dataclass(frozen=True, slots=True)
 class JsonReader:
-    """JSON lines. They are read twice: once for their columns, since a reader with a schema drops others silently."""
+    """Reads the files of `looks`, which holds what our own look has found in each, by URI."""
 
     session: SparkSession
-    uris: list[str]
+    spelling: Spelling
+    given: frozenset[str]
+    looks: Mapping[str, Look]
 
-    def found(self) -> list[StructField]:
-        """The columns in the files, with types that Spark infers. Raises Unreadable when all lines are broken."""
-        inferred = checked_fields(self._inferred().schema.fields)
-        fields = [field for field in inferred if field.name != _CORRUPT]
-        if inferred and not fields:
-            with named_errors():
-                self.frame(StructType()).take(1)
-        return fields
+    def parts(self, columns: StructType, names: Mapping[str, Mapping[str, str]], texts: frozenset[str]) -> list[Part]:
+        """The files, by how they spell the table's columns; those of `texts` are read as texts."""
+        groups: list[_Group] = []
+        for uri, look in sorted(self.looks.items()):
+            known = names[uri]
+            group = next((one for one in groups if one.takes(known, document=look.document)), None)
+            if group is None:
+                groups.append(group := _Group(look.document))
+            group.uris.append(uri)
+            group.names.update(known)
+            for key, values in look.found.columns.items():
+                if isinstance(values, Tokens):
+                    group.tokens.setdefault(key, Tokens()).merge(values)
+        return [self._part(group, columns, texts) for group in groups]
 
-    def frame(self, columns: StructType) -> DataFrame:
-        """The rows, with the table's columns. Raises Rejected when a record has a field that is not the table's."""
-        inferred = self._inferred()
-        found = {field.name.lower(): field for field in checked_fields(inferred.schema.fields)}
-        corrupt = found.pop(_CORRUPT, None)
-        wanted = {field.name.lower(): field for field in columns.fields}
-        for name, field in found.items():
-            unknown = unknown_type(field.dataType, wanted[name].dataType, field.name) if name in wanted else field.name
-            if unknown is not None:
-                raise Rejected(not_in_table(unknown, inferred, field.name))
-        if not found and corrupt is None:  # at most objects without any field: they are rows
-            found = {field.name.lower(): field for field in data_fields(columns)}
-        fields = [StructField(field.name, wanted[name].dataType) for name, field in found.items()]
-        schema = StructType(fields or [StructField(_CORRUPT, StringType())])
-        with named_errors():
-            frame = (
-                self.session.read.options(**READ_OPTIONS, mode="FAILFAST")
-                .schema(schema)
-                .json(list(map(escaped, self.uris)))
+    def _part(self, group: _Group, columns: StructType, texts: frozenset[str]) -> Part:
+        types = {one.name: one.dataType for one in columns.fields}
+        read: dict[str, DataType] = {
+            column: StringType() if column in texts else nested.read_type(types[column], group.tokens[key])
+            for column, key in group.names.items()
+            if column in types
+        }
+        others = [key for key in group.tokens if key not in group.names.values()]
+        fields = [StructField(group.names[column], kind) for column, kind in read.items()]
+        fields += [StructField(key, StringType()) for key in others]
+        frame = with_uri(
+            self.session.read.options(
+                **READ_OPTIONS,
+                mode="PERMISSIVE",
+                columnNameOfCorruptRecord=CORRUPT,
+                multiLine=str(group.document).lower(),
+                allowSingleQuotes="false",
+                allowNonNumericNumbers="false",
+                encoding="UTF-8",
             )
-        if not fields:  # nothing but broken lines: without a column that is used Spark would not parse them
-            frame = frame.where(frame[_CORRUPT].isNull())
-        return selected(frame, columns, {name: field.name for name, field in found.items()})
+            .schema(StructType([*fields, StructField(CORRUPT, StringType())]))
+            .json(list(map(escaped, group.uris)))
+        )
+        return Part(
+            frame,
+            {column: partial(self._cast, column, quoted(group.names[column]), kind) for column, kind in read.items()},
+            {column: quoted(group.names[column]) for column in read},
+            raw=f"coalesce({CORRUPT}, to_json(struct({', '.join(quoted(one.name) for one in fields)})))"
+            if fields
+            else CORRUPT,
+            parsed=f"{CORRUPT} IS NULL",
+            left_out={key: quoted(key) for key in others},
+        )
 
-    def _inferred(self) -> DataFrame:
-        with named_errors():
-            frame = self.session.read.options(**READ_OPTIONS, columnNameOfCorruptRecord=_CORRUPT).json(
-                list(map(escaped, self.uris))
-            )
-            frame.schema  # noqa: B018 - asked for here, because a frame of Connect meets its errors only now
-            return frame
+    def _cast(self, column: str, text: str, read: DataType, field_: StructField) -> Cast:
+        return nested.cast(text, read, field_.dataType, self.spelling, given=column.lower() in self.given)

@@ -1,38 +1,233 @@
-"""A look at all bytes of a file of JSON lines that owes nothing to Spark: how many records does it hold?
+"""A look at all bytes of a JSON file that owes nothing to Spark: how many records, which columns, and is it right?
 
-Spark drops what follows a value in its line and reads an array as a row for each element. Pure, and with memory for the
-longest line.
+Spark drops what follows a value in its line, keeps the last of two values of one key, and passes over keys that its
+schema does not name, all without a word. So each line is parsed here too. A line that is not JSON at all is a record
+that Spark refuses as well, with its text. Pure, and with memory for the longest line, or for a file that is one
+document.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import orjson
 
 from flows.loading.errors import Unfit
+from flows.loading.reading.found import Tokens
 from flows.loading.reading.utf8 import checked_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from flows.loading.reading.found import Token
+
+MAX_DOCUMENT_BYTES = 64 * 2**20  # of a file that is one document over many lines
 _BLANKS = b" \t"
-_SECOND = re.compile(rb"\}[ \t]*\{")  # perhaps another object in the same line, or a text that looks like it
+_TYPICAL = 1000  # records of which every value is looked at; of the others those that may hold columns of their own
+_TOKENS: dict[type, Token] = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
 
 
-def scan_json_lines(pieces: Iterable[bytes]) -> int | None:
-    """The records in a file of JSON lines, an array counting its elements; None when only a parser could tell.
+@dataclass(frozen=True, slots=True)
+class JsonScan:
+    """A JSON file: its records, an array counting its elements; its columns; whether it is one document."""
+
+    records: int
+    columns: dict[str, Tokens]
+    document: bool = False
+
+
+def scan_json(pieces: Iterable[bytes]) -> JsonScan:
+    """The whole of a file of JSON lines, or of one JSON document.
 
     Raises:
-        Unfit: not UTF-8; a line that is not one whole object or array.
+        Unfit: not UTF-8; a line that is neither an object nor an array, or goes on after it; a key twice in an object.
     """
-    rows, line, exact = 0, 1, True
-    for block in _whole_lines(checked_utf8(pieces)):
-        found = _objects(block, line)
-        rows, exact, line = rows + (found or 0), exact and found is not None, line + block.count(b"\n")
-    return rows if exact else None
+    blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning()
+    for block in blocks:
+        if scanning.begun or not _begins_a_document(block):
+            scanning.take(block)
+            continue
+        gathered = _gathered(chain([block], blocks))
+        if (document := _document(gathered)) is not None:
+            return document
+        scanning.take(gathered)
+    return JsonScan(scanning.records, scanning.root.fields or {})
+
+
+def _begins_a_document(block: bytes) -> bool:
+    """Whether the first line that is not blank is not the whole of a value."""
+    first = block.lstrip(b" \t\n").partition(b"\n")[0].strip(_BLANKS)
+    return first[:1] in {b"{", b"["} and first[-1:] not in {b"}", b"]"}
+
+
+def _document(text: bytes) -> JsonScan | None:
+    """The file as one document, if it is one; None for lines."""
+    if len(text) > MAX_DOCUMENT_BYTES:
+        return None
+    try:
+        value = _parsed(text)
+    except _NotJson:
+        return None
+    scanning = _Scanning()
+    scanning.add(value, text)
+    return JsonScan(scanning.records, scanning.root.fields or {}, document=True)
+
+
+def _gathered(blocks: Iterable[bytes]) -> bytes:
+    """The blocks, until they are more than a document may be."""
+    parts, size = [], 0
+    for block in blocks:
+        parts.append(block)
+        size += len(block)
+        if size > MAX_DOCUMENT_BYTES:
+            break
+    return b"".join(parts)
+
+
+class _NotJson(Exception):
+    """Spark will not take this for JSON either."""
+
+
+@dataclass(slots=True)
+class _Scanning:
+    """What is known so far. For each order of keys, `_open` has those whose values may hold more columns."""
+
+    root: Tokens = field(default_factory=lambda: Tokens(fields={}))
+    records: int = 0
+    _lines: int = 0
+    _open: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was a record."""
+        return self.records > 0
+
+    def take(self, block: bytes) -> None:
+        """Look at a block of whole lines."""
+        keys, lines = 0, block.split(b"\n")[:-1]
+        for number, line in enumerate(lines, self._lines + 1):
+            text = line.strip(_BLANKS)
+            if not text:
+                continue
+            try:
+                keys += self._add(orjson.loads(text), number)
+            except orjson.JSONDecodeError:
+                keys += self._add_unusual(text, number)
+        if block.count(b'":') != keys or b'" :' in block or b'"\t:' in block:
+            self._look_for_duplicates(lines)
+        self._lines += len(lines)
+
+    def add(self, value: Any, text: bytes) -> None:
+        """Look at a document, parsed already."""
+        if self._add(value, 1) != text.count(b'":') or b'" :' in text:
+            _without_duplicates(text, 1)
+
+    def _add(self, value: Any, number: int) -> int:
+        """Take in one record, or those of an array; return the number of keys."""
+        if type(value) is dict:
+            self.records += 1
+            if self.records > _TYPICAL and (known := self._open.get(tuple(value))) is not None:
+                return len(value) + self._look_into(value, known)
+            keys = _take_in(self.root, value)
+            fields = self.root.fields or {}
+            self._open[tuple(value)] = [name for name in value if not (fields[name].tokens - {"null"})]
+            return keys
+        if type(value) is list:
+            return sum(self._add_element(one, number) for one in value)
+        raise Unfit(f"line {number} is not a JSON object: JSON lines hold one object in each line")
+
+    def _add_element(self, value: Any, number: int) -> int:
+        if type(value) is not dict:
+            raise Unfit(f"line {number} is an array with something else than objects in it")
+        return self._add(value, number)
+
+    def _look_into(self, value: dict[str, Any], names: list[str]) -> int:
+        """Take in what is within these columns; return the number of keys there."""
+        fields, keys = self.root.fields or {}, 0
+        for name in names:
+            if value[name] is not None:
+                keys += _take_in(fields[name], value[name])
+        return keys
+
+    def _add_unusual(self, text: bytes, number: int) -> int:
+        """A line that the quick parser refuses: it knows no numbers like 1e999, and neither do we know better."""
+        _whole(text, number)
+        try:
+            value = _parsed(text)
+        except _NotJson:
+            self.records += 1
+            return text.count(b'":')
+        if _has_surrogates(value):
+            raise Unfit(f"line {number} has half of a surrogate pair, which is no character")
+        return self._add(value, number)
+
+    def _look_for_duplicates(self, lines: list[bytes]) -> None:
+        for number, line in enumerate(lines, self._lines + 1):
+            if b":" in line:
+                _without_duplicates(line, number)
+
+
+def _take_in(into: Tokens, value: Any) -> int:
+    """Add a value to what is known of its place; return the number of keys within it."""
+    if type(value) is dict:
+        fields = into.fields = {} if into.fields is None else into.fields
+        if not value.keys() <= fields.keys():
+            fields.update((name, Tokens()) for name in value if name not in fields)
+        return len(value) + sum([_take_in(fields[name], one) for name, one in value.items()])
+    if type(value) is list:
+        element = into.element = into.element or Tokens()
+        return sum([_take_in(element, one) for one in value])
+    into.tokens.add(_TOKENS[type(value)])
+    return 0
+
+
+def _whole(text: bytes, number: int) -> None:
+    """Refuse a line that goes on after its value, which Spark would not see."""
+    if text[:1] not in {b"{", b"["}:
+        raise Unfit(f"line {number} is not a JSON object: JSON lines hold one object in each line")
+    try:
+        _, end = json.JSONDecoder().raw_decode(text.decode())
+    except (ValueError, RecursionError):
+        return
+    if end < len(text.decode()):
+        raise Unfit(f"line {number} goes on after its object: JSON lines hold one object in each line")
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise _NotJson from error
+
+
+def _has_surrogates(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _without_duplicates(text: bytes, number: int) -> None:
+    """Refuse a key that is in an object twice: Spark keeps only its last value."""
+
+    def checked(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Unfit(f"line {number} has the key {twice!r} twice in one object")
+
+    try:
+        json.loads(text, object_pairs_hook=checked)
+    except (ValueError, RecursionError):
+        return
 
 
 def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -50,35 +245,3 @@ def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _with_line_feeds(block: bytes) -> bytes:
     return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in block else block
-
-
-def _objects(block: bytes, line: int) -> int | None:
-    """The records in a block of whole lines, of which the first has this number."""
-    data = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(data == ord("\n"))
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    usual = (data[starts] == ord("{")) & (data[ends - 1] == ord("}"))
-    suspects = {int(np.searchsorted(ends, found.start())) for found in _SECOND.finditer(block)}
-    suspects.update(np.flatnonzero(~usual).tolist())
-    rows, exact = int(ends.size) - len(suspects), True
-    for index in sorted(suspects):
-        found = _in_line(block[int(starts[index]) : int(ends[index])], line + index)
-        rows, exact = rows + (found or 0), exact and found is not None
-    return rows if exact else None
-
-
-def _in_line(text: bytes, line: int) -> int | None:
-    text = text.strip(_BLANKS)
-    if not text:
-        return 0
-    if text[:1] not in {b"{", b"["}:
-        raise Unfit(f"line {line} is not a JSON object: JSON lines hold one object in each line")
-    if text[-1:] not in {b"}", b"]"}:
-        raise Unfit(f"line {line} is not one whole JSON object: JSON lines hold one object in each line")
-    try:
-        value, end = json.JSONDecoder().raw_decode(text.decode())
-    except (ValueError, RecursionError):
-        return None  # Spark refuses it, or knows better
-    if end < len(text.decode()):
-        raise Unfit(f"line {line} goes on after its object: JSON lines hold one object in each line")
-    return len(value) if isinstance(value, list) else 1

@@ -7,7 +7,7 @@ exact.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 import pyarrow as pa
@@ -17,8 +17,11 @@ import storage
 from flows.loading.errors import Unfit
 from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import scan_csv
+from flows.loading.reading.found import Found, Texts, Typed
 from flows.loading.reading.heads import Head, delimiter, head
-from flows.loading.reading.json_scan import scan_json_lines
+from flows.loading.reading.json_scan import scan_json
+from flows.loading.reading.parquet_types import stored
+from flows.loading.reading.types import ddl, quoted
 from flows.loading.translation import named_errors
 from schemas.formats.csv import Csv
 from schemas.formats.json import Json
@@ -28,6 +31,7 @@ from storage.objects import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from flows.loading.reading.parquet_types import Stored
     from schemas.formats import Format
     from schemas.manifest import ManifestFile
     from storage import Storage
@@ -38,10 +42,18 @@ _FOOTER_END = 8  # bytes: the footer's length, and the word PAR1
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a file holds: its records, None when only a parser could tell; the head of a CSV file."""
+    """What a file holds: its records and columns.
 
-    records: int | None
+    `head` is of a CSV file; `document` of a JSON file that is one; `stored` and `shape`, which is the same for files
+    with the same types, of a parquet file.
+    """
+
+    records: int
+    found: Found
     head: Head | None = None
+    document: bool = False
+    stored: dict[str, Stored] = field(default_factory=dict)
+    shape: str = ""
 
 
 def look_at(files: Iterable[ManifestFile], format_: Format, credentials: str | None = None) -> dict[str, Look | Unfit]:
@@ -82,12 +94,14 @@ def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
     """
     match format_.options:
         case Csv() as options:
-            found = scan_csv(_text(file, place), delimiter(options))
-            return Look(found.rows, head(found, options))
+            scan = scan_csv(_text(file, place), delimiter(options))
+            names = head(scan, options)
+            return Look(scan.rows, Found({name: Texts() for name in names.names}), head=names)
         case Json():
-            return Look(scan_json_lines(_text(file, place)))
+            found = scan_json(_text(file, place))
+            return Look(found.records, Found(dict(found.columns)), document=found.document)
         case Parquet():
-            return Look(_rows_in_footer(file, place))
+            return _footer(file, place)
         case other:
             assert_never(other)
 
@@ -100,17 +114,38 @@ def _text(file: ManifestFile, place: Storage) -> Iterable[bytes]:
     return unpacked(place.pieces(file.uri, file.size), packed) if file.size else ()
 
 
-def _rows_in_footer(file: ManifestFile, place: Storage) -> int | None:
+def _footer(file: ManifestFile, place: Storage) -> Look:
     if not file.size:
         raise Unfit("0 bytes: not even an empty parquet file")
-    if file.size <= _FOOTER_END:
-        return None
-    end = place.tail(file.uri, file.size, _FOOTER_END)
+    metadata = _metadata(file, place)
+    int96 = {
+        metadata.schema.column(at).path.partition(".")[0]
+        for at in range(metadata.num_columns)
+        if metadata.schema.column(at).physical_type == "INT96"
+    }
+    types: dict[str, Stored] = {}
+    for one in metadata.schema.to_arrow_schema():
+        try:
+            found = stored(one.type, is_int96=one.name in int96)
+        except Unfit as error:
+            raise Unfit(f"column {one.name!r}: {error}") from error
+        if one.name in types:
+            raise Unfit(f"it has two columns {one.name!r}")
+        types[one.name] = found
+    shape = ", ".join(f"{quoted(name)} {ddl(one.read)} {ddl(one.kind)}" for name, one in types.items())
+    columns = Found({name: Typed(one.kind) for name, one in types.items()})
+    return Look(metadata.num_rows, columns, stored=types, shape=shape)
+
+
+def _metadata(file: ManifestFile, place: Storage) -> pq.FileMetaData:
+    end = place.tail(file.uri, file.size, min(_FOOTER_END, file.size))
     length = int.from_bytes(end[:4], "little") + _FOOTER_END
+    if end[4:] == b"PARE":
+        raise Unfit("its footer is encrypted; write it without encryption")
     if end[4:] != b"PAR1" or length > file.size:
-        return None  # Spark says what it is, if it knows better
+        raise Unfit("it does not end as a parquet file does; it may be cut off, or be of another format")
     footer = place.tail(file.uri, file.size, length)
     try:
-        return int(pq.read_metadata(pa.BufferReader(b"PAR1" + footer)).num_rows)
-    except (pa.ArrowException, OSError):
-        return None
+        return pq.read_metadata(pa.BufferReader(b"PAR1" + footer))
+    except (pa.ArrowException, OSError) as error:
+        raise Unfit(f"its footer cannot be read: {error}") from error

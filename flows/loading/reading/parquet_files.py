@@ -1,58 +1,119 @@
-"""Parquet: files that name and type their columns themselves."""
+"""Parquet files: each is read by its own schema, and its values are made the table's one by one."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Rejected
-from flows.loading.reading.fields import checked_fields, first_place, not_in_table
-from flows.loading.reading.frames import selected
+from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructField, StructType
+
+from flows.loading.reading.casts import Cast, literal
+from flows.loading.reading.evolution import matched
+from flows.loading.reading.parts import Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
-from flows.loading.reading.types import ddl, widens
-from flows.loading.translation import named_errors
+from flows.loading.reading.types import ddl, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql import SparkSession
+
+    from flows.loading.reading.looks import Look
+    from flows.loading.reading.parquet_types import Stored
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetReader:
-    """Parquet files, whose schemas are merged."""
+    """Reads the files of `looks`, which holds the types of each by URI."""
 
     session: SparkSession
-    uris: Sequence[str]
+    looks: Mapping[str, Look]
 
-    def found(self) -> list[StructField]:
-        """The columns of all files."""
-        return checked_fields(self._merged().schema.fields)
+    def parts(self, names: Mapping[str, Mapping[str, str]]) -> list[Part]:
+        """The files, by their schema and how they spell the table's columns."""
+        groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = defaultdict(list)
+        for uri, look in sorted(self.looks.items()):
+            groups[look.shape, tuple(sorted(names[uri].items()))].append(uri)
+        return [self._part(uris, names[uris[0]]) for uris in groups.values()]
 
-    def frame(self, columns: StructType) -> DataFrame:
-        """The rows, with the table's columns.
+    def _part(self, uris: list[str], names: Mapping[str, str]) -> Part:
+        types = self.looks[uris[0]].stored
+        others = [name for name in types if name not in names.values()]
+        schema = StructType([StructField(name, one.read) for name, one in types.items()])
+        frame = with_uri(self.session.read.options(**READ_OPTIONS).schema(schema).parquet(*map(escaped, uris)))
+        known = {column: name for column, name in names.items() if name in types}
+        fits = {name: f"_fits_{at}" for at, (name, one) in enumerate(types.items()) if one.fits}
+        return Part(
+            frame.selectExpr("_file_uri", *_made(types, fits)),
+            {column: partial(_cast, quoted(name), types[name].kind, fits.get(name)) for column, name in known.items()},
+            {column: _as_text(quoted(name), types[name].kind) for column, name in known.items()},
+            raw=f"to_json(struct({', '.join(map(quoted, types))}))" if types else "NULL",
+            left_out={name: _as_text(quoted(name), types[name].kind) for name in others},
+        )
 
-        Raises:
-            Rejected: a column is not the table's, or its type cannot become the table's without loss.
-        """
-        merged = self._merged()
-        wanted = {field.name.lower(): field for field in columns.fields}
-        for field in checked_fields(merged.schema.fields):
-            into = wanted.get(field.name.lower())
-            if into is None:
-                raise Rejected(not_in_table(field.name, merged, field.name))
-            if not widens(field.dataType, into.dataType):
-                raise Rejected(
-                    f"column {field.name!r} is {ddl(field.dataType)} in {first_place(merged, field.name)} and "
-                    f"{ddl(into.dataType)} in the table; write the table's type"
-                )
-        with named_errors():  # with a schema, or every look at the frame would merge the footers again
-            frame = self.session.read.options(**READ_OPTIONS).schema(merged.schema).parquet(*map(escaped, self.uris))
-        return selected(frame, columns, {field.name.lower(): field.name for field in merged.schema.fields})
 
-    def _merged(self) -> DataFrame:
-        with named_errors():
-            frame = self.session.read.options(**READ_OPTIONS, mergeSchema="true").parquet(*map(escaped, self.uris))
-            frame.schema  # noqa: B018 - asked here, where its errors get their names
-            return frame
+def _made(types: Mapping[str, Stored], fits: Mapping[str, str]) -> list[str]:
+    """What the stored values become, and whether each fits. In a step of its own: Spark parses deep SQL slowly."""
+    values = [
+        f"{one.value(quoted(name)) if one.value else quoted(name)} AS {quoted(name)}" for name, one in types.items()
+    ]
+    proofs = (types[name].fits for name in fits)
+    return values + [
+        f"({quoted(name)} IS NULL OR coalesce({proof(quoted(name))}, false)) AS {fits[name]}"
+        for name, proof in zip(fits, proofs, strict=True)
+        if proof is not None
+    ]
+
+
+def _as_text(value: str, kind: DataType) -> str:
+    if isinstance(kind, NullType):
+        return "CAST(NULL AS STRING)"
+    return f"to_json({value})" if isinstance(kind, StructType | ArrayType | MapType) else f"CAST({value} AS STRING)"
+
+
+def _cast(name: str, kind: DataType, fits: str | None, column: StructField) -> Cast:
+    found = _exact(name, kind, column.dataType)
+    both = [one for one in (fits, found.fits) if one is not None and one != "true"]
+    return Cast(found.value, f"({' AND '.join(both)})" if both else "true")
+
+
+def _exact(value: str, kind: DataType, column: DataType) -> Cast:
+    """A value of one type as one of another; it fits if it comes back as it was."""
+    if ddl(kind) == ddl(column):
+        return Cast(value, "true")
+    match kind, column:
+        case NullType(), _:
+            return Cast("NULL", "true")
+        case StructType(), StructType():
+            return _exact_struct(value, kind, column)
+        case ArrayType(), ArrayType():
+            return _exact_array(value, kind.elementType, column.elementType)
+        case MapType(), MapType():
+            return Cast(f"CAST({value} AS {ddl(column)})", "true")  # keys and values differ by a widening alone
+        case _:
+            there = f"try_cast({value} AS {ddl(column)})"
+            back = f"try_cast({there} AS {ddl(kind)})"
+            return Cast(there, f"({value} IS NULL OR coalesce({back} = {value}, false))")
+
+
+def _exact_struct(whole: str, kind: StructType, column: StructType) -> Cast:
+    names, _ = matched(kind.fieldNames(), column.fieldNames())
+    types = {one.name: one.dataType for one in kind.fields}
+    values, fits = [], []
+    for one in column.fields:
+        found = Cast(f"CAST(NULL AS {ddl(one.dataType)})", "true")
+        if (spelled := names.get(one.name)) is not None:
+            found = _exact(f"{whole}.{quoted(spelled)}", types[spelled], one.dataType)
+            fits += [found.fits] if found.fits != "true" else []
+        values.append(f"{literal(one.name)}, {found.value}")
+    value = f"if({whole} IS NULL, NULL, named_struct({', '.join(values)}))"
+    return Cast(value, f"({whole} IS NULL OR ({' AND '.join(fits)}))" if fits else "true")
+
+
+def _exact_array(whole: str, kind: DataType, column: DataType) -> Cast:
+    name = f"x{len(whole)}"
+    found = _exact(name, kind, column)
+    fits = "true" if found.fits == "true" else f"({whole} IS NULL OR forall({whole}, {name} -> {found.fits}))"
+    return Cast(f"transform({whole}, {name} -> {found.value})", fits)

@@ -1,16 +1,11 @@
-"""From a manifest's files to a frame with the columns of the table and `_file_uri`.
-
-    found() -> the columns in the files, for a table that is not there yet
-    frame(columns) -> the rows, as the table has them
-
-What is wrong with one file comes out as `Unreadable` when Spark reads it; what is wrong with all as `Rejected`.
-"""
+"""From the files of a manifest to frames that make the table's columns of them (`parts`), as their format demands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from flows.loading.errors import Unfit
+from flows.loading.reading.casts import Spelling
 from flows.loading.reading.csv_files import CsvReader
 from flows.loading.reading.json_files import JsonReader
 from flows.loading.reading.looks import Look, look_at
@@ -22,22 +17,14 @@ from schemas.formats.parquet import Parquet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
 
-    from flows.loading.reading.heads import Head
+    from flows.loading.reading.found import Found
+    from flows.loading.reading.parts import Part
+    from schemas.config.sources import Columns
     from schemas.formats import Format
-    from schemas.manifest import ManifestFile
-
-
-class Reader(Protocol):
-    """One format's way to read a set of files."""
-
-    def found(self) -> list[StructField]:
-        """The columns in the files."""
-
-    def frame(self, columns: StructType) -> DataFrame:
-        """The rows, with the table's columns and `_file_uri`."""
+    from schemas.manifest import Manifest, ManifestFile
 
 
 class Looked:
@@ -54,33 +41,46 @@ class Looked:
         self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
         return {uri: str(look) for uri, look in found.items() if isinstance(look, Unfit)}
 
-    def heads(self, uris: Iterable[str]) -> dict[str, Head]:
-        """The heads of CSV files."""
-        return {uri: head for uri in uris if (head := self._known[uri].head) is not None}
+    def records(self, uri: str) -> int:
+        """How many records the file holds."""
+        return self._known[uri].records
 
-    def without_header(self, uri: str) -> bool:
-        """Whether this CSV file has not even a header, so that Spark need not read it."""
-        head = self._known[uri].head
-        return head is not None and not head.names
+    def found(self, uris: Iterable[str]) -> dict[str, Found]:
+        """The columns of each file."""
+        return {uri: self._known[uri].found for uri in uris}
 
-    def miscounted(self, uris: Iterable[str], rows: Mapping[str, int]) -> dict[str, str]:
-        """By URI, what is wrong: those of which Spark has read more or fewer rows than there are records."""
-        return {
-            uri: f"{wanted} records are in the file, and Spark read {rows.get(uri, 0)} rows of it"
-            for uri in uris
-            if (wanted := self._known[uri].records) not in {None, rows.get(uri, 0)}
-        }
+    def with_records(self, uris: Iterable[str]) -> dict[str, Look]:
+        """Those in which there is something for Spark to read."""
+        return {uri: self._known[uri] for uri in uris if self._known[uri].records}
 
 
-def reader(session: SparkSession, format_: Format, uris: Iterable[str], looked: Looked) -> Reader:
-    """The way to read these files, which have been looked at."""
-    match format_.options:
+def spelling(columns: Columns) -> Spelling:
+    """How the source writes its values."""
+    return Spelling(columns.formats.date, columns.formats.timestamp, columns.formats.zone)
+
+
+def parts(
+    session: SparkSession,
+    manifest: Manifest,
+    looks: Mapping[str, Look],
+    columns: StructType,
+    names: Mapping[str, Mapping[str, str]],
+    texts: frozenset[str] = frozenset(),
+) -> list[Part]:
+    """The files that were looked at, by what Spark may read together.
+
+    `names` says by URI how a file spells the table's columns; the columns `texts` are given as texts.
+    """
+    told = spelling(manifest.columns)
+    given = frozenset(name.lower() for name in manifest.columns.given)
+    match manifest.format.options:
         case Csv() as options:
-            return CsvReader(session, options, looked.heads(uris))
+            heads = {uri: look.head for uri, look in looks.items() if look.head is not None}
+            return CsvReader(session, options, told, given, heads).parts(names)
         case Json():
-            return JsonReader(session, sorted(uris))
+            return JsonReader(session, told, given, looks).parts(columns, names, texts)
         case Parquet():
-            return ParquetReader(session, sorted(uris))
+            return ParquetReader(session, looks).parts(names)
         case other:
             assert_never(other)
 

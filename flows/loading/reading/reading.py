@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
-from pyspark.sql.types import StructField
+from pyspark.sql.types import StringType, StructField, StructType
 
-from flows.loading.errors import Infrastructure, Unreadable, Vanished
-from flows.loading.reading import probe, readers
+from flows.loading.errors import Infrastructure, Rejected, Unreadable, Vanished
+from flows.loading.reading import badness, evolution, probe, readers
 from flows.loading.reading.frames import empty
-from flows.loading.reading.paths import READ_OPTIONS, escaped, ignored, unreadable
+from flows.loading.reading.parts import good_rows
+from flows.loading.reading.paths import READ_OPTIONS, escaped, unreadable
+from flows.loading.reading.proving import Proof, Unknown
 from flows.loading.reading.readers import Looked
 from flows.loading.reading.types import hinted
 from flows.loading.translation import named_errors
+from flows.loading.writing.tables import OURS, RESCUED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType
 
     from flows.loading.files import Files
+    from flows.loading.reading.badness import Bad
+    from flows.loading.reading.evolution import Path, Plan
+    from flows.loading.reading.parts import Part
     from flows.loading.steps import Steps
     from schemas.manifest import Manifest
 
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the files ask of the table: new columns and fields, and types to be widened, by their path."""
+
+    add: dict[Path, DataType]
+    widen: dict[Path, DataType]
+
+
 @dataclass(slots=True)
 class Reading:
-    """The reading of some files as their manifest says; `files` shrinks on the way."""
+    """The reading of some files as their manifest says; `files` shrinks on the way.
+
+    `bad` has the bad records of the files that are loaded without them, by URI.
+    """
 
     session: SparkSession
     manifest: Manifest
     files: Files
     steps: Steps
     looked: Looked = field(init=False)
+    bad: dict[str, Bad] = field(default_factory=dict)
+    _names: dict[str, dict[str, str]] = field(default_factory=dict)
     _readable_alone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -54,12 +74,18 @@ class Reading:
         self.steps.done("probe")
         return changed
 
-    def check(self, rows: Mapping[str, int]) -> bool:
-        """End the files that have changed, or of which these rows are not all; whether there were any."""
+    def check(self, rows: Mapping[str, int], columns: StructType) -> bool:
+        """End the files that have changed, or of which too many records are bad; whether there were any.
+
+        `rows` are those staged, by file: a record that is not among them must be one that is known to be bad.
+        """
         changed = self.probe()
-        short = self.looked.miscounted(self.files.left, rows)
-        self._set_aside(short)
-        return changed or bool(short)
+        short = {uri for uri in self.files.left if self.looked.records(uri) != rows.get(uri, 0)}
+        if not short:
+            return changed
+        aside = self._weigh(short, columns, rows)
+        self.steps.done("bad rows")
+        return changed or aside
 
     def without_unreadable(self, read: Callable[[], T]) -> T:
         """What `read` makes of the files that are left, once nothing is wrong with any of them.
@@ -80,32 +106,118 @@ class Reading:
                         f"Spark does not find what the storage has: {error}", target="storage"
                     ) from error
 
-    def fields(self) -> list[StructField]:
-        """The columns to make a table from, with the types that are hinted; none when there is nothing to tell them."""
-        fields = self._reader().found() if self.files.left else []
-        return self._with_hints(fields) if fields else []
+    def change(self, table: StructType | None) -> Change:
+        """What the files ask of the table, or of one that is to be made, once no file decides that is set aside.
+
+        Raises:
+            Rejected: the configuration names a column that is nowhere.
+        """
+        given = hinted(self.session, self.manifest.columns.given)
+        known = (
+            table
+            if table is not None
+            else StructType([StructField(name, given[name.lower()]) for name in self.manifest.columns.columns])
+        )
+        while True:
+            left = set(self.files.left)
+            plan = evolution.decide(known, self.looked.found(left), self.manifest.columns, is_new=table is None)
+            self._set_aside(plan.aside)
+            self._names = plan.names
+            add = self._types(plan, known, given)
+            if self.files.left.keys() >= left - plan.aside.keys():
+                break
+        self._check_names(plan, known)
+        if table is None and add:
+            add = {(one.name,): one.dataType for one in known.fields} | add
+        elif table is None and any(plan.names.values()):
+            add = {(one.name,): one.dataType for one in known.fields}
+        if self._rescues and RESCUED not in known.fieldNames() and (table is not None or add):
+            add[RESCUED,] = StringType()
+        return Change(add, plan.widen)
+
+    def columns(self, table: StructType | None) -> StructType:
+        """The columns that the table will have by these files; none when there is nothing to make a table of."""
+        change = self.change(table)
+        there = [] if table is None else table.fields
+        new = [StructField(name, kind) for (name, *below), kind in change.add.items() if not below]
+        return StructType([*there, *new])
 
     def frame(self, columns: StructType) -> DataFrame:
-        """The rows, with these columns and `_file_uri`."""
-        if not self.files.left:
-            return empty(self.session, columns)
-        frame = self._reader().frame(columns)
-        unread = ignored(frame, self._expected())
-        self._set_aside(dict.fromkeys(unread, "Spark does not read a file of this name; rename it"))
-        return frame
+        """The good rows, with these columns and `_file_uri`."""
+        parts = self._parts(columns, self.files.left)
+        return good_rows(parts, columns, rescued=self._rescues) if parts else empty(self.session, columns)
 
-    def _with_hints(self, fields: list[StructField]) -> list[StructField]:
-        names = {one.name.lower() for one in fields}
-        hints = {name: text for name, text in self.manifest.columns.hints.items() if name.lower() in names}
-        types = hinted(self.session, hints)
-        return [StructField(one.name, types.get(one.name.lower(), one.dataType)) for one in fields]
+    @property
+    def _rescues(self) -> bool:
+        return self.manifest.columns.mode == "rescue"
 
-    def _expected(self) -> list[str]:
-        """The files a frame must read; an empty one holds nothing to read."""
-        return [uri for uri, file in self.files.left.items() if file.size and not self.looked.without_header(uri)]
+    def _parts(self, columns: StructType, uris: Iterable[str], texts: frozenset[str] = frozenset()) -> list[Part]:
+        looks = {uri: look for uri, look in self.looked.with_records(uris).items() if uri in self._names}
+        with named_errors():
+            return readers.parts(self.session, self.manifest, looks, columns, self._names, texts)
 
-    def _reader(self) -> readers.Reader:
-        return readers.reader(self.session, self.manifest.format, self.files.left, self.looked)
+    def _types(self, plan: Plan, known: StructType, given: Mapping[str, DataType]) -> dict[Path, DataType]:
+        """The types of what is added: given, or guessed and proven."""
+        columns = [Unknown(path[0], files.values()) for path, files in plan.add.items() if len(path) == 1]
+        types = {one.name: given[one.name.lower()] for one in columns if one.name.lower() in given}
+        fields = [one for one in known.fields if one.name.lower() not in OURS]
+        fields += [StructField(name, kind) for name, kind in types.items()]
+        types |= {one.name: one.plain() for one in columns if one.is_sure and one.name not in types}
+        if unknown := [one for one in columns if one.name not in types]:
+            types |= self._proven(unknown, StructType(fields))
+        found: dict[Path, DataType] = {(one.name,): types[one.name] for one in columns if one.name in types}
+        return found | {
+            path: Unknown(path[-1], files.values()).plain() for path, files in plan.add.items() if len(path) > 1
+        }
+
+    def _proven(self, unknown: Sequence[Unknown], known: StructType) -> dict[str, DataType]:
+        """The types of unknown columns, which hold all values of the files that are left; none without records."""
+        spelling = readers.spelling(self.manifest.columns)
+        proof, sampled = Proof(unknown, known, spelling), False
+        while True:
+            columns = StructType([*known.fields, *(one.field() for one in unknown)])
+            texts = frozenset(one.name for one in unknown if one.type() is None)
+            parts = self._parts(columns, self.files.left, texts)
+            if not parts:
+                return {}
+            if not sampled:
+                proof.sample(parts)
+                sampled = True
+            if (bad := proof.refuted(parts)) is None:
+                return {one.name: one.type() or one.form(spelling).kind for one in unknown}
+            if bad:
+                self._weigh(bad, known)
+                proof.checked |= bad
+
+    def _weigh(self, uris: Iterable[str], columns: StructType, rows: Mapping[str, int] | None = None) -> bool:
+        """Look at the bad records of these files: which are loaded without them, and which are set aside."""
+        found = badness.of(self._parts(columns, uris), columns, self.session, rescued=self._rescues)
+        aside = {}
+        for uri in uris:
+            bad, records = found.get(uri), self.looked.records(uri)
+            count = bad.count if bad is not None else 0
+            if rows is not None and rows.get(uri, 0) + count != records:
+                aside[uri] = f"{records} records are in the file, and Spark read {rows.get(uri, 0) + count} rows of it"
+            elif bad is not None and not self.manifest.bad_rows.allows(count, records):
+                aside[uri] = bad.said(records)
+            elif bad is not None:
+                self.bad[uri] = bad
+        self._set_aside(aside)
+        return bool(aside)
+
+    def _check_names(self, plan: Plan, known: StructType) -> None:
+        """A name in the configuration that means no column is an error: nothing would tell of it."""
+        there = {name.lower() for names in plan.names.values() for name in (*names, *names.values())}
+        there |= {name.lower() for name in known.fieldNames()}
+        if not there - OURS.keys():
+            return
+        for name in self.manifest.columns.hints:
+            if name.lower() not in there:
+                near = get_close_matches(name.lower(), there, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(sorted(there)[:20])}"
+                raise Rejected(
+                    f"schema.hints.{name}: there is no such column, neither in the files nor the table; {hint}"
+                )
 
     def _look(self) -> None:
         try:

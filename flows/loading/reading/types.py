@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark.sql.types import ArrayType, DecimalType, DoubleType, LongType, MapType, StringType, StructType
+from pyspark.sql.types import ArrayType, DecimalType, DoubleType, MapType, NullType, StructField, StructType
 
 from flows.loading.errors import Rejected
 from flows.loading.translation import named_errors
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType
 
 _INTEGRAL = ("tinyint", "smallint", "int", "bigint")
+MAX_DIGITS = 38  # of a decimal
 _EXACT = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 
 
@@ -44,6 +45,11 @@ def widens(found: DataType, wanted: DataType) -> bool:
         return True
     if ours in _INTEGRAL and theirs in _INTEGRAL:
         return _INTEGRAL.index(ours) <= _INTEGRAL.index(theirs)
+    if isinstance(found, StructType) and isinstance(wanted, StructType):
+        there = {field.name: field.dataType for field in wanted.fields}
+        return all(field.name in there and widens(field.dataType, there[field.name]) for field in found.fields)
+    if isinstance(found, ArrayType) and isinstance(wanted, ArrayType):
+        return widens(found.elementType, wanted.elementType)
     if isinstance(wanted, DecimalType):
         digits = wanted.precision - wanted.scale
         if isinstance(found, DecimalType):
@@ -52,21 +58,61 @@ def widens(found: DataType, wanted: DataType) -> bool:
     return (ours, theirs) in {("float", "double"), ("int", "double"), ("smallint", "double"), ("tinyint", "double")}
 
 
-def widest(left: DataType, right: DataType) -> DataType:
-    """The narrowest type that holds both, which is string when nothing better does."""
-    if widens(left, right):
+def joined(left: DataType, right: DataType) -> DataType | None:
+    """The narrowest type that may hold the values of both: numbers are looked at one by one. None when none does."""
+    if widens(left, right) or isinstance(left, NullType):
         return right
-    if widens(right, left):
+    if widens(right, left) or isinstance(right, NullType):
         return left
-    numbers = (*_INTEGRAL, "double", "float")
-    if ddl(left) in numbers and ddl(right) in numbers:
-        return DoubleType()
-    return StringType()
+    match left, right:
+        case StructType(), StructType():
+            return _joined_structs(left, right)
+        case ArrayType(), ArrayType():
+            element = joined(left.elementType, right.elementType)
+            return None if element is None else ArrayType(element)
+        case _ if is_number(left) and is_number(right):
+            return _joined_numbers(left, right)
+        case _:
+            return None
 
 
-def roomy(inferred: DataType) -> DataType:
-    """The type for a column of which Spark has seen some values: small integers today are large ones tomorrow."""
-    return LongType() if ddl(inferred) in _INTEGRAL else inferred
+def _joined_structs(left: StructType, right: StructType) -> StructType | None:
+    fields = {field.name: field.dataType for field in left.fields}
+    for field in right.fields:
+        both = joined(fields.get(field.name, NullType()), field.dataType)
+        if both is None:
+            return None
+        fields[field.name] = both
+    return StructType([StructField(name, kind) for name, kind in fields.items()])
+
+
+def _joined_numbers(left: DataType, right: DataType) -> DataType:
+    ours, theirs = _decimal(left), _decimal(right)
+    if ours is not None and theirs is not None:
+        scale = max(ours.scale, theirs.scale)
+        digits = max(ours.precision - ours.scale, theirs.precision - theirs.scale) + scale
+        if digits <= MAX_DIGITS:
+            return DecimalType(digits, scale)
+    return DoubleType()
+
+
+def _decimal(kind: DataType) -> DecimalType | None:
+    if isinstance(kind, DecimalType):
+        return kind
+    return DecimalType(_EXACT[ddl(kind)], 0) if ddl(kind) in _EXACT else None
+
+
+def is_number(kind: DataType) -> bool:
+    """Whether values are numbers."""
+    return isinstance(kind, DecimalType) or ddl(kind) in (*_INTEGRAL, "float", "double")
+
+
+def promotes(column: DataType, found: DataType) -> bool:
+    """Whether Iceberg can make the column's type the found one, which then holds what both have."""
+    ours, theirs = ddl(column), ddl(found)
+    if isinstance(column, DecimalType) and isinstance(found, DecimalType):
+        return found.scale == column.scale and found.precision > column.precision
+    return (ours, theirs) in {("int", "bigint"), ("float", "double")}
 
 
 def hinted(session: SparkSession, hints: Mapping[str, str]) -> dict[str, DataType]:

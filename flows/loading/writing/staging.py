@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pyspark.sql.types import StructField, StructType
+
+from flows.loading.errors import Outrun, Rejected
 from flows.loading.writing import append, tables
 
 if TYPE_CHECKING:
-    from pyspark.sql.types import StructType
+    from collections.abc import Mapping
 
-    from flows.loading.reading.reading import Reading
+    from flows.loading.reading.reading import Change, Reading
     from flows.loading.writing.history import Snap
     from flows.loading.writing.tables import Table
     from schemas.report import SchemaChange
+
+
+_TRIES = 5  # others may change the same table
 
 
 @dataclass(slots=True)
@@ -29,25 +35,54 @@ class Staging:
         """The staged snapshot, perhaps an empty one; None when there is no table, and no row to make one of."""
         return self.reading.without_unreadable(self._stage)
 
+    def check(self, rows: Mapping[str, int]) -> bool:
+        """Whether a file has to be left out after all: then what is staged is staged again."""
+        session = self.reading.session
+        columns = tables.columns(session, self.table) if tables.exists(session, self.table) else StructType()
+        return self.reading.check(rows, columns)
+
     def _stage(self) -> Snap | None:
-        columns = self._columns()
-        if columns is None:
-            return None
-        frame = self.reading.frame(columns)
-        self.reading.steps.done("read")
-        staged = append.stage(self.reading.session, self.table, frame, self.batch)
-        self.reading.steps.done("stage")
-        return staged
+        for tries_left in reversed(range(_TRIES)):
+            columns = self._columns()
+            if columns is None:
+                return None
+            frame = self.reading.frame(columns)
+            self.reading.steps.done("read")
+            try:
+                staged = append.stage(self.reading.session, self.table, frame, self.batch)
+            except Rejected:
+                if not tries_left or tables.columns(self.reading.session, self.table) == columns:
+                    raise
+            else:
+                self.reading.steps.done("stage")
+                return staged
+        raise AssertionError("the last try returns or raises")
 
     def _columns(self) -> StructType | None:
+        """The table's columns, once it has those of the files; None while there is nothing to make a table of."""
         session = self.reading.session
-        if not tables.exists(session, self.table) and not self._create():
-            return None
+        for tries_left in reversed(range(_TRIES)):
+            there = tables.columns(session, self.table) if tables.exists(session, self.table) else None
+            change = self.reading.change(there)
+            if there is None and not change.add:
+                return None
+            try:
+                self._apply(change, is_new=there is None)
+            except Outrun as error:
+                if not tries_left:
+                    raise Rejected(f"{self.table.name} cannot be changed: {error}") from error
+            else:
+                break
         return tables.columns(session, self.table)
 
-    def _create(self) -> bool:
-        fields = self.reading.fields()
-        if not fields:
-            return False
-        self.changes += tables.create(self.reading.session, self.table, fields, self.reading.manifest.partition)
-        return True
+    def _apply(self, change: Change, *, is_new: bool) -> None:
+        session, partition = self.reading.session, self.reading.manifest.partition
+        if is_new:
+            fields = [StructField(name, kind) for (name, *_), kind in change.add.items()]
+            made = tables.create(session, self.table, fields, partition)
+            if not made:
+                raise Outrun("another load made it in between")
+        else:
+            made = tables.evolve(session, self.table, change.add, change.widen)
+        self.changes += made
+        self.reading.steps.done("schema")

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql import SparkSession
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql.types import DataType, StructField, StructType
 
 OURS = {"_file_uri": "string", "_batch_id": "string", "_loaded_at": "timestamp"}
+RESCUED = "_rescued"  # of sources with schema.mode rescue: what had no place in the table, as JSON
 _NAME = re.compile(
     r"(?P<catalog>[a-z_]\w*)\.(?P<within>(?P<namespace>[a-z_]\w*(\.[a-z_]\w*)*)\.[a-z_]\w*)", re.ASCII | re.IGNORECASE
 )
@@ -119,6 +120,36 @@ def create(
             raise Rejected(f"{table.name} cannot be made: {error}") from error
         raise
     return tuple(SchemaChange(op="create", column=field.name, type=ddl(field.dataType)) for field in fields)
+
+
+def evolve(
+    session: SparkSession,
+    table: Table,
+    add: Mapping[tuple[str, ...], DataType],
+    widen: Mapping[tuple[str, ...], DataType],
+) -> tuple[SchemaChange, ...]:
+    """Add columns or fields and widen types, by their path, and say which; none that another load was quicker with.
+
+    Raises:
+        Outrun: another load changes these columns too; look at the table again.
+        Rejected: the catalog refuses it.
+    """
+    changes: list[SchemaChange] = []
+    try:
+        if add:
+            listed = ", ".join(f"{_path(path)} {ddl(kind)}" for path, kind in add.items())
+            _alter(session, table, f"ADD COLUMNS ({listed})")
+            changes += [SchemaChange(op="add", column=".".join(path), type=ddl(kind)) for path, kind in add.items()]
+        for path, kind in widen.items():
+            _alter(session, table, f"ALTER COLUMN {_path(path)} TYPE {ddl(kind)}")
+            changes.append(SchemaChange(op="widen", column=".".join(path), type=ddl(kind)))
+    except Rejected as error:
+        raise Outrun(str(error)) from error
+    return tuple(changes)
+
+
+def _path(path: tuple[str, ...]) -> str:
+    return ".".join(map(quoted, path))
 
 
 def _create_namespace(session: SparkSession, table: Table) -> None:

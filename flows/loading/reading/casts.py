@@ -1,0 +1,202 @@
+r"""From a text to a value of a column's type, or a refusal: what Spark's own casts would bend is refused here.
+
+Two levels. A type that the configuration gives may take another spelling of the same value; any other type takes only
+what says the value as it is usually written, so that codes are no numbers. Everything here is SQL text:
+
+    integers       digits, `-`; given: `+5`, `007`. Not: `5.0`, `1e2`, blanks, overflow
+    decimal(p,s)   digits, s of them at most after the dot; given: `+`, leading zeros, `.5`, `5.`, zeros beyond s.
+                   Not: more digits than s, exponents
+    double, float  up to 17 (9) significant digits, exponents; whole numbers that are not rounded; given: any number of
+                   digits, `+`, `.5`, NaN, infinities. Not: `5d`, hexadecimal, overflow, underflow to zero
+    date           yyyy-mm-dd, or the source's format. Not: anything before or after it
+    timestamp      yyyy-mm-dd, blank or T, hh:mm, with seconds and up to 6 digits after them, Z or an offset, or else
+                   the source's zone; or the source's format. Not: dates or times alone, names of zones, more digits
+    timestamp_ntz  the same without a zone. Not: a zone
+    boolean        true, false, in any case. Not: t, yes, 1
+    string         every text
+
+An empty text is no value in a column that is no text. Facts on what Spark's casts do: Spark 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql.types import (
+    BooleanType,
+    ByteType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    ShortType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import DataType
+
+INTEGRAL = (ByteType, ShortType, IntegerType, LongType)
+_DIGITS = {FloatType: 9, DoubleType: 17}  # so many always come back as another text of the same value
+_EXACT = {FloatType: 6, DoubleType: 15}  # and so many as the same digits
+NUMBER = "-?(0|[1-9][0-9]*)([.][0-9]+)?"
+EXPONENT = "([eE][+-]?[0-9]+)"
+_CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
+LOCAL = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}"
+ZONED = f"{LOCAL}(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
+_BEGIN, _END = r"\A(?:", r")\z"  # `$` would stand before a last line end too
+_NAMED_NUMBERS = "(?i)(nan|[+-]?inf(inity)?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """SQL of the value, NULL where the text does not fit, and of whether it fits, which is never NULL."""
+
+    value: str
+    fits: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a source writes: patterns of Spark's for dates and timestamps, the zone of times without one, the sign that
+    parts a number's fraction."""
+
+    date: str | None = None
+    timestamp: str | None = None
+    zone: str = "UTC"
+    decimal: str = "."
+
+
+def literal(text: str) -> str:
+    """The text as SQL, where a backslash escapes."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def matches(text: str, pattern: str) -> str:
+    """SQL of whether the whole of a text matches a regular expression of Java's."""
+    return f"{text} RLIKE {literal(_BEGIN + pattern + _END)}"
+
+
+def from_text(text: str, kind: DataType, spelling: Spelling, *, given: bool = False) -> Cast:
+    """The cast of a text, which is SQL, to a type that is not nested."""
+    match kind:
+        case StringType():
+            return Cast(text, "true")
+        case ByteType() | ShortType() | IntegerType() | LongType():
+            found = _integer(_plain(text, spelling), kind, given=given)
+        case DecimalType():
+            found = _decimal(_plain(text, spelling), kind, given=given)
+        case DoubleType() | FloatType():
+            found = _double(_plain(text, spelling), kind, given=given)
+        case BooleanType():
+            found = _boolean(text)
+        case DateType():
+            found = _date(text, spelling)
+        case TimestampType():
+            found = _timestamp(text, spelling)
+        case TimestampNTZType():
+            found = _local_timestamp(text, spelling)
+        case _:
+            found = Cast(f"CAST(NULL AS {kind.simpleString()})", "false")
+    return _nothing_is_null(text, found)
+
+
+def _nothing_is_null(text: str, found: Cast) -> Cast:
+    return Cast(found.value, f"({text} IS NULL OR {text} = '' OR coalesce({found.fits}, false))")
+
+
+def _plain(text: str, spelling: Spelling) -> str:
+    """A number with a dot, whatever parts its fraction; one that has a dot where it must not becomes no number."""
+    if spelling.decimal == ".":
+        return text
+    return f"replace(replace({text}, '.', '?'), {literal(spelling.decimal)}, '.')"
+
+
+def _integer(text: str, kind: DataType, *, given: bool) -> Cast:
+    value = f"try_cast({text} AS {kind.simpleString()})"
+    if given:
+        return Cast(value, f"({value} IS NOT NULL AND {matches(text, '[+-]?[0-9]+')})")
+    return Cast(value, f"CAST({value} AS STRING) = {text}")
+
+
+def _decimal(text: str, kind: DecimalType, *, given: bool) -> Cast:
+    scale = kind.scale
+    value = f"try_cast({text} AS {kind.simpleString()})"
+    pattern = "-?(0|[1-9][0-9]*)" + (f"([.][0-9]{{1,{scale}}})?" if scale else "")
+    if given:
+        pattern = f"[+-]?([0-9]+([.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{max(scale, 1)}}}0*)"
+        pattern = pattern if scale else "[+-]?[0-9]+([.]0*)?"
+    return Cast(value, f"({value} IS NOT NULL AND {matches(text, pattern)})")
+
+
+def _double(text: str, kind: DoubleType | FloatType, *, given: bool) -> Cast:
+    digits, name = _DIGITS[type(kind)], kind.simpleString()
+    value = f"try_cast({text} AS {name})"
+    usual = f"(octet_length({text}) <= {_EXACT[type(kind)]} AND {matches(text, NUMBER)})"
+    finite = f"abs({value}) < CAST('Infinity' AS {name})"
+    no_underflow = f"({value} <> 0 OR {matches(text, '[^1-9eE]*([eE].*)?')})"
+    if given:
+        unusual = matches(text, f"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+){EXPONENT}?")
+        words = matches(text, _NAMED_NUMBERS)
+        return Cast(value, f"({usual} OR ({unusual} AND {finite} AND {no_underflow}) OR {words})")
+    unusual = f"{matches(text, NUMBER + EXPONENT + '?')} AND {matches(text, _significant(digits))}"
+    exact = f"CAST({value} AS DECIMAL(38,0)) = try_cast({text} AS DECIMAL(38,0))"
+    unusual += f" AND ({matches(text, '.*[.eE].*')} OR {exact})"  # a whole number is not rounded
+    return Cast(value, f"({usual} OR ({unusual} AND {finite} AND {no_underflow}))")
+
+
+def _significant(digits: int) -> str:
+    return f"-?[0.]*([0-9][.]?){{0,{digits}}}{EXPONENT}?"
+
+
+def _boolean(text: str) -> Cast:
+    value = f"CASE lower({text}) WHEN 'true' THEN true WHEN 'false' THEN false END"
+    return Cast(value, f"{value} IS NOT NULL")
+
+
+def _date(text: str, spelling: Spelling) -> Cast:
+    if spelling.date:
+        value = f"CAST(try_to_timestamp({text}, {literal(spelling.date)}) AS DATE)"
+        return Cast(value, f"{value} IS NOT NULL")
+    value = f"try_cast({text} AS DATE)"
+    return Cast(value, f"(octet_length({text}) = 10 AND CAST({value} AS STRING) = {text})")
+
+
+def _timestamp(text: str, spelling: Spelling) -> Cast:
+    if spelling.timestamp:
+        value = f"try_to_timestamp({text}, {literal(spelling.timestamp)})"
+        fits = f"{value} IS NOT NULL"
+        return Cast(value, fits) if _has_zone(spelling.timestamp) else _in_zone(value, fits, spelling.zone)
+    value, zoned, local = f"try_cast({text} AS TIMESTAMP)", matches(text, ZONED), matches(text, LOCAL)
+    if spelling.zone == "UTC":
+        return Cast(value, f"({value} IS NOT NULL AND ({zoned} OR {local}))")
+    there = _in_zone(value, f"({value} IS NOT NULL AND {local})", spelling.zone)
+    return Cast(
+        f"CASE WHEN {local} THEN {there.value} ELSE {value} END",
+        f"({there.fits} OR ({value} IS NOT NULL AND {zoned}))",
+    )
+
+
+def _in_zone(value: str, fits: str, zone: str) -> Cast:
+    """A clock's time in that zone; one that the clock skips in spring is refused."""
+    instant = f"to_utc_timestamp({value}, {literal(zone)})"
+    return Cast(instant, f"({fits} AND from_utc_timestamp({instant}, {literal(zone)}) = {value})")
+
+
+def _local_timestamp(text: str, spelling: Spelling) -> Cast:
+    if spelling.timestamp:
+        value = f"CAST(try_to_timestamp({text}, {literal(spelling.timestamp)}) AS TIMESTAMP_NTZ)"
+        return Cast(value, "false" if _has_zone(spelling.timestamp) else f"{value} IS NOT NULL")
+    value = f"try_cast({text} AS TIMESTAMP_NTZ)"
+    return Cast(value, f"({value} IS NOT NULL AND {matches(text, LOCAL)})")
+
+
+def _has_zone(pattern: str) -> bool:
+    """Whether a pattern of Spark's holds a zone, outside of its quoted texts."""
+    return any(letter in "VzOXxZ" for part in pattern.split("'")[::2] for letter in part)

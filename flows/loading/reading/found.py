@@ -1,0 +1,63 @@
+"""What a file has: its columns, each with its name as the file spells it and what its values are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import DataType
+
+Token = Literal["null", "bool", "int", "float", "str"]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Values are texts: what they are is for the table to say, or to be guessed."""
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The values of JSON: the kinds of tokens, and what is within objects and arrays; None when there are none."""
+
+    tokens: set[Token] = field(default_factory=set)
+    fields: dict[str, Tokens] | None = None
+    element: Tokens | None = None
+
+    @property
+    def scalar(self) -> bool:
+        """Whether some are neither objects nor arrays, nor null."""
+        return bool(self.tokens - {"null"})
+
+    @property
+    def mixed(self) -> bool:
+        """Whether they are of several shapes, so that only their text holds them all."""
+        return self.scalar + (self.fields is not None) + (self.element is not None) > 1
+
+    def merge(self, other: Tokens) -> None:
+        """Take in what another file has."""
+        self.tokens |= other.tokens
+        if other.fields is not None:
+            mine = self.fields = self.fields or {}
+            for name, below in other.fields.items():
+                mine.setdefault(name, Tokens()).merge(below)
+        if other.element is not None:
+            self.element = self.element or Tokens()
+            self.element.merge(other.element)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Values have a type of Spark's, which holds each of them exactly."""
+
+    kind: DataType
+
+
+Values: TypeAlias = Texts | Tokens | Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The columns of a file, by their names as it spells them, in its order."""
+
+    columns: dict[str, Values]

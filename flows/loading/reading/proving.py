@@ -1,0 +1,174 @@
+"""The types of new columns: guessed from some records, and proven on all of them before there is a column.
+
+A value that a guessed type cannot give back letter by letter makes the guess wider, and the proof begins again. Records
+that are bad anyway prove nothing, nor do files that have too many of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from pyspark.sql.types import DecimalType, DoubleType, StringType, StructField
+
+from flows.loading.reading import nested
+from flows.loading.reading.casts import EXPONENT, NUMBER, literal
+from flows.loading.reading.found import Tokens, Typed
+from flows.loading.reading.frames import data_fields
+from flows.loading.reading.guesses import INTEGER, TEXT, Form, guess
+from flows.loading.reading.types import joined, quoted
+from flows.loading.translation import named_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pyspark.sql import DataFrame, Row
+    from pyspark.sql.types import DataType, StructType
+
+    from flows.loading.reading.casts import Spelling
+    from flows.loading.reading.found import Values
+    from flows.loading.reading.parts import Part
+
+SAMPLE_ROWS, SAMPLE_VALUES = 200, 200_000
+ROUNDS = 6  # guesses that were refused; then it is a text
+
+
+@dataclass(slots=True)
+class Unknown:
+    """A column to be typed: what files hold there, and the texts by which it was judged, by file."""
+
+    name: str
+    values: Collection[Values]
+    seen: dict[str, set[str]] = field(default_factory=dict)
+    rounds: int = 0
+
+    def form(self, spelling: Spelling) -> Form:
+        """The guess now."""
+        texts = {text for known in self.seen.values() for text in known if text}
+        if self.rounds >= ROUNDS:
+            return TEXT
+        if (tokens := self.tokens()) is not None:
+            return next(form for form in _forms_of(tokens) or (TEXT,) if all(map(form.holds, texts)))
+        return guess(texts, spelling)
+
+    def refuse(self, uri: str, text: str) -> None:
+        """One more text by which it is judged."""
+        self.seen.setdefault(uri, set()).add(text)
+
+    def type(self) -> DataType | None:
+        """The type of columns that need no proof; None for the others."""
+        if typed := [one.kind for one in self.values if isinstance(one, Typed)]:
+            return reduce(lambda left, right: joined(left, right) or left, typed)
+        tokens = self.tokens()
+        if tokens is None or _forms_of(tokens) is not None:
+            return None
+        return nested.type_of(tokens, numbers=self.rounds == 0)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nothing is guessed of it."""
+        return any(isinstance(one, Typed) for one in self.values)
+
+    def plain(self) -> DataType:
+        """The type of a field within a column, which its values' kinds alone decide."""
+        kind = self.type()
+        return kind if kind is not None else nested.type_of(self.tokens() or Tokens())
+
+    def field(self) -> StructField:
+        """The column as it is read while it is proven."""
+        return StructField(self.name, self.type() or StringType())
+
+    def tokens(self) -> Tokens | None:
+        """What all files together have in this column, if they are JSON."""
+        found = [one for one in self.values if isinstance(one, Tokens)]
+        if not found:
+            return None
+        together = Tokens()
+        for one in found:
+            together.merge(one)
+        return together
+
+
+_BIG = Form(DecimalType(38, 0), "-?(0|[1-9][0-9]{0,37})")
+_REAL = Form(DoubleType(), f"{NUMBER}{EXPONENT}?", "real")
+
+
+def _forms_of(tokens: Tokens) -> tuple[Form, ...] | None:
+    """The forms that a column of JSON's numbers may have; None for other columns."""
+    kinds = tokens.tokens - {"null"}
+    if tokens.mixed or not tokens.scalar or not kinds <= {"int", "float"}:
+        return None
+    return (INTEGER, _BIG, TEXT) if kinds == {"int"} else (_REAL, TEXT)
+
+
+class Proof:
+    """The proof of some unknown columns; `parts` makes frames with the known columns, and those as texts."""
+
+    def __init__(self, unknown: Sequence[Unknown], known: StructType, spelling: Spelling) -> None:
+        self._unknown = list(unknown)
+        self._known = known
+        self._spelling = spelling
+        self.checked: set[str] = set()  # files whose bad records are known to be few enough
+
+    def sample(self, parts: Sequence[Part]) -> None:
+        """See some texts of each column."""
+        names = [one.name for one in self._unknown]
+        frames = [
+            part.frame.where(part.parsed).selectExpr("_file_uri", *(_text_of(part, name) for name in names))
+            for part in parts
+        ]
+        self._learn(_first(frames, min(SAMPLE_ROWS, SAMPLE_VALUES // len(names) + 1)), refuted=False)
+
+    def refuted(self, parts: Sequence[Part]) -> set[str] | None:
+        """Look at all records: None when every guess holds; else the files with bad ones, if that is why.
+
+        Texts that refute a guess are learnt, so that the next one is another.
+        """
+        rows = _first([self._wrong(part) for part in parts], max(20, SAMPLE_VALUES // (len(self._unknown) + 1) // 10))
+        bad = {row["_file_uri"] for row in rows if row["_bad"]}
+        self._learn([row for row in rows if not row["_bad"]], refuted=True)
+        return bad if rows else None
+
+    def _wrong(self, part: Part) -> DataFrame:
+        """The records that are bad, and those that refute a guess."""
+        known = [part.cast(column).fits for column in data_fields(self._known) if column.name in part.casts]
+        good = " AND ".join([part.parsed, *(fits for fits in known if fits != "true")])
+        fits = {one.name: self._fits(part, one) for one in self._unknown}
+        proven = " AND ".join(fits.values())
+        texts = (f"if({fits[name]}, NULL, {_text(part, name)}) AS {quoted(name)}" for name in fits)
+        unchecked = "true"
+        if self.checked:
+            unchecked = f"_file_uri NOT IN ({', '.join(map(literal, sorted(self.checked)))})"
+        return part.frame.where(f"CASE WHEN {good} THEN NOT ({proven}) ELSE {unchecked} END").selectExpr(
+            "_file_uri", f"NOT coalesce({good}, false) AS _bad", *texts
+        )
+
+    def _fits(self, part: Part, unknown: Unknown) -> str:
+        if unknown.name not in part.casts:
+            return "true"
+        if (kind := unknown.type()) is not None:
+            return part.cast(StructField(unknown.name, kind)).fits
+        return unknown.form(self._spelling).fits(part.texts[unknown.name], self._spelling)
+
+    def _learn(self, rows: Sequence[Row], *, refuted: bool) -> None:
+        for one in self._unknown:
+            texts = [(row["_file_uri"], row[one.name]) for row in rows if row[one.name] is not None]
+            for uri, text in texts:
+                one.refuse(uri, text)
+            one.rounds += bool(texts) and refuted
+
+
+def _text(part: Part, name: str) -> str:
+    return f"CAST({part.texts[name]} AS STRING)" if name in part.texts else "CAST(NULL AS STRING)"
+
+
+def _text_of(part: Part, name: str) -> str:
+    return f"{_text(part, name)} AS {quoted(name)}"
+
+
+def _first(frames: Sequence[DataFrame], rows: int) -> list[Row]:
+    if not frames:
+        return []
+    with named_errors():
+        return reduce(lambda left, right: left.union(right), frames).limit(rows).collect()
