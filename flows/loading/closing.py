@@ -15,7 +15,7 @@ from flows.loading.reading.frames import empty
 from flows.loading.reading.reading import Reading
 from flows.loading.steps import Steps
 from flows.loading.translation import named_errors
-from flows.loading.writing import append, history, tables, warehouse
+from flows.loading.writing import append, history, quarantine, tables, warehouse
 from flows.loading.writing.tables import Table
 from schemas.report import Cause, Closed, FileReport, Report, Snapshot
 
@@ -94,6 +94,7 @@ class Ending:
         nothing = empty(self.session, tables.columns(self.session, table))
         staged = append.stage(self.session, table, nothing, self.claimed.batch, closing=closed)
         self.ledger.check(self.claimed)
+        quarantine.close(self.session, table, self.claimed.batch, closed)
         published = append.publish(self.session, table, staged, self.claimed.batch, began.head)
         if published.by_another:
             return self.found(table, history.read(self.session, table), published.snap)

@@ -67,6 +67,7 @@ class _Load:
         self.steps.done("record")
         if staged is None:
             return self.ending.record(report, None)
+        staging.publish_bad_rows()
         published = append.publish(opened, table, staged, batch, head)
         self.steps.done("publish")
         if published.by_another:

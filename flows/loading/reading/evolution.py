@@ -11,6 +11,7 @@ is said of the file. Modes (`schema.mode`):
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -173,21 +174,36 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
 def _strangers(found: Mapping[str, Found], columns: Columns) -> dict[str, str]:
     """Files that share no column with most of the others, or with the configuration: they must not make the table."""
     given = {name.lower() for name in (*columns.columns, *columns.hints, *columns.required)}
-    files = {uri: {name.lower() for name in one.columns} for uri, one in found.items() if one.columns}
+    nameless = {} if given else {uri: why for uri, one in found.items() if (why := _nameless(one)) is not None}
+    files = {
+        uri: {name.lower() for name in one.columns} for uri, one in found.items() if one.columns and uri not in nameless
+    }
     count = Counter(name for names in files.values() for name in names)
     usual = given or {name for name, times in count.items() if 2 * times > len(files)}
     if not usual:
-        return {
-            uri: "its columns are in no other file, and most of the others differ too; give the table's columns as "
-            "schema.columns"
-            for uri in files
-        }
-    return {
+        why = "most files of its batch have other columns, and so no table is made; give the columns as schema.columns"
+        return nameless | dict.fromkeys(files, why)
+    return nameless | {
         uri: f"it has none of the columns that the table shall have, such as {min(usual)!r}; its columns are "
         f"{_listed(sorted(names))}"
         for uri, names in files.items()
         if not names & usual
     }
+
+
+_VALUE = re.compile(r"[+-]?\d*[.,]?\d+([eE][+-]?\d+)?|\d{1,4}[-/.:]\d\d.*|[<{\[].*", re.DOTALL)
+_YEAR = re.compile(r"(19|20)\d\d")
+
+
+def _nameless(file: Found) -> str | None:
+    """Whether the first line of a file of texts holds values, or is of a page, and would make a table of them."""
+    for name, values in file.columns.items():
+        if isinstance(values, Texts) and _VALUE.fullmatch(name) and not _YEAR.fullmatch(name):
+            return (
+                f"its first line does not look like names of columns: {name[:60]!r}; if it is, give the table's "
+                "columns as schema.columns"
+            )
+    return None
 
 
 @dataclass(slots=True)

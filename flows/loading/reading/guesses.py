@@ -77,11 +77,12 @@ TEXT = Form(StringType(), "(?s:.*)")
 NOTHING = Form(StringType(), "(?!)")  # no value was seen: the proof shows the first
 
 
-def guess(texts: Collection[str], spelling: Spelling) -> Form:
-    """The narrowest form of all these texts; NOTHING when there are none."""
+def guess(texts: Collection[str], spelling: Spelling, ruled_out: Collection[Form] = ()) -> Form:
+    """The narrowest form of all these texts that is not ruled out; NOTHING when there are none."""
     if not texts:
         return NOTHING
-    return next(form for form in _forms(next(iter(texts)), spelling) if all(form.holds(text) for text in texts))
+    forms = (form for form in _forms(next(iter(texts)), spelling) if form not in ruled_out)
+    return next(form for form in forms if all(form.holds(text) for text in texts))
 
 
 def _forms(example: str, spelling: Spelling) -> Iterator[Form]:

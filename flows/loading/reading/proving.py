@@ -21,7 +21,7 @@ from flows.loading.reading.types import joined, quoted
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Container, Iterable, Sequence
 
     from pyspark.sql import DataFrame, Row
     from pyspark.sql.types import DataType, StructType
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from flows.loading.reading.parts import Part
 
 SAMPLE_ROWS, SAMPLE_VALUES = 200, 200_000
-ROUNDS = 6  # guesses that were refused; then it is a text
 
 
 @dataclass(slots=True)
@@ -41,16 +40,15 @@ class Unknown:
     name: str
     values: Collection[Values]
     seen: dict[str, set[str]] = field(default_factory=dict)
-    rounds: int = 0
+    ruled_out: list[Form] = field(default_factory=list)
 
     def form(self, spelling: Spelling) -> Form:
         """The guess now."""
-        texts = {text for known in self.seen.values() for text in known if text}
-        if self.rounds >= ROUNDS:
-            return TEXT
-        if (tokens := self.tokens()) is not None:
-            return next(form for form in _forms_of(tokens) or (TEXT,) if all(map(form.holds, texts)))
-        return guess(texts, spelling)
+        texts = sorted({text for known in self.seen.values() for text in known if text})
+        if (tokens := self.tokens()) is None:
+            return guess(texts, spelling, self.ruled_out)
+        forms = (form for form in _forms_of(tokens) or (TEXT,) if form not in self.ruled_out)
+        return next(form for form in forms if all(map(form.holds, texts)))
 
     def refuse(self, uri: str, text: str) -> None:
         """One more text by which it is judged."""
@@ -63,7 +61,7 @@ class Unknown:
         tokens = self.tokens()
         if tokens is None or _forms_of(tokens) is not None:
             return None
-        return nested.type_of(tokens, numbers=self.rounds == 0)
+        return nested.type_of(tokens, numbers=not self.ruled_out)
 
     @property
     def is_sure(self) -> bool:
@@ -109,7 +107,7 @@ class Proof:
         self._unknown = list(unknown)
         self._known = known
         self._spelling = spelling
-        self.checked: set[str] = set()  # files whose bad records are known to be few enough
+        self._checked: set[str] = set()  # files whose bad records are known to be few enough
 
     def sample(self, parts: Sequence[Part]) -> None:
         """See some texts of each column."""
@@ -121,14 +119,21 @@ class Proof:
         self._learn(_first(frames, min(SAMPLE_ROWS, SAMPLE_VALUES // len(names) + 1)), refuted=False)
 
     def refuted(self, parts: Sequence[Part]) -> set[str] | None:
-        """Look at all records: None when every guess holds; else the files with bad ones, if that is why.
+        """Look at all records: None when every guess holds; else the files with bad ones that were not known.
 
-        Texts that refute a guess are learnt, so that the next one is another.
+        When there are none of these, the texts that refute a guess are learnt, so that the next one is another.
         """
         rows = _first([self._wrong(part) for part in parts], max(20, SAMPLE_VALUES // (len(self._unknown) + 1) // 10))
         bad = {row["_file_uri"] for row in rows if row["_bad"]}
-        self._learn([row for row in rows if not row["_bad"]], refuted=True)
+        if not bad:
+            self._learn(rows, refuted=True)
         return bad if rows else None
+
+    def accept(self, bad: Iterable[str], left: Container[str]) -> None:
+        """These files' bad records are known by now; what was seen in files that are not left says nothing."""
+        self._checked.update(bad)
+        for one in self._unknown:
+            one.seen = {uri: texts for uri, texts in one.seen.items() if uri in left}
 
     def _wrong(self, part: Part) -> DataFrame:
         """The records that are bad, and those that refute a guess."""
@@ -138,8 +143,8 @@ class Proof:
         proven = " AND ".join(fits.values())
         texts = (f"if({fits[name]}, NULL, {_text(part, name)}) AS {quoted(name)}" for name in fits)
         unchecked = "true"
-        if self.checked:
-            unchecked = f"_file_uri NOT IN ({', '.join(map(literal, sorted(self.checked)))})"
+        if self._checked:
+            unchecked = f"_file_uri NOT IN ({', '.join(map(literal, sorted(self._checked)))})"
         return part.frame.where(f"CASE WHEN {good} THEN NOT ({proven}) ELSE {unchecked} END").selectExpr(
             "_file_uri", f"NOT coalesce({good}, false) AS _bad", *texts
         )
@@ -154,9 +159,10 @@ class Proof:
     def _learn(self, rows: Sequence[Row], *, refuted: bool) -> None:
         for one in self._unknown:
             texts = [(row["_file_uri"], row[one.name]) for row in rows if row[one.name] is not None]
+            if texts and refuted:
+                one.ruled_out.append(one.form(self._spelling))
             for uri, text in texts:
                 one.refuse(uri, text)
-            one.rounds += bool(texts) and refuted
 
 
 def _text(part: Part, name: str) -> str:

@@ -64,8 +64,9 @@ def parts(
     manifest: Manifest,
     looks: Mapping[str, Look],
     columns: StructType,
+    *,
     names: Mapping[str, Mapping[str, str]],
-    texts: frozenset[str] = frozenset(),
+    texts: frozenset[str],
 ) -> list[Part]:
     """The files that were looked at, by what Spark may read together.
 

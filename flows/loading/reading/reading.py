@@ -11,7 +11,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from flows.loading.errors import Infrastructure, Rejected, Unreadable, Vanished
 from flows.loading.reading import badness, evolution, probe, readers
 from flows.loading.reading.frames import empty
-from flows.loading.reading.parts import good_rows
+from flows.loading.reading.parts import bad_rows, good_rows
 from flows.loading.reading.paths import READ_OPTIONS, escaped, unreadable
 from flows.loading.reading.proving import Proof, Unknown
 from flows.loading.reading.readers import Looked
@@ -147,6 +147,11 @@ class Reading:
         parts = self._parts(columns, self.files.left)
         return good_rows(parts, columns, rescued=self._rescues) if parts else empty(self.session, columns)
 
+    def bad_frame(self, columns: StructType) -> DataFrame:
+        """The bad records of the files that are loaded without them; each file must be read by one task."""
+        uris = self.bad.keys() & self.files.left.keys()
+        return bad_rows(self._parts(columns, uris), columns, rescued=self._rescues)
+
     @property
     def _rescues(self) -> bool:
         return self.manifest.columns.mode == "rescue"
@@ -154,7 +159,7 @@ class Reading:
     def _parts(self, columns: StructType, uris: Iterable[str], texts: frozenset[str] = frozenset()) -> list[Part]:
         looks = {uri: look for uri, look in self.looked.with_records(uris).items() if uri in self._names}
         with named_errors():
-            return readers.parts(self.session, self.manifest, looks, columns, self._names, texts)
+            return readers.parts(self.session, self.manifest, looks, columns, names=self._names, texts=texts)
 
     def _types(self, plan: Plan, known: StructType, given: Mapping[str, DataType]) -> dict[Path, DataType]:
         """The types of what is added: given, or guessed and proven."""
@@ -187,7 +192,7 @@ class Reading:
                 return {one.name: one.type() or one.form(spelling).kind for one in unknown}
             if bad:
                 self._weigh(bad, known)
-                proof.checked |= bad
+                proof.accept(bad, self.files.left)
 
     def _weigh(self, uris: Iterable[str], columns: StructType, rows: Mapping[str, int] | None = None) -> bool:
         """Look at the bad records of these files: which are loaded without them, and which are set aside."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import StructField, StructType
 
 from flows.loading.errors import Outrun, Rejected
-from flows.loading.writing import append, tables
+from flows.loading.writing import append, quarantine, tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,14 @@ class Staging:
         session = self.reading.session
         columns = tables.columns(session, self.table) if tables.exists(session, self.table) else StructType()
         return self.reading.check(rows, columns)
+
+    def publish_bad_rows(self) -> None:
+        """Publish the bad records of the files that are loaded without them."""
+        reading = self.reading
+        if reading.bad.keys() & reading.files.left.keys():
+            bad = reading.bad_frame(tables.columns(reading.session, self.table))
+            quarantine.publish(reading.session, self.table, bad, self.batch)
+            reading.steps.done("quarantine")
 
     def _stage(self) -> Snap | None:
         for tries_left in reversed(range(_TRIES)):
