@@ -86,10 +86,17 @@ class Preview(Wire):
     """The first rows of a file, each a list of its values as text in the order of the columns; None is no value.
 
     Values are cut to 200 letters and columns to 100, so that it fits a Kafka record. `truncated`: something was cut,
-    or the file has more rows. `refused` says why the file cannot be read; there are no columns then.
+    or the file has more rows. `records` are in the file, of which a load refuses `rows_bad`, such as `bad`; then
+    `set_aside` says whether it refuses the whole file. `schema_changes` are those it makes. `refused` says why the file
+    cannot be read; there are no columns then.
     """
 
     columns: tuple[PreviewColumn, ...] = ()
     rows: tuple[tuple[str | None, ...], ...] = ()
     truncated: bool = False
+    records: int | None = None
+    rows_bad: int = 0
+    bad: tuple[Reason, ...] = ()
+    set_aside: bool = False
+    schema_changes: tuple[SchemaChange, ...] = ()
     refused: Reason | None = None

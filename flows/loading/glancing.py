@@ -1,6 +1,6 @@
 """A look at the first rows of one file, as a load that makes the table would read them. Nothing is written.
 
-The types are those of the whole file, so a text file is read to its end once.
+The types are those of the whole file, and so are the records that a load would refuse, so it is read to its end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from flows.loading.reading.frames import data_fields
 from flows.loading.reading.reading import Reading
 from flows.loading.reading.types import ddl, quoted
 from flows.loading.translation import named_errors
+from flows.loading.writing import tables
+from flows.loading.writing.tables import Table
+from schemas.config.sources import BadRows
 from schemas.report import Preview, PreviewColumn
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType, StructField
 
     from flows.loading.steps import Steps
-    from schemas.manifest import Manifest
+    from schemas.manifest import Glance, Manifest
     from schemas.report import FileReport
 
     Row = tuple[str | None, ...]
@@ -33,24 +36,24 @@ MAX_COLUMNS, MAX_LETTERS = 100, 200
 MAX_BYTES = 512 * 1024  # of all values: a Kafka record has room for a megabyte
 
 
-def glance(session: SparkSession, manifest: Manifest, steps: Steps) -> Preview:
+def previewed(session: SparkSession, manifest: Manifest, steps: Steps) -> Preview:
     """What the manifest's `glance` asks for; a file that cannot be read is refused, with the reason.
 
     Raises:
         Infrastructure, OutOfMemory: try again.
     """
-    if manifest.glance is None:
+    if (glance := manifest.glance) is None:
         raise RuntimeError("a preview of no file")
-    files = Files([manifest.glance.file])
-    reading, wanted = Reading(session, manifest, files, steps), manifest.glance.rows
+    files, everything = Files([glance.file]), manifest.model_copy(update={"bad_rows": BadRows(max="100%")})
+    reading = Reading(session, everything, files, steps)
     try:
         reading.begin()
-        preview = reading.without_unreadable(lambda: _first_rows(reading, wanted))
+        preview = reading.without_unreadable(lambda: _first_rows(reading, manifest, glance))
         steps.done("read")
         reading.probe()
     except (Rejected, Denied) as error:  # somebody waits at the terminal
         return Preview(refused=str(error))
-    ended = files.ended.get(manifest.glance.file.uri)
+    ended = files.ended.get(glance.file.uri)
     return preview if ended is None else Preview(refused=_why(ended))
 
 
@@ -62,18 +65,30 @@ def _why(ended: FileReport) -> str:
     return ended.reason or "it cannot be read"
 
 
-def _first_rows(reading: Reading, wanted: int) -> Preview:
-    columns = reading.columns(None)
-    fields = data_fields(columns)
-    if not fields or not reading.files.left:
-        return Preview()
+def _first_rows(reading: Reading, manifest: Manifest, glance: Glance) -> Preview:
+    """As a load would read them: by the table's columns, and by those it would have then."""
+    table, session = Table.named(manifest.table), reading.session
+    there = tables.columns(session, table) if tables.exists(session, table) else None
+    change = reading.change(there)
+    columns = change.applied(there)
+    fields, uri = data_fields(columns), glance.file.uri
+    if uri not in reading.files.left or not reading.looked.records(uri):
+        return Preview(records=0)
+    records, bad = reading.looked.records(uri), reading.bad_records(columns).get(uri)
+    if not fields:
+        return Preview(records=records, refused=None if bad is None else bad.said(records))
     shown = fields[:MAX_COLUMNS]
-    found = _texts(reading.frame(columns), shown, wanted + 1)
-    rows = _fitting([tuple(map(_cut, row)) for row in found[:wanted]])
+    found = _texts(reading.frame(columns), shown, glance.rows + 1)
+    rows = _fitting([tuple(map(_cut, row)) for row in found[: glance.rows]])
     return Preview(
         columns=tuple(PreviewColumn(name=field.name, type=ddl(field.dataType)) for field in shown),
         rows=tuple(rows),
         truncated=len(shown) < len(fields) or rows != found,
+        records=records,
+        rows_bad=bad.count if bad is not None else 0,
+        bad=bad.examples() if bad is not None else (),
+        set_aside=bad is not None and not manifest.bad_rows.allows(bad.count, records),
+        schema_changes=change.told(is_new=there is None),
     )
 
 

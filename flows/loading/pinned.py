@@ -35,8 +35,8 @@ _SQL = {
     "legacy.javaCharsets": "false",
     "legacy.codingErrorAction": "false",
     "csv.parser.columnPruning.enabled": "false",  # with it a broken row is whole if its columns are not asked for
-    "csv.filterPushdown.enabled": "true",
-    "json.filterPushdown.enabled": "true",
+    "csv.filterPushdown.enabled": "false",  # a broken record must be seen before it is passed over
+    "json.filterPushdown.enabled": "false",
     "json.enableExactStringParsing": "true",
     "json.enablePartialResults": "true",
     "json.useUnsafeRow": "false",

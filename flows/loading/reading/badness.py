@@ -32,8 +32,11 @@ class Bad:
 
     def said(self, records: int) -> str:
         """The same for people."""
-        examples = "; ".join(f"record {number}: {reason} ({raw})" for number, reason, raw in self.first)
-        return f"{self.count} of {records} records cannot be loaded; {examples}"
+        return f"{self.count} of {records} records cannot be loaded; {'; '.join(self.examples())}"
+
+    def examples(self) -> tuple[str, ...]:
+        """The first records, each with its number, reason and text."""
+        return tuple(f"record {number}: {reason} ({raw})" for number, reason, raw in self.first)
 
 
 def of(parts: Sequence[Part], columns: StructType, session: SparkSession, *, rescued: bool) -> dict[str, Bad]:

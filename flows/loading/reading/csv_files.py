@@ -16,7 +16,7 @@ from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 from pyspark.sql.types import StringType, StructField, StructType
 
 from flows.loading.reading.casts import from_text, literal
-from flows.loading.reading.parts import CORRUPT, Part, with_uri
+from flows.loading.reading.parts import CORRUPT, NOWHERE, Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class CsvReader:
             {column: partial(self._cast, column, text) for column, text in texts.items()},
             texts,
             raw=f"coalesce({CORRUPT}, {written})",
-            parsed=f"{CORRUPT} IS NULL",
+            parsed=f"({CORRUPT} IS NULL AND NOT (_c0 <=> {literal(NOWHERE)}))",
             left_out=left_out,
         )
 

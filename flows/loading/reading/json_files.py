@@ -10,7 +10,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from flows.loading.reading import nested
 from flows.loading.reading.found import Tokens
-from flows.loading.reading.parts import CORRUPT, Part, with_uri
+from flows.loading.reading.parts import CORRUPT, NOWHERE, Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
 from flows.loading.reading.types import quoted
 
@@ -82,7 +82,7 @@ class JsonReader:
                 allowNonNumericNumbers="false",
                 encoding="UTF-8",
             )
-            .schema(StructType([*fields, StructField(CORRUPT, StringType())]))
+            .schema(StructType([*fields, StructField(NOWHERE, StringType()), StructField(CORRUPT, StringType())]))
             .json(list(map(escaped, group.uris)))
         )
         return Part(
@@ -92,7 +92,7 @@ class JsonReader:
             raw=f"coalesce({CORRUPT}, to_json(struct({', '.join(quoted(one.name) for one in fields)})))"
             if fields
             else CORRUPT,
-            parsed=f"{CORRUPT} IS NULL",
+            parsed=f"({CORRUPT} IS NULL AND {NOWHERE} IS NULL)",
             left_out={key: quoted(key) for key in others},
         )
 

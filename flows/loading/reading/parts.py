@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructField, StructType
 
 CORRUPT = "_autoloader_corrupt"
+# A query of the broken records alone is refused by Spark. What no record has is asked for too.
+NOWHERE = "_autoloader_nowhere"
 MAX_SHOWN = 100  # letters of a value in a reason
 MAX_RAW = 100_000  # letters of a record that is kept
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pyspark.sql.types import StringType, StructField, StructType
 
@@ -15,9 +15,10 @@ from flows.loading.reading.parts import bad_rows, good_rows
 from flows.loading.reading.paths import READ_OPTIONS, escaped, unreadable
 from flows.loading.reading.proving import Proof, Unknown
 from flows.loading.reading.readers import Looked
-from flows.loading.reading.types import hinted
+from flows.loading.reading.types import ddl, hinted
 from flows.loading.translation import named_errors
 from flows.loading.writing.tables import OURS, RESCUED
+from schemas.report import SchemaChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +42,20 @@ class Change:
 
     add: dict[Path, DataType]
     widen: dict[Path, DataType]
+
+    def applied(self, table: StructType | None) -> StructType:
+        """The table's columns afterwards, as far as they are columns of their own."""
+        there = [] if table is None else table.fields
+        kept = [StructField(one.name, self.widen.get((one.name,), one.dataType), one.nullable) for one in there]
+        return StructType([*kept, *(StructField(path[0], kind) for path, kind in self.add.items() if len(path) == 1)])
+
+    def told(self, *, is_new: bool) -> tuple[SchemaChange, ...]:
+        """The same for people."""
+        added: Literal["create", "add"] = "create" if is_new else "add"
+        return (
+            *(SchemaChange(op=added, column=".".join(path), type=ddl(kind)) for path, kind in self.add.items()),
+            *(SchemaChange(op="widen", column=".".join(path), type=ddl(kind)) for path, kind in self.widen.items()),
+        )
 
 
 @dataclass(slots=True)
@@ -135,12 +150,10 @@ class Reading:
             add[RESCUED,] = StringType()
         return Change(add, plan.widen)
 
-    def columns(self, table: StructType | None) -> StructType:
-        """The columns that the table will have by these files; none when there is nothing to make a table of."""
-        change = self.change(table)
-        there = [] if table is None else table.fields
-        new = [StructField(name, kind) for (name, *below), kind in change.add.items() if not below]
-        return StructType([*there, *new])
+    def bad_records(self, columns: StructType) -> dict[str, Bad]:
+        """By URI, what a load refuses of the files that are left."""
+        parts = self._parts(columns, self.files.left)
+        return badness.of(parts, columns, self.session, rescued=self._rescues)
 
     def frame(self, columns: StructType) -> DataFrame:
         """The good rows, with these columns and `_file_uri`."""
