@@ -60,6 +60,7 @@ def _show(answer: RequestCompletion) -> None:
     print(f"request {answer.request}: {answer.outcome}" + (f", {answer.reason}" if answer.reason else ""))
     if answer.preview is not None and answer.preview.columns:
         Console().print(_table(answer.preview))
+        print("\n".join(_would_do(answer.preview)))
     counts = answer.counts
     if counts.files:
         print(
@@ -69,6 +70,18 @@ def _show(answer: RequestCompletion) -> None:
     for file in answer.files:
         if file.outcome not in {"loaded", "already-loaded"}:
             print(f"  {file.outcome:<12} {file.uri}" + (f": {file.reason}" if file.reason else ""))
+
+
+def _would_do(preview: Preview) -> list[str]:
+    """What a load of the file would do beside what is shown."""
+    said = {"create": "makes the table with", "add": "adds", "widen": "widens"}
+    lines = [f"{preview.records} records are in the file"] if preview.records is not None else []
+    for op, words in said.items():
+        if changed := [f"{one.column} {one.type}" for one in preview.schema_changes if one.op == op]:
+            lines.append(f"a load {words} {', '.join(changed)}")
+    if preview.rows_bad:
+        lines.append(f"it refuses {preview.rows_bad} of them" + (", and so the file" if preview.set_aside else ""))
+    return [*lines, *(f"  {one}" for one in preview.bad)]
 
 
 def _table(preview: Preview) -> Table:

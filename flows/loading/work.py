@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from flows.loading.closing import Ending
-from flows.loading.glancing import glance
+from flows.loading.glancing import previewed
 from flows.loading.load import load
 from schemas.report import Closed, Preview, Report
 
@@ -29,7 +29,7 @@ def work(opened: SparkSession, ledger: Ledger, claimed: Claimed, steps: Steps) -
             closed = Closed(cause="crash", reason=reason, split=claimed.splitting)
             return Ending(opened, ledger, claimed).close(closed)
         case "preview":
-            preview = glance(opened, claimed.manifest, steps)
+            preview = previewed(opened, claimed.manifest, steps)
             ledger.previewed(claimed, preview)
             steps.done("result")
             return preview
