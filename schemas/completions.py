@@ -34,7 +34,10 @@ class SourceName(Wire):
 
 
 class Counts(Wire):
-    """Sums over the batch; `bytes` as they landed. `files_not_loaded` sums those that ended otherwise."""
+    """Sums over the batch; `bytes` as they landed. `files_not_loaded` sums those that ended otherwise.
+
+    `rows_bad` are records of loaded files that are kept aside, with their reasons, in the table beside the table.
+    """
 
     files_loaded: int
     files_not_loaded: int
@@ -43,6 +46,7 @@ class Counts(Wire):
     files_superseded: int = 0
     files_failed: int = 0
     rows: int
+    rows_bad: int = 0
     bytes: int
 
 
@@ -53,6 +57,7 @@ class CompletedFile(Wire):
     version: str
     outcome: FileOutcome | Literal["failed"]
     rows: int = 0
+    rows_bad: int = 0
     reason: str | None = None
 
 

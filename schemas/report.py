@@ -51,16 +51,26 @@ class SchemaChange(Wire):
     type: Reason
 
 
+class SchemaColumn(Wire):
+    """A column of the table as it is now; `given` when the configuration names its type."""
+
+    name: str
+    type: str
+    given: bool = False
+
+
 class Report(Wire):
     """The end of a load: per file, and as a whole.
 
-    `snapshot` is the one published, None when no file was left to load. `seconds` has the durations of its steps.
+    `snapshot` is the one published, None when no file was left to load. `columns` are those of the table after
+    `schema_changes`; none without changes. `seconds` has the durations of its steps.
     """
 
     files: tuple[FileReport, ...]
     rows: int
     snapshot: Snapshot | None = None
     schema_changes: tuple[SchemaChange, ...] = ()
+    columns: tuple[SchemaColumn, ...] = ()
     seconds: dict[str, float] = {}
 
 

@@ -96,5 +96,6 @@ class _Load:
             files=staging.reading.files.reports(rows, staging.reading.bad),
             rows=sum(rows.values()),
             schema_changes=tuple(staging.changes),
+            columns=staging.told_columns() if staging.changes else (),
             seconds=dict(self.steps.seconds),
         )

@@ -27,7 +27,7 @@ from schemas.completions import (
 )
 from schemas.config.topics import COMPLETIONS_TOPIC
 from schemas.manifest import Manifest, ManifestFile
-from schemas.report import Closed, FileReport, Report
+from schemas.report import Closed, FileReport, Report, SchemaChange, SchemaColumn
 
 # What is said of a file whose run says no more than that it ended so.
 UNTOLD: Mapping[str, str] = {
@@ -93,6 +93,15 @@ class EndedBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class TableSchema:
+    """The columns of a table after a load has changed them."""
+
+    table: str
+    columns: Sequence[SchemaColumn]
+    changes: Sequence[SchemaChange]
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """How a batch and each of its files end, what was learned of its source, and the event that says so."""
 
@@ -106,6 +115,7 @@ class Settlement:
     newest_landed: datetime
     seconds: Mapping[str, float]
     event: OutgoingEvent
+    schema: TableSchema | None = None
 
 
 def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settlement:
@@ -126,7 +136,14 @@ def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settleme
         newest_landed=newest_landed,
         seconds=_seconds(batch),
         event=event,
+        schema=_schema(batch),
     )
+
+
+def _schema(batch: EndedBatch) -> TableSchema | None:
+    if isinstance(batch.report, Closed) or not batch.report.columns:
+        return None
+    return TableSchema(batch.manifest.table, batch.report.columns, batch.report.schema_changes)
 
 
 def batch_event(
@@ -224,6 +241,7 @@ def _counts(batch: EndedBatch, files: Sequence[CompletedFile]) -> Counts:
         files_superseded=ends["superseded"],
         files_failed=ends["failed"],
         rows=batch.report.rows if isinstance(batch.report, Report) else 0,
+        rows_bad=sum(file.rows_bad for file in files),
         bytes=sum(file.size for file in batch.files) if files else 0,
     )
 

@@ -13,6 +13,7 @@ from router.rules.answers import RequestEnd
 from router.rules.identity import Identity
 from router.rules.looking import PAUSES, Look, circle
 from router.rules.outgoing import OutgoingEvent
+from router.rules.settlement import TableSchema
 from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind, Manifest
 from schemas.report import Cause, Closed, Preview, Report, Target
@@ -44,6 +45,7 @@ class FileRow:
     batch_id: str | None = None
     outcome: str | None = None
     rows: int | None = None
+    rows_bad: int = 0
     reason: str | None = None
     position: Position | None = None
 
@@ -182,6 +184,7 @@ class FakeDatabase:
         self.recorded: dict[int, OutgoingEvent] = {}
         self.leases: dict[str, LeaseRow] = {}
         self.sources: dict[str, SourceRow] = {}
+        self.schemas: dict[str, list[TableSchema]] = {}
         self.breakers: dict[str, BreakerRow] = {}
         self.requests: dict[str, RequestRow] = {}
         self.request_files: dict[tuple[str, str, bytes], RequestFileRow] = {}

@@ -76,10 +76,13 @@ class FakeSettlement:
         for identity, file in self._database.files_of(settlement.batch):
             if end := ends.get((file.uri, identity.version)):
                 file.rows, file.reason, file.outcome = end.rows, end.reason, end.outcome
+                file.rows_bad = end.rows_bad
         self._database.follow(settlement.batch, now)
         state = self._database.sources.setdefault(settlement.source_id, SourceRow())
         state.bytes_per_second = settlement.bytes_per_second
         state.newest_landed = max(state.newest_landed or settlement.newest_landed, settlement.newest_landed)
+        if settlement.schema is not None:
+            self._database.schemas.setdefault(settlement.source_id, []).append(settlement.schema)
         self._database.put(settlement.event)
         return True
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import StructField, StructType
 
 from flows.loading.errors import Outrun, Rejected
+from flows.loading.reading.types import ddl
 from flows.loading.writing import append, quarantine, tables
+from schemas.report import SchemaColumn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +42,16 @@ class Staging:
         session = self.reading.session
         columns = tables.columns(session, self.table) if tables.exists(session, self.table) else StructType()
         return self.reading.check(rows, columns)
+
+    def told_columns(self) -> tuple[SchemaColumn, ...]:
+        """The table's columns as they are now, for people."""
+        given = {name.lower() for name in self.reading.manifest.columns.given}
+        fields = tables.columns(self.reading.session, self.table).fields
+        return tuple(
+            SchemaColumn(name=one.name, type=ddl(one.dataType), given=one.name.lower() in given)
+            for one in fields
+            if one.name.lower() not in tables.OURS
+        )
 
     def publish_bad_rows(self) -> None:
         """Publish the bad records of the files that are loaded without them."""

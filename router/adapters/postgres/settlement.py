@@ -30,8 +30,9 @@ from schemas.report import Closed, Preview, Report
 
 M = TypeVar("M", bound=BaseModel)
 _OUTCOMES = """
-    (SELECT b.source_id, t.* FROM batch b, unnest($2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[])
-         AS t (object, version, outcome, rows, reason) WHERE b.id = $1) t
+    (SELECT b.source_id, t.*
+     FROM batch b, unnest($2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
+         AS t (object, version, outcome, rows, rows_bad, reason) WHERE b.id = $1) t
 """
 
 
@@ -70,12 +71,17 @@ class PostgresSettlement:
                 [file.version for file in settlement.files],
                 [file.outcome for file in settlement.files],
                 [file.rows for file in settlement.files],
+                [file.rows_bad for file in settlement.files],
                 [file.reason for file in settlement.files],
             )
             await follow(connection, settlement.batch)
             await connection.execute(
                 _LEARN, settlement.source_id, settlement.bytes_per_second, settlement.newest_landed
             )
+            if (schema := settlement.schema) is not None:
+                columns, changes = _json(schema.columns), _json(schema.changes)
+                values = (settlement.source_id, schema.table, columns, changes, settlement.batch)
+                await connection.execute(_KEEP_SCHEMA, *values)
             await put(connection, [settlement.event])
         return True
 
@@ -152,6 +158,10 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
     )
 
 
+def _json(models: Sequence[BaseModel]) -> str:
+    return json.dumps([model.model_dump(mode="json") for model in models])
+
+
 def _read(model: type[M], row: asyncpg.Record, column: str) -> M:
     """What a run or a router wrote: one of a newer version may say what this one does not understand."""
     try:
@@ -215,7 +225,7 @@ _FILES = Statement("SELECT uri, version, size, landed FROM file WHERE batch_id =
 
 # Its files end, each in its own way.
 _END_FILES = Statement(f"""
-    UPDATE file f SET rows = n.rows, reason = n.reason, outcome = n.outcome
+    UPDATE file f SET rows = n.rows, rows_bad = n.rows_bad, reason = n.reason, outcome = n.outcome
     FROM ({locked(_OUTCOMES, "k.batch_id = $1")}) n
     WHERE {SAME}
 """)
@@ -225,6 +235,12 @@ _LEARN = Statement("""
     INSERT INTO source_state AS s (source_id, bytes_per_second, newest_landed) VALUES ($1, $2, $3)
     ON CONFLICT (source_id) DO UPDATE
     SET bytes_per_second = $2, newest_landed = greatest(s.newest_landed, $3)
+""")
+
+# The columns of its table, in one more version.
+_KEEP_SCHEMA = Statement("""
+    INSERT INTO schema_version (source_id, version, table_name, columns, changes, batch_id)
+    SELECT $1, coalesce(max(version), 0) + 1, $2, $3::jsonb, $4::jsonb, $5 FROM schema_version WHERE source_id = $1
 """)
 
 # The request of a preview, with what its run saw.
