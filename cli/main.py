@@ -17,10 +17,12 @@ from cli.commands import (
     migrate,
     pause,
     preview,
+    quarantine,
     request,
     resume,
     retry,
     router,
+    schema,
     status,
     up,
     worker,
@@ -76,6 +78,8 @@ for function in (
     resume.resume,
     status.status,
     explain.explain,
+    schema.schema,
+    quarantine.quarantine,
     doctor.doctor,
 ):
     command(function)
