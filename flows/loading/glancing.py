@@ -67,16 +67,15 @@ def _why(ended: FileReport) -> str:
 
 def _first_rows(reading: Reading, manifest: Manifest, glance: Glance) -> Preview:
     """As a load would read them: by the table's columns, and by those it would have then."""
-    table, session = Table.named(manifest.table), reading.session
-    there = tables.columns(session, table) if tables.exists(session, table) else None
+    there = _columns(reading.session, manifest.table)
     change = reading.change(there)
     columns = change.applied(there)
     fields, uri = data_fields(columns), glance.file.uri
     if uri not in reading.files.left or not reading.looked.records(uri):
-        return Preview(records=0)
+        return Preview()
     records, bad = reading.looked.records(uri), reading.bad_records(columns).get(uri)
-    if not fields:
-        return Preview(records=records, refused=None if bad is None else bad.said(records))
+    if bad is not None and bad.count == records:
+        return Preview(refused=bad.said(records))
     shown = fields[:MAX_COLUMNS]
     found = _texts(reading.frame(columns), shown, glance.rows + 1)
     rows = _fitting([tuple(map(_cut, row)) for row in found[: glance.rows]])
@@ -90,6 +89,15 @@ def _first_rows(reading: Reading, manifest: Manifest, glance: Glance) -> Preview
         set_aside=bad is not None and not manifest.bad_rows.allows(bad.count, records),
         schema_changes=change.told(is_new=there is None),
     )
+
+
+def _columns(session: SparkSession, name: str) -> StructType | None:
+    """The table's columns; None without a table, or a catalog that tells of it."""
+    table = Table.named(name)
+    try:
+        return tables.columns(session, table) if tables.exists(session, table) else None
+    except Denied:
+        return None
 
 
 def _texts(frame: DataFrame, fields: list[StructField], rows: int) -> list[Row]:

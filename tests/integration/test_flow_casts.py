@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 import pytest
@@ -80,7 +80,11 @@ def decimal(text: str, *, given: bool, digits: int, scale: int) -> Decimal | Non
         value = Decimal(text) if re.fullmatch(r"[+-]?[0-9]*\.?[0-9]*", text, re.ASCII) else None
     except InvalidOperation:
         return None
-    if value is None or value != round(value, scale) or abs(value) >= 10 ** (digits - scale):
+    if (
+        value is None
+        or value != value.quantize(Decimal(1).scaleb(-scale), context=Context(prec=99))
+        or abs(value) >= 10 ** (digits - scale)
+    ):
         return None
     if given:
         return value
@@ -116,11 +120,10 @@ def day(text: str, *, given: bool) -> date | None:
 
 
 def moment(text: str, *, given: bool, zoned: bool) -> datetime | None:
-    pattern = r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(:\d\d)?(\.\d{1,6})?0*(Z|[+-]\d\d:\d\d)?"
-    found = re.fullmatch(pattern, text, re.ASCII)
-    if found is None or (found[4] and not found[3]) or (found[5] and not zoned):
-        return None
-    if text[-1:] == "0" and found[4] is None and not re.fullmatch(r".*:\d\d", text[:19]):
+    found = re.fullmatch(
+        r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(:\d\d)?(?:(\.\d{1,6})0*)?(Z|[+-]\d\d:\d\d)?", text, re.ASCII
+    )
+    if found is None or ((found[4] or found[5]) and not found[3]) or (found[5] and not zoned):
         return None
     try:
         value = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ':00'}").replace(tzinfo=UTC)
@@ -177,7 +180,7 @@ def test_a_text_becomes_the_value_that_it_says_or_is_refused(
 
 def test_the_proof_of_a_guess_is_that_of_its_pattern(lake: Lake) -> None:
     """The sample is judged by Python, all the records by Spark: they must not differ."""
-    known = texts(300)
+    known = [text for text in texts(300) if text]
     forms = {guess([text], Spelling()) for text in known}
     frame = lake.session.createDataFrame([(text,) for text in known], StructType([StructField("x", StringType())]))
 

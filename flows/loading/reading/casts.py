@@ -47,7 +47,7 @@ _EXACT = {FloatType: 6, DoubleType: 15}  # and so many as the same digits
 NUMBER = "-?(0|[1-9][0-9]*)([.][0-9]+)?"
 EXPONENT = "([eE][+-]?[0-9]+)"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
-LOCAL = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}"
+LOCAL = f"(?!0000)[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}"
 ZONED = f"{LOCAL}(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
 _BEGIN, _END = r"\A(?:", r")\z"  # `$` would stand before a last line end too
 _NAMED_NUMBERS = "(?i)(nan|[+-]?inf(inity)?)"
@@ -131,7 +131,7 @@ def _decimal(text: str, kind: DecimalType, *, given: bool) -> Cast:
     pattern = "-?(0|[1-9][0-9]*)" + (f"([.][0-9]{{1,{scale}}})?" if scale else "")
     if given:
         pattern = f"[+-]?([0-9]+([.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{max(scale, 1)}}}0*)"
-        pattern = pattern if scale else "[+-]?[0-9]+([.]0*)?"
+        pattern = pattern if scale else "[+-]?([0-9]+([.]0*)?|[.]0+)"
     return Cast(value, f"({value} IS NOT NULL AND {matches(text, pattern)})")
 
 
@@ -165,7 +165,7 @@ def _date(text: str, spelling: Spelling) -> Cast:
         value = f"CAST(try_to_timestamp({text}, {literal(spelling.date)}) AS DATE)"
         return Cast(value, f"{value} IS NOT NULL")
     value = f"try_cast({text} AS DATE)"
-    return Cast(value, f"(octet_length({text}) = 10 AND CAST({value} AS STRING) = {text})")
+    return Cast(value, f"(octet_length({text}) = 10 AND {text} > '0001' AND CAST({value} AS STRING) = {text})")
 
 
 def _timestamp(text: str, spelling: Spelling) -> Cast:
