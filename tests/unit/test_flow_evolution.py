@@ -20,6 +20,7 @@ from pyspark.sql.types import (
 from flows.loading.reading.evolution import Plan, decide, matched
 from flows.loading.reading.found import Found, Texts, Tokens, Typed
 from schemas.config.sources import Columns
+from tests.evolution import CHANGES, DOCUMENT, document
 
 
 def table(*, required: str = "", **types: DataType) -> StructType:
@@ -163,3 +164,8 @@ def test_a_first_line_of_values_or_of_a_page_makes_no_table(name: str) -> None:
 
 def test_years_may_be_names() -> None:
     assert not decided(None, {"1": csv("country", "2024", "2025")}).aside
+
+
+def test_the_document_is_what_the_rule_says() -> None:
+    assert DOCUMENT.read_text() == document(), "run python -m tests.evolution"
+    assert len(CHANGES) >= 40

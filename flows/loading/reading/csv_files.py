@@ -116,7 +116,8 @@ class CsvReader:
                 multiLine=str(head.multiline).lower(),
             )
             .schema(schema.add(CORRUPT, StringType()))
-            .csv(list(map(escaped, uris)))
+            .csv(list(map(escaped, uris))),
+            uris,
         )
         if not (nothing := _null_values(self.options)):
             return frame

@@ -4,7 +4,8 @@ A file is never refused because of its neighbours: what it has is compared with 
 is said of the file. Modes (`schema.mode`):
 
     add-columns  what a file has and the table has not is added; a type is widened where Iceberg can
-    rescue       it is kept as JSON text in the column `_rescued`, and so is what has no right value for its column
+    rescue       it is kept as JSON text in the column `_rescued`, and so is what has no right value for its column; a
+                 file with more fields within a column is set aside
     fixed        it is left out
     fail         the file is set aside
 """
@@ -224,8 +225,8 @@ class _Changes:
         if self.mode == "add-columns":
             self.add[path] = values
             return True
-        if self.mode == "fail":
-            self.refused.append(f"column {name!r} is not in the table, and schema.mode is fail")
+        if self.mode == "fail" or (self.mode == "rescue" and len(path) > 1):
+            self.refused.append(f"column {name!r} is not in the table, and schema.mode is {self.mode}")
         else:
             self.left_out.append(name)
         return False

@@ -83,7 +83,8 @@ class JsonReader:
                 encoding="UTF-8",
             )
             .schema(StructType([*fields, StructField(NOWHERE, StringType()), StructField(CORRUPT, StringType())]))
-            .json(list(map(escaped, group.uris)))
+            .json(list(map(escaped, group.uris))),
+            group.uris,
         )
         return Part(
             frame,

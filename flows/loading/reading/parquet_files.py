@@ -42,7 +42,7 @@ class ParquetReader:
         types = self.looks[uris[0]].stored
         others = [name for name in types if name not in names.values()]
         schema = StructType([StructField(name, one.read) for name, one in types.items()])
-        frame = with_uri(self.session.read.options(**READ_OPTIONS).schema(schema).parquet(*map(escaped, uris)))
+        frame = with_uri(self.session.read.options(**READ_OPTIONS).schema(schema).parquet(*map(escaped, uris)), uris)
         known = {column: name for column, name in names.items() if name in types}
         fits = {name: f"_fits_{at}" for at, (name, one) in enumerate(types.items()) if one.fits}
         return Part(

@@ -19,7 +19,7 @@ from flows.loading.reading.types import ddl, quoted
 from flows.loading.writing.tables import RESCUED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyspark.sql import DataFrame
     from pyspark.sql.types import StructField, StructType
@@ -67,7 +67,7 @@ def _good(part: Part, columns: Sequence[StructField], *, rescued: bool) -> DataF
         else f"CAST({_or_null(casts[column.name], rescued=rescued)} AS {ddl(column.dataType)}) AS {quoted(column.name)}"
         for column in columns
     ]
-    frame = part.frame if _is_sure(part, casts) else part.frame.where(_is_good(part, {} if rescued else casts))
+    frame = part.frame if _is_sure(part, casts) else part.frame.where(_is_good(part, _judged(casts, columns, rescued)))
     return frame.selectExpr(*values, "_file_uri")
 
 
@@ -86,6 +86,12 @@ def _rescued(part: Part, columns: Sequence[StructField], casts: Mapping[str, Cas
     return f"nullif(to_json(named_struct({', '.join(kept)})), '{{}}')" if kept else "NULL"
 
 
+def _judged(casts: Mapping[str, Cast], columns: Sequence[StructField], rescued: bool) -> Mapping[str, Cast]:
+    """The casts that make a record good or bad: where values are rescued, those that must be there."""
+    needed = {column.name for column in columns if not column.nullable}
+    return {name: cast for name, cast in casts.items() if name in needed} if rescued else casts
+
+
 def _is_sure(part: Part, casts: Mapping[str, Cast]) -> bool:
     return part.parsed == "true" and all(cast.fits == "true" for cast in casts.values())
 
@@ -98,7 +104,8 @@ def bad_rows(parts: Sequence[Part], columns: StructType, *, rescued: bool) -> Da
     """The others: `_file_uri`, the number of the `record` within what a task reads, the `reason`, the `raw` text."""
     frames = []
     for part in parts:
-        casts = {} if rescued else {column.name: part.cast(column) for column in data_fields(columns)}
+        every = {column.name: part.cast(column) for column in data_fields(columns)}
+        casts = _judged(every, data_fields(columns), rescued)
         fields = {column.name: column for column in columns.fields}
         reasons = [f"if({part.parsed}, NULL, 'the record cannot be parsed, or has not one value for each column')"]
         reasons += [_reason(part, fields[name], cast) for name, cast in casts.items() if cast.fits != "true"]
@@ -129,9 +136,9 @@ def _reason(part: Part, column: StructField, cast: Cast) -> str:
     return f"if({cast.fits}, NULL, {known})"
 
 
-def with_uri(frame: DataFrame) -> DataFrame:
-    """The frame and the file that each row came from."""
-    return frame.select("*", file_uri(frame))
+def with_uri(frame: DataFrame, uris: Iterable[str]) -> DataFrame:
+    """The frame and the file, one of these, that each row came from."""
+    return frame.select("*", file_uri(frame, uris))
 
 
 def _united(frames: Sequence[DataFrame]) -> DataFrame:

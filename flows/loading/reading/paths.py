@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
-
-from flows.loading.errors import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,13 +42,16 @@ def unreadable(uri: str) -> str | None:
     return None
 
 
-def ignored(frame: DataFrame, uris: Iterable[str]) -> set[str]:
-    """The URIs that are not among the files the frame reads."""
-    return set(uris) - {spelled(unquote(path)) for path in frame.inputFiles()}
+def file_uri(frame: DataFrame, uris: Iterable[str]) -> Column:
+    """The file a row came from, as the ledger spells it. Spark tells it percent-encoded, but for `+`.
 
-
-def file_uri(frame: DataFrame) -> Column:
-    """The file a row came from, as the ledger spells it. Spark tells it percent-encoded, but for `+`."""
+    Where no name of these files needs that, the row is spared the decoding.
+    """
     path = frame.metadataColumn("_metadata").getField("file_path")
+    if all(_PLAIN.fullmatch(uri) for uri in uris):
+        return F.replace(path, F.lit("file:/"), F.lit("file:///")).alias("_file_uri")
     decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
     return F.regexp_replace(decoded, "^file:/+", "file:///").alias("_file_uri")
+
+
+_PLAIN = re.compile(r"(file|s3)://[\w./=-]+", re.ASCII)
