@@ -187,15 +187,15 @@ def test_a_table_that_cannot_be_written_is_named_in_the_completion(site: Site) -
     assert data["files"][0]["outcome"] == "failed"
 
 
-def test_a_file_of_another_shape_fails_its_batch_and_the_next_one_is_loaded(site: Site) -> None:
-    bad = site.write("orders", "bad-shape.csv", csv(2, order_id=8, colour="red"))
+def test_a_value_that_fits_no_column_sets_its_file_aside_and_the_next_one_is_loaded(site: Site) -> None:
+    bad = site.write("orders", "bad-value.csv", csv(2, order_id="red", amount=1))
     site.announce(bad)
 
     data = site.completion(bad)
-    good = site.write("orders", "good-shape.csv", csv(2, order_id=9, amount=1))
+    good = site.write("orders", "good-value.csv", csv(2, order_id=9, amount=1))
     site.announce(good)
 
-    assert "colour" in f"{data['reason']}"
+    assert "'red' is not a value of bigint" in f"{data['reason']}"
     assert site.rows(ORDERS, bad) == 0
     assert site.completion(good)["outcome"] == "loaded"
 
