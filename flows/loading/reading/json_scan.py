@@ -107,22 +107,24 @@ class _Scanning:
 
     def take(self, block: bytes) -> None:
         """Look at a block of whole lines."""
-        keys, lines = 0, block.split(b"\n")[:-1]
+        loads, add, lines = orjson.loads, self._add, block.split(b"\n")[:-1]
+        keys: list[int] = []
         for number, line in enumerate(lines, self._lines + 1):
             text = line.strip(_BLANKS)
             if not text:
+                keys.append(0)
                 continue
             try:
-                keys += self._add(orjson.loads(text), number)
+                keys.append(add(loads(text), number))
             except orjson.JSONDecodeError:
-                keys += self._add_unusual(text, number)
-        if block.count(b'":') != keys or b'" :' in block or b'"\t:' in block:
-            self._look_for_duplicates(lines)
+                keys.append(self._add_unusual(text, number))
+        if (spaced := _is_spaced(block)) or block.count(b'":') != sum(keys):
+            self._look_for_duplicates(lines, keys, spaced=spaced)
         self._lines += len(lines)
 
     def add(self, value: Any, text: bytes) -> None:
         """Look at a document, parsed already."""
-        if self._add(value, 1) != text.count(b'":') or b'" :' in text:
+        if self._add(value, 1) != text.count(b'":') or _is_spaced(text):
             _without_duplicates(text, 1)
 
     def _add(self, value: Any, number: int) -> int:
@@ -164,10 +166,16 @@ class _Scanning:
             raise Unfit(f"line {number} has half of a surrogate pair, which is no character")
         return self._add(value, number)
 
-    def _look_for_duplicates(self, lines: list[bytes]) -> None:
-        for number, line in enumerate(lines, self._lines + 1):
-            if b":" in line:
+    def _look_for_duplicates(self, lines: list[bytes], keys: list[int], *, spaced: bool) -> None:
+        """Look closer at lines with more keys, as it seems, than their objects have."""
+        for number, (line, known) in enumerate(zip(lines, keys, strict=True), self._lines + 1):
+            if line.count(b'":') != known or (spaced and _is_spaced(line)):
                 _without_duplicates(line, number)
+
+
+def _is_spaced(text: bytes) -> bool:
+    """Whether a blank stands before a colon, so that keys cannot be counted by their colons."""
+    return b'" :' in text or b'"\t:' in text or b'"\n:' in text
 
 
 def _take_in(into: Tokens, value: Any) -> int:
