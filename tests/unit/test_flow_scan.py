@@ -18,21 +18,23 @@ from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import CsvScan, scan_csv
 from flows.loading.reading.json_scan import scan_json_lines
 from flows.loading.reading.utf8 import checked_utf8
+from schemas.formats.csv import Csv
 
 PIECES = [1, 2, 3, 7, 1000]
+USUAL = Csv()
 
 
 def pieces(content: bytes, size: int) -> Iterator[bytes]:
     return (content[start : start + size] for start in range(0, len(content), size))
 
 
-def scanned(text: str | bytes, delimiter: str = ",") -> CsvScan | str:
+def scanned(text: str | bytes, options: Csv = USUAL) -> CsvScan | str:
     """The scan, or why the file is unfit: the same for pieces of any size."""
     content = text.encode() if isinstance(text, str) else text
     found: set[CsvScan | str] = set()
     for size in PIECES:
         try:
-            found.add(scan_csv(pieces(content, size), delimiter))
+            found.add(scan_csv(pieces(content, size), options))
         except Unfit as error:
             found.add(str(error))
     (only,) = found
@@ -82,12 +84,12 @@ def json_records(text: str | bytes) -> int | str | None:
         ("", CsvScan("", 0, multiline=False)),
         ("\n \n\t", CsvScan("", 0, multiline=False)),
         ('a\n""\n\n', CsvScan("a", 1, multiline=False)),
-        ('a,b\n1,"x\ny"\n2,z\n', CsvScan("a,b", 2, multiline=True)),
-        ('a,b\r\n1,"x\ny\rz"\r\n2,z\r\n', CsvScan("a,b", 2, multiline=True)),
-        ('a,b\n1,"say ""five"",\n"""\n', CsvScan("a,b", 1, multiline=True)),
+        ('a,b\n1,"x\ny"\n2,z\n', CsvScan("a,b", 2, multiline=True, line_end="\n")),
+        ('a,b\r\n1,"x\ny\rz"\r\n2,z\r\n', CsvScan("a,b", 2, multiline=True, line_end="\r\n")),
+        ('a,b\n1,"say ""five"",\n"""\n', CsvScan("a,b", 1, multiline=True, line_end="\n")),
         ('a,b\n1,5" pipe\n2,6" pipe\n', CsvScan("a,b", 2, multiline=False)),
-        ('a,b\n1,5" pipe\n2,"x\ny"\n3,6"\n', CsvScan("a,b", 3, multiline=True)),
-        ('a,b\n5"x,"b\nc",6"y\n', CsvScan("a,b", 1, multiline=True)),
+        ('a,b\n1,5" pipe\n2,"x\ny"\n3,6"\n', CsvScan("a,b", 3, multiline=True, line_end="\n")),
+        ('a,b\n5"x,"b\nc",6"y\n', CsvScan("a,b", 1, multiline=True, line_end="\n")),
     ],
 )
 def test_records_are_counted_and_line_breaks_in_values_seen(text: str, found: CsvScan) -> None:
@@ -95,9 +97,9 @@ def test_records_are_counted_and_line_breaks_in_values_seen(text: str, found: Cs
 
 
 def test_a_quote_after_a_delimiter_of_two_characters_or_of_two_bytes_opens_a_value() -> None:
-    assert scanned('a||b\n1||"x\ny"\n', "||") == CsvScan("a||b", 1, multiline=True)
-    assert scanned('a§b\n1§"x\ny"\n', "§") == CsvScan("a§b", 1, multiline=True)
-    assert scanned('a|b\n1|"x\ny"\n', "||") == CsvScan("a|b", 2, multiline=False)
+    assert scanned('a||b\n1||"x\ny"\n', Csv(delimiter="||")) == CsvScan("a||b", 1, multiline=True, line_end="\n")
+    assert scanned('a§b\n1§"x\ny"\n', Csv(delimiter="§")) == CsvScan("a§b", 1, multiline=True, line_end="\n")
+    assert scanned('a|b\n1|"x\ny" z\n', Csv(delimiter="||")) == CsvScan("a|b", 2, multiline=False)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_a_quote_after_a_delimiter_of_two_characters_or_of_two_bytes_opens_a_val
 )
 def test_a_file_that_is_not_right_says_where(text: str | bytes, reason: str) -> None:
     with pytest.raises(Unfit, match=reason):
-        scan_csv(pieces(text.encode() if isinstance(text, str) else text, 100_000), ",")
+        scan_csv(pieces(text.encode() if isinstance(text, str) else text, 100_000), USUAL)
 
 
 @given(st.lists(st.sampled_from(["a", '"', '""', ",", "\n", ',"', '",', '"\n', "ü"]), max_size=14))
@@ -134,7 +136,7 @@ def test_pythons_csv_module_finds_the_same_records_and_refuses_the_same_quotes(p
         return
     assert isinstance(found, CsvScan)
     assert found.multiline is any("\n" in value for record in records for value in record)
-    assert found.rows == len(records) - 1
+    assert found.records == len(records) - 1
 
 
 @given(

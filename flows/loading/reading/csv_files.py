@@ -86,7 +86,7 @@ class CsvReader:
             header="true",
             mode="FAILFAST",
             sep=self.options.delimiter,
-            nullValue=self.options.null_value,
+            nullValue=self.options.null_values[0],
             escape='"',
             multiLine=str(head.multiline).lower(),
         )

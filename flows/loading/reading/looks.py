@@ -17,7 +17,7 @@ import storage
 from flows.loading.errors import Unfit
 from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import scan_csv
-from flows.loading.reading.heads import Head, delimiter, head
+from flows.loading.reading.heads import Head, head
 from flows.loading.reading.json_scan import scan_json_lines
 from flows.loading.translation import named_errors
 from schemas.formats.csv import Csv
@@ -82,8 +82,8 @@ def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
     """
     match format_.options:
         case Csv() as options:
-            found = scan_csv(_text(file, place), delimiter(options))
-            return Look(found.rows, head(found, options))
+            found = scan_csv(_text(file, place), options)
+            return Look(found.records, head(found, options))
         case Json():
             return Look(scan_json_lines(_text(file, place)))
         case Parquet():
