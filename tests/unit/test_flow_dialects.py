@@ -59,6 +59,7 @@ def head_of(text: str | bytes, **options: Any) -> Head:
         ('a||b\n|||"x"y\n', {"delimiter": "||"}, 1),
         ("a\tb\n\t\n \n1\t2\n", {"delimiter": "\\t"}, 3),
         ("a,b\n\n1,2\n  \n", {"multi_line": True}, 2),
+        ("\n \n\t\n", {"delimiter": "\\t", "header": False}, 2),
         ("", {"header": False}, 0),
     ],
 )
@@ -90,6 +91,7 @@ def test_the_records_of_a_dialect_are_counted(text: str, options: dict[str, Any]
         ('a||b\n1||5"\n', {"delimiter": "||"}, "line 2: it ends in a quote that quotes nothing"),
         ('"a\nb",c\n', {"escape": "\\"}, "its header cannot be parsed: a quote is not closed"),
         ("a,b\n1,2\n", {"names": ("a",)}, "its header has 2 columns, and `names` has 1"),
+        (",".join(f"c{n}" for n in range(20481)), {}, "it has 20481 columns, and Spark reads 20480 at most"),
         ("x" * (2**20 + 1), {"header": False}, "its first record is longer than 1048576 bytes; say the `names`"),
     ],
 )
@@ -120,6 +122,7 @@ def test_a_nul_outside_of_quotes_is_text() -> None:
         ('"1\n,",2\n3,4\n', {"header": False}, ("_c0", "_c1"), 2),
         ("1,2\n", {"header": False, "names": ("a", "b", "c")}, ("a", "b", "c"), 3),
         ("x,y\n1,2\n", {"names": ("a", "b")}, ("a", "b"), 2),
+        ("\n\t", {"delimiter": "\\t", "header": False}, ("_c0", "_c1"), 2),
         ("", {"header": False, "names": ("a", "b")}, (), 0),
         ("# nothing else", {"comment": "#"}, (), 0),
     ],

@@ -19,6 +19,7 @@ class FirstRecord:
 
     def __init__(self, dialect: Dialect, *, is_header: bool) -> None:
         self._comment = dialect.comment
+        self._blank_row = b"" if is_header or dialect.delimiter.strip(BLANKS) else dialect.delimiter
         self._is_header = is_header
         self._text = b""
         self._begun = self._kept = False
@@ -35,7 +36,7 @@ class FirstRecord:
 
     def end(self) -> str:
         """The text, empty when there is no record. Raises Unfit: it is a header that is too long, or no text."""
-        if not self._text.strip(BLANKS) or self._is_comment(self._text):
+        if self._is_blank(self._text) or self._is_comment(self._text):
             return ""
         line = self._text.partition(b"\r")[0].partition(b"\n")[0]
         if b"\0" in line:
@@ -51,7 +52,7 @@ class FirstRecord:
         """Drop the lines that are no records; the last one may go on in the next piece."""
         at = 0
         for line in self._text.splitlines(keepends=True):
-            is_blank, is_comment = not line.strip(BLANKS), self._is_comment(line)
+            is_blank, is_comment = self._is_blank(line), self._is_comment(line)
             if line[-1:] not in b"\r\n":
                 break
             if not is_blank and not is_comment:
@@ -61,6 +62,9 @@ class FirstRecord:
             at += len(line)
         self._text = self._text[at:]
         self._begun |= len(self._text) > MAX_FIRST_BYTES and not self._is_comment(self._text)
+
+    def _is_blank(self, line: bytes) -> bool:
+        return not line.strip(BLANKS) and not (self._blank_row and self._blank_row in line)
 
     def _is_comment(self, line: bytes) -> bool:
         return bool(self._comment) and line.startswith(self._comment)

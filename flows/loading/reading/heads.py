@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from flows.loading.reading.csv_scan import CsvScan
     from schemas.formats.csv import Csv
 
+MAX_COLUMNS = 20480
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -41,12 +43,14 @@ def head(found: CsvScan, options: Csv) -> Head:
 
     Raises:
         Unfit: a name twice, a name missing, a name of ours, a value of a header that goes on in the next line; another
-            number of names in the header than in the options.
+            number of names in the header than in the options; more columns than Spark reads.
     """
     if not found.first:
         return Head(())
     written = None if options.names and not options.header else _values(found.first, options)
     width = len(options.names if written is None else written)
+    if width > MAX_COLUMNS:
+        raise Unfit(f"it has {width} columns, and Spark reads {MAX_COLUMNS} at most")
     names = _names(written or (), options)
     return Head(
         names,

@@ -1,0 +1,168 @@
+"""Spark reads the files of a dialect as our own look has judged them, and as the csv module does."""
+
+import bz2
+import codecs
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import Phase, given, settings
+
+from flows.loading.errors import Unfit
+from flows.loading.reading.compression import compression, unpacked
+from flows.loading.reading.csv_options import spark_options
+from flows.loading.reading.csv_scan import scan_csv
+from flows.loading.reading.heads import head
+from schemas.formats.csv import Csv
+from schemas.formats.encodings import JAVA_CHARSETS
+from tests.dialects import Table, read, tables, written
+from tests.integration.flow_site import PROJECT
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file in a dialect, and the rows that it holds; None for NULL."""
+
+    content: bytes
+    options: Csv
+    rows: Sequence[tuple[str | None, ...]]
+    ending: str = ".csv"
+
+    def file(self, path: Path) -> dict[str, object]:
+        """Land it, and say how Spark is to read it. Raises Unfit when it is none that is read."""
+        pieces = [self.content[at : at + 999] for at in range(0, len(self.content), 999)]
+        scan = scan_csv(unpacked(pieces, compression(self.ending)), self.options)
+        found = head(scan, self.options)
+        assert found.records == len(self.rows), self
+        path.write_bytes(self.content)
+        options = spark_options(self.options, found.multiline, found.line_end)
+        return {"path": str(path), "width": found.width, "options": options}
+
+
+def spark_reads(cases: Sequence[Case], folder: Path) -> list[list[tuple[str | None, ...]]]:
+    """The rows of each, without NULL and what is empty told apart; all in one Spark of its own."""
+    told = folder / "files.json"
+    told.write_text(json.dumps([case.file(folder / f"{n}{case.ending}") for n, case in enumerate(cases)]))
+    command = [sys.executable, "-m", "tests.integration.flow_dialects", str(told)]
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "AWS_"))}
+    subprocess.run(command, env={**environ, "PYTHONPATH": str(PROJECT)}, cwd=PROJECT, check=True, capture_output=True)
+    found = json.loads(told.read_text())
+    assert [row[0] for rows in found for row in rows if row[0] is not None] == []
+    return [[tuple(row[1:]) for row in rows] for rows in found]
+
+
+def random_cases() -> Iterator[Case]:
+    """Those that are not refused: some of what the csv module writes can be read in two ways."""
+    drawn: list[Table] = []
+
+    @settings(max_examples=110, phases=[Phase.generate], database=None)
+    @given(tables())
+    def draw(table: Table) -> None:
+        drawn.append(table)
+
+    draw()
+    for table in dict.fromkeys(drawn):
+        content = written(table)
+        try:
+            scan_csv([content], table.options)
+        except Unfit:
+            continue
+        yield Case(content, table.options, read(table))
+
+
+def test_spark_reads_what_the_csv_module_reads_in_random_dialects(tmp_path: Path) -> None:
+    cases = [*random_cases()]
+
+    found = spark_reads(cases, tmp_path)
+
+    assert len(cases) >= 60
+    for case, rows in zip(cases, found, strict=True):
+        assert [tuple(value or "" for value in row) for row in rows] == case.rows, case
+
+
+def blocks(codec: str, content: bytes) -> bytes:
+    """As Hadoop packs: one block, one chunk."""
+    chunk: bytes = pa.compress(content, codec, asbytes=True)
+    return len(content).to_bytes(4, "big") + len(chunk).to_bytes(4, "big") + chunk
+
+
+def zst(content: bytes) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+PACKED: Mapping[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".zst": zst,
+    ".deflate": zlib.compress,
+    ".snappy": lambda content: blocks("snappy", content),
+    ".lz4": lambda content: blocks("lz4_raw", content),
+}
+
+
+def odd_cases() -> Iterator[Case]:
+    whole = b'a,b\n1,"x\r\ny"\n,""\n'
+    rows = [("1", "x\r\ny"), (None, "")]
+    yield Case(whole, Csv(), rows)
+    yield Case(b"\xef\xbb\xbf" + whole, Csv(), rows)
+    yield Case(b"\xef\xbb\xbf" + whole, Csv(header=False), [("a", "b"), *rows])
+    yield Case(b"\xef\xbb\xbf1,2\n", Csv(header=False), [("1", "2")])
+    yield Case(whole, Csv(names=("c", "d")), rows)
+    yield Case(whole[4:], Csv(header=False, names=("c", "d")), rows)
+    yield Case(whole.replace(b"\n1", b"\r\n1").replace(b'"\n', b'"\r\n'), Csv(), rows)
+    yield Case(b'"a\nb",c\r\n1,2\r\n', Csv(header=False), [("a\nb", "c"), ("1", "2")])
+    yield Case(b"#x\n\n#\"\na,b\n1,#\n#z,\n \n'2',3\n#", Csv(comment="#", quote="'"), [("1", "#"), ("2", "3")])
+    yield Case(b'#x\na,b\n1,"#\n#z"\n#z,"\n#', Csv(comment="#"), [("1", "#\n#z")])
+    yield Case(b"a\tb\n\t\n1\t\n", Csv(delimiter="\\t"), [(None, None), ("1", None)])
+    yield Case(b"\t", Csv(delimiter="\\t", header=False), [(None, None)])
+    yield Case(b'a,b\n"x"",2\n', Csv(quote=""), [('"x""', "2")])
+    yield Case(b'a,b\n5" pipe,6"\n', Csv(), [('5" pipe', '6"')])
+    yield Case(b'a,b\n"\\"\\\\","\\n"\nc:\\d,\n', Csv(escape="\\"), [('"\\', "\\n"), ("c:\\d", None)])
+    yield Case(
+        b'a||b\n1|||"x"y\n"p||q"||\n||"s""t"\n', Csv(delimiter="||"), [("1", '|"x"y'), ("p||q", None), (None, 's"t')]
+    )
+    yield Case("a\n\ufeff1\n".encode("utf-16"), Csv(encoding="utf-16"), [("\ufeff1",)])
+    for ending, pack in PACKED.items():
+        yield Case(pack(b"a,b\n1,x\n2,y\n"), Csv(), [("1", "x"), ("2", "y")], f".csv{ending}")
+        yield Case(pack(whole), Csv(), rows, f".csv{ending}")
+
+
+def test_spark_reads_the_odd_ones_as_our_own_look_does(tmp_path: Path) -> None:
+    cases = [*odd_cases()]
+
+    found = spark_reads(cases, tmp_path)
+
+    for case, rows in zip(cases, found, strict=True):
+        assert rows == case.rows, case
+
+
+def encoded_cases() -> Iterator[Case]:
+    """All letters of each encoding that has one byte for each, and some of the others'."""
+    for name in JAVA_CHARSETS:
+        has_bytes = len("é".encode(name, "replace")) == 1
+        decoded = codecs.decode(bytes(range(32, 256)), name, "ignore") if has_bytes else "é日"
+        letters = [letter for letter in decoded if letter not in '",\ufffd']
+        yield Case(f"a,b\n1,{''.join(letters)}\n".encode(name), Csv(encoding=name), [("1", "".join(letters))])
+
+
+def test_spark_reads_the_letters_of_every_encoding_as_python_does(tmp_path: Path) -> None:
+    cases = [*encoded_cases()]
+
+    found = spark_reads(cases, tmp_path)
+
+    assert {case.options.encoding: rows for case, rows in zip(cases, found, strict=True)} == {
+        case.options.encoding: case.rows for case in cases
+    }
