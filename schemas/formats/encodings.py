@@ -12,7 +12,7 @@ from schemas.base import nearest
 
 _ISO = {f"iso8859-{n}": f"ISO-8859-{n}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15, 16)}
 _WINDOWS = {f"cp{n}": f"windows-{n}" for n in range(1250, 1259)}
-_DOS = {f"cp{n}": f"IBM{n}" for n in (437, 850, 852, 855, 857, 860, 861, 862, 863, 864, 865, 866, 869)}
+_DOS = {f"cp{n}": f"IBM{n}" for n in (437, 775, 850, 852, 855, 857, 860, 861, 862, 863, 864, 865, 866, 869)}
 JAVA_CHARSETS: Mapping[str, str] = {
     "utf-8": "UTF-8",
     "utf-16": "UTF-16",
@@ -26,7 +26,6 @@ JAVA_CHARSETS: Mapping[str, str] = {
     **_WINDOWS,
     **_DOS,
     "cp737": "x-IBM737",
-    "cp775": "x-IBM775",
     "cp858": "IBM00858",
     "cp949": "x-windows-949",
     "gb2312": "GB2312",

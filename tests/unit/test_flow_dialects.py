@@ -89,6 +89,7 @@ def test_the_records_of_a_dialect_are_counted(text: str, options: dict[str, Any]
         ('a,b\n1,"x\0"\n', {}, "line 2 holds a NUL byte"),
         ('a,b\n1,"x\0"\n', {"comment": "#"}, "line 2 holds a NUL byte"),
         ('a||b\n1||5"\n', {"delimiter": "||"}, "line 2: it ends in a quote that quotes nothing"),
+        ('a||b\n"1"||\n2||', {"delimiter": "||"}, "line 3 ends the file in a delimiter of two characters"),
         ('"a\nb",c\n', {"escape": "\\"}, "its header cannot be parsed: a quote is not closed"),
         ("a,b\n1,2\n", {"names": ("a",)}, "its header has 2 columns, and `names` has 1"),
         (",".join(f"c{n}" for n in range(20481)), {}, "it has 20481 columns, and Spark reads 20480 at most"),
@@ -201,7 +202,7 @@ def _judged(judge: Windows | LineByLine, text: str) -> object:
         found = judge.end()
     except Unfit as error:
         return re.sub(r"\d+", "n", str(error))  # windows guess the number where kinds of line ends are mixed
-    return found.records, found.breaks, found.kinds, found.breaks or (found.lines, found.blank_rows)
+    return found.records, found.breaks, found.kinds, found.breaks or (found.lines, found.misread)
 
 
 def test_spark_is_told_the_dialect_and_nothing_of_null_values() -> None:

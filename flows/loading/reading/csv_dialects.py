@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BLANKS = bytes(range(33))  # what Java's `trim` takes away: Spark reads no record from a line of these
 BREAK_REFUSED = "line {}: a value goes on in the next line; say `multi_line: auto`, or put no line break into values"
+BLANK_ROW = "a row of it is nothing but blanks"  # Spark passes over such a line
 NUL_REFUSED = "line {} holds a NUL byte where Spark loses it: within quotes, or in a dialect without quotes"
 
 
@@ -54,14 +55,14 @@ class Found:
     """What a look at all bytes has found so far.
 
     `lines`: those that are neither blank nor comments. `records`: the same where quotes hold line ends, and where only
-    an empty line is none. `breaks`: values hold line ends. `blank_rows`: a line of blanks is parted by a delimiter.
+    an empty line is none. `breaks`: values hold line ends. `misread`: why else Spark reads it wrongly line by line.
     `kinds`: of line ends outside of quotes.
     """
 
     lines: int = 0
     records: int = 0
     breaks: bool = False
-    blank_rows: bool = False
+    misread: str = ""
     kinds: set[str] = field(default_factory=set)
 
 

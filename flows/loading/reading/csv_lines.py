@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.loading.errors import Unfit
-from flows.loading.reading.csv_dialects import BLANKS, BREAK_REFUSED, NUL_REFUSED, Found, Grammar
+from flows.loading.reading.csv_dialects import BLANK_ROW, BLANKS, BREAK_REFUSED, NUL_REFUSED, Found, Grammar
 
 if TYPE_CHECKING:
     from flows.loading.reading.csv_dialects import Dialect
@@ -25,6 +25,7 @@ class LineByLine:
         self._begun = b""  # a line that goes on in the next piece
         self._number = 0
         self._opened_in = 0  # the line of the value that goes on; 0 for none
+        self._has_quotes = self._ends_in_nothing = False
         self._found = Found()
 
     def take(self, piece: bytes) -> None:
@@ -41,6 +42,10 @@ class LineByLine:
             self._take_line(line)
         if self._opened_in:
             raise Unfit(f"the quote that is opened in line {self._opened_in} is never closed")
+        if self._ends_in_nothing and (self._found.breaks or self._found.misread):
+            raise Unfit(
+                f"line {self._number} ends the file in a delimiter of two characters; write a line end behind it"
+            )
         return self._found
 
     def _take_line(self, line: bytes) -> None:
@@ -56,7 +61,8 @@ class LineByLine:
             self._found.lines += 1
             self._record(line, text)
         else:
-            self._found.blank_rows |= self._dialect.delimiter in text
+            if self._dialect.delimiter in text:
+                self._found.misread = BLANK_ROW
             self._found.records += bool(text)
             self._end(line, text)
 
@@ -99,3 +105,13 @@ class LineByLine:
     def _end(self, line: bytes, text: bytes) -> None:
         if len(line) > len(text):
             self._found.kinds.add(_KINDS[line[len(text) :]])
+        if self._dialect.parts_by_two and self._dialect.quote:
+            self._note_last_value(line, text)
+
+    def _note_last_value(self, line: bytes, text: bytes) -> None:
+        """Spark takes nothing for the empty text, instead of NULL, where its input ends so behind a quoted value."""
+        self._has_quotes |= self._dialect.quote in text
+        ends_in_nothing = self._has_quotes and text.endswith(self._dialect.delimiter)
+        self._ends_in_nothing = ends_in_nothing and len(line) == len(text)
+        if ends_in_nothing:
+            self._found.misread = "a line of it ends in a delimiter of two characters, behind a quote"

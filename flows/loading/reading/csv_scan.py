@@ -69,8 +69,8 @@ def _why_as_a_whole(found: Found, options: Csv) -> str | None:
     """Why Spark must not read the file line by line; None when it may."""
     if found.breaks:
         return "its values hold line breaks"
-    if found.blank_rows:
-        return "a row of it is nothing but blanks"  # Spark passes over such a line
+    if found.misread:
+        return found.misread
     if options.codec.startswith(("utf-16", "utf-32")):
         return "it is read as a whole because of its encoding"  # Spark looks for the byte of a line feed
     return "it is read as a whole because of `multi_line`" if options.multi_line is True else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flows.loading.errors import Unfit
-from flows.loading.reading.csv_dialects import BLANKS, BREAK_REFUSED, NUL_REFUSED, Found
+from flows.loading.reading.csv_dialects import BLANK_ROW, BLANKS, BREAK_REFUSED, NUL_REFUSED, Found
 from flows.loading.reading.csv_quotes import Quotes, TextAfterQuote
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Windows:
         if self._quotes and self._quotes.inside:
             raise Unfit(f"the quote that is opened in line {self._opened_in_line} is never closed")
         self._lines.end()
-        self._found.lines, self._found.blank_rows = self._lines.count, self._lines.blank_rows
+        self._found.lines, self._found.misread = self._lines.count, BLANK_ROW if self._lines.blank_rows else ""
         self._found.records += not self._record_is_empty
         return self._found
 
