@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from flows.loading.errors import Unfit
 from flows.loading.reading.compression import compression, unpacked
@@ -27,6 +27,15 @@ from tests.dialects import Table, read, tables, written
 from tests.integration.flow_site import PROJECT
 
 pytestmark = pytest.mark.integration
+
+# Two hundred readers of a few rows each: what makes code for many rows costs more than it saves.
+QUICK = {
+    "spark.master": "local[2]",
+    "spark.ui.enabled": "false",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,8 @@ def spark_reads(cases: Sequence[Case], folder: Path) -> list[list[tuple[str | No
     told.write_text(json.dumps([case.file(folder / f"{n}{case.ending}") for n, case in enumerate(cases)]))
     command = [sys.executable, "-m", "tests.integration.flow_dialects", str(told)]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "AWS_"))}
-    subprocess.run(command, env={**environ, "PYTHONPATH": str(PROJECT)}, cwd=PROJECT, check=True, capture_output=True)
+    environ.update(PYTHONPATH=str(PROJECT), AUTOLOADER_SPARK_CONF=json.dumps(QUICK))
+    subprocess.run(command, env=environ, cwd=PROJECT, check=True, capture_output=True)
     found = json.loads(told.read_text())
     assert [row[0] for rows in found for row in rows if row[0] is not None] == []
     return [[tuple(row[1:]) for row in rows] for rows in found]
@@ -65,7 +75,7 @@ def random_cases() -> Iterator[Case]:
     """Those that are not refused: some of what the csv module writes can be read in two ways."""
     drawn: list[Table] = []
 
-    @settings(max_examples=130, phases=[Phase.generate], database=None)
+    @settings(max_examples=130, phases=[Phase.generate], database=None, suppress_health_check=[HealthCheck.too_slow])
     @given(tables())
     def draw(table: Table) -> None:
         drawn.append(table)

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.loading.errors import Unfit
@@ -172,7 +172,7 @@ def test_bytes_that_are_not_of_the_encoding_are_told(content: bytes, encoding: s
     assert reason in found
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])  # of a machine that has other things to do
 @given(tables())
 def test_what_the_csv_module_writes_in_any_dialect_has_the_right_records_or_is_ambiguous(table: Table) -> None:
     content = written(table)
