@@ -33,7 +33,7 @@ from pyspark.sql.types import (
 from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.evolution import Plan, decide
 from flows.loading.reading.found import Found, Texts, Typed
-from flows.loading.reading.heads import delimiter, head
+from flows.loading.reading.heads import head
 from flows.loading.reading.json_scan import scan_json
 from flows.loading.reading.parquet_types import stored
 from flows.loading.reading.types import ddl, is_number
@@ -78,7 +78,7 @@ class Change:
             return Found({name: Typed(stored(column.type).kind) for name, column in self.file.items()})
         if self.format == "json":
             return Found(dict(scan_json([self.content()]).columns))
-        return Found({name: Texts() for name in head(scan_csv([self.content()], delimiter(Csv())), Csv()).names})
+        return Found({name: Texts() for name in head(scan_csv([self.content()], Csv()), Csv()).names})
 
     def plan(self, mode: Mode) -> Plan:
         """What the rule says."""

@@ -32,7 +32,7 @@ _SQL = {
     "legacy.csv.enableDateTimeParsingFallback": "false",
     "legacy.json.enableDateTimeParsingFallback": "false",
     "legacy.json.allowEmptyString.enabled": "false",
-    "legacy.javaCharsets": "false",
+    "legacy.javaCharsets": "true",  # the encodings that a source may name are those that Java and we read alike
     "legacy.codingErrorAction": "false",
     "csv.parser.columnPruning.enabled": "false",  # with it a broken row is whole if its columns are not asked for
     "csv.filterPushdown.enabled": "false",  # a broken record must be seen before it is passed over

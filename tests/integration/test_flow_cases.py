@@ -189,6 +189,7 @@ def test_compressed_files_of_many_members_are_loaded_whole_and_damaged_ones_not(
         lake.land("upper.csv.GZ", gzip.compress(b"a,b\n" + b"".join(rows))),
         lake.land("rest.csv.gz", gzip.compress(b"a,b\n1,x\n") + b"rest"),
         lake.land("odd.csv.lz4", b"a,b\n1,x\n"),
+        lake.land("odd.csv.xz", b"a,b\n1,x\n"),
     ]
 
     report = lake.published(lake.batch(a_table(), files))
@@ -196,9 +197,11 @@ def test_compressed_files_of_many_members_are_loaded_whole_and_damaged_ones_not(
     assert outcomes(report) == {
         "many.csv.bz2": ("loaded", 50), "upper.csv.GZ": ("loaded", 2000),
         "rest.csv.gz": ("quarantined", 0), "odd.csv.lz4": ("quarantined", 0),
+        "odd.csv.xz": ("quarantined", 0),
     }  # fmt: skip
     assert "damaged" in reason(report, "rest.csv.gz")
-    assert "not supported" in reason(report, "odd.csv.lz4")
+    assert "not a lz4 file" in reason(report, "odd.csv.lz4")
+    assert "not supported" in reason(report, "odd.csv.xz")
 
 
 @pytest.mark.parametrize(

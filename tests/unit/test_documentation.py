@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from cli.exits import MEANINGS, Exit
@@ -20,6 +21,7 @@ from schemas.config import Config, parse_config
 from schemas.config.lanes import HighMemory, SizeClass
 from schemas.config.sources import BatchLimits, From, Into, LanePin, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC, TopicConfig
+from schemas.formats.csv import Csv
 from schemas.published import MODELS as PUBLISHED
 from tests.unit.test_notifications import WRITTEN
 
@@ -118,6 +120,18 @@ def test_every_key_of_the_configuration_is_documented(model: type[BaseModel]) ->
 
     keys = [field.alias or name for name, field in model.model_fields.items()]
     assert [key for key in keys if not re.search(rf"[`.{{ ]{key}[`:., }}]", text)] == []
+
+
+def test_every_option_of_csv_is_documented_with_an_example_that_is_read() -> None:
+    rows = re.findall(r"^\| (`.+?) \|.*\| `(\{.+\})` \|$", Path("docs/csv.md").read_text(), flags=re.MULTILINE)
+
+    spellings = [re.findall(r"`(\w+)`", names) for names, _ in rows]
+    examples = [Csv.model_validate(yaml.safe_load(example)) for _, example in rows]
+
+    assert [names[0] for names in spellings] == [*Csv.model_fields]
+    assert all(names[0] in example.model_fields_set for names, example in zip(spellings, examples, strict=True))
+    for names, example in zip(spellings, examples, strict=True):
+        assert all(Csv.model_validate({name: getattr(example, names[0])}) for name in names)
 
 
 def test_every_event_and_topic_is_documented() -> None:

@@ -18,7 +18,7 @@ from pyspark.sql.types import (
 
 from flows.loading.errors import Rejected, Unfit, spelled
 from flows.loading.reading.csv_scan import scan_csv
-from flows.loading.reading.heads import Head, delimiter, head
+from flows.loading.reading.heads import Head, head
 from flows.loading.reading.paths import escaped, unreadable
 from flows.loading.reading.types import ddl, joined, quoted, widens
 from flows.loading.writing.tables import Table
@@ -27,7 +27,7 @@ from schemas.formats.csv import Csv
 
 def head_of(text: str, options: Csv | None = None) -> Head:
     options = options or Csv()
-    return head(scan_csv([text.encode()], delimiter(options)), options)
+    return head(scan_csv([text.encode()], options), options)
 
 
 def test_a_name_is_escaped_where_spark_would_read_a_pattern() -> None:

@@ -1,38 +1,35 @@
 """What our own look at the bytes of a text file finds, whatever pieces they come in."""
 
-import bz2
 import csv
-import gzip
 import io
 import json
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.loading.errors import Unfit
-from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import CsvScan, scan_csv
 from flows.loading.reading.json_scan import scan_json
 from flows.loading.reading.utf8 import checked_utf8
+from schemas.formats.csv import Csv
 
 PIECES = [1, 2, 3, 7, 1000]
+USUAL = Csv()
 
 
 def pieces(content: bytes, size: int) -> Iterator[bytes]:
     return (content[start : start + size] for start in range(0, len(content), size))
 
 
-def scanned(text: str | bytes, delimiter: str = ",") -> CsvScan | str:
+def scanned(text: str | bytes, options: Csv = USUAL) -> CsvScan | str:
     """The scan, or why the file is unfit: the same for pieces of any size."""
     content = text.encode() if isinstance(text, str) else text
     found: set[CsvScan | str] = set()
     for size in PIECES:
         try:
-            found.add(scan_csv(pieces(content, size), delimiter))
+            found.add(scan_csv(pieces(content, size), options))
         except Unfit as error:
             found.add(str(error))
     (only,) = found
@@ -82,12 +79,12 @@ def json_records(text: str | bytes) -> int | str:
         ("", CsvScan("", 0, multiline=False)),
         ("\n \n\t", CsvScan("", 0, multiline=False)),
         ('a\n""\n\n', CsvScan("a", 1, multiline=False)),
-        ('a,b\n1,"x\ny"\n2,z\n', CsvScan("a,b", 2, multiline=True)),
-        ('a,b\r\n1,"x\ny\rz"\r\n2,z\r\n', CsvScan("a,b", 2, multiline=True)),
-        ('a,b\n1,"say ""five"",\n"""\n', CsvScan("a,b", 1, multiline=True)),
+        ('a,b\n1,"x\ny"\n2,z\n', CsvScan("a,b", 2, multiline=True, line_end="\n")),
+        ('a,b\r\n1,"x\ny\rz"\r\n2,z\r\n', CsvScan("a,b", 2, multiline=True, line_end="\r\n")),
+        ('a,b\n1,"say ""five"",\n"""\n', CsvScan("a,b", 1, multiline=True, line_end="\n")),
         ('a,b\n1,5" pipe\n2,6" pipe\n', CsvScan("a,b", 2, multiline=False)),
-        ('a,b\n1,5" pipe\n2,"x\ny"\n3,6"\n', CsvScan("a,b", 3, multiline=True)),
-        ('a,b\n5"x,"b\nc",6"y\n', CsvScan("a,b", 1, multiline=True)),
+        ('a,b\n1,5" pipe\n2,"x\ny"\n3,6"\n', CsvScan("a,b", 3, multiline=True, line_end="\n")),
+        ('a,b\n5"x,"b\nc",6"y\n', CsvScan("a,b", 1, multiline=True, line_end="\n")),
     ],
 )
 def test_records_are_counted_and_line_breaks_in_values_seen(text: str, found: CsvScan) -> None:
@@ -95,9 +92,9 @@ def test_records_are_counted_and_line_breaks_in_values_seen(text: str, found: Cs
 
 
 def test_a_quote_after_a_delimiter_of_two_characters_or_of_two_bytes_opens_a_value() -> None:
-    assert scanned('a||b\n1||"x\ny"\n', "||") == CsvScan("a||b", 1, multiline=True)
-    assert scanned('a§b\n1§"x\ny"\n', "§") == CsvScan("a§b", 1, multiline=True)
-    assert scanned('a|b\n1|"x\ny"\n', "||") == CsvScan("a|b", 2, multiline=False)
+    assert scanned('a||b\n1||"x\ny"\n', Csv(delimiter="||")) == CsvScan("a||b", 1, multiline=True, line_end="\n")
+    assert scanned('a§b\n1§"x\ny"\n', Csv(delimiter="§")) == CsvScan("a§b", 1, multiline=True, line_end="\n")
+    assert scanned('a|b\n1|"x\ny" z\n', Csv(delimiter="||")) == CsvScan("a|b", 2, multiline=False)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +115,7 @@ def test_a_quote_after_a_delimiter_of_two_characters_or_of_two_bytes_opens_a_val
 )
 def test_a_file_that_is_not_right_says_where(text: str | bytes, reason: str) -> None:
     with pytest.raises(Unfit, match=reason):
-        scan_csv(pieces(text.encode() if isinstance(text, str) else text, 100_000), ",")
+        scan_csv(pieces(text.encode() if isinstance(text, str) else text, 100_000), USUAL)
 
 
 @given(st.lists(st.sampled_from(["a", '"', '""', ",", "\n", ',"', '",', '"\n', "ü"]), max_size=14))
@@ -134,7 +131,7 @@ def test_pythons_csv_module_finds_the_same_records_and_refuses_the_same_quotes(p
         return
     assert isinstance(found, CsvScan)
     assert found.multiline is any("\n" in value for record in records for value in record)
-    assert found.rows == len(records) - 1
+    assert found.records == len(records) - 1
 
 
 @given(
@@ -190,66 +187,3 @@ def test_json_lines_hold_one_object_each(text: str | bytes, records: int | str) 
 )
 def test_as_many_objects_are_found_as_were_written(objects: list[dict[str, object]]) -> None:
     assert json_records("\n".join(map(json.dumps, objects))) == len(objects)
-
-
-TEXT = b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n * 7919) for n in range(5000))
-HEADER, ROWS = TEXT[:4], TEXT[4:]
-
-
-def zst(content: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(content)
-    return bytes(sink.getvalue().to_pybytes())
-
-
-PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    "gz": gzip.compress,
-    "bz2": bz2.compress,
-    "deflate": zlib.compress,
-    "zst": zst,
-}
-
-
-@pytest.mark.parametrize("name", PACKERS)
-@pytest.mark.parametrize("size", [7, 1000, 2**20])
-def test_all_members_of_a_compressed_file_are_unpacked_the_empty_ones_too(name: str, size: int) -> None:
-    pack = PACKERS[name]
-    members = pack(b"") + pack(HEADER) + pack(b"") + pack(ROWS[:999]) + pack(ROWS[999:]) + pack(b"")
-
-    assert b"".join(unpacked(pieces(pack(TEXT), size), name)) == TEXT
-    assert b"".join(unpacked(pieces(members, size), name)) == TEXT
-
-
-@pytest.mark.parametrize("name", PACKERS)
-def test_a_compressed_file_that_is_cut_or_is_none_is_refused(name: str) -> None:
-    packed = PACKERS[name](TEXT)
-
-    with pytest.raises(Unfit, match="truncated"):
-        list(unpacked([packed[:-9]], name))
-    with pytest.raises(Unfit, match=f"not a {name} file"):
-        list(unpacked([TEXT], name))
-
-
-@pytest.mark.parametrize("name", ["gz", "deflate", "zst"])
-@pytest.mark.parametrize("more", [b"\0" * 100, b"more than nothing"])
-def test_what_follows_the_last_member_is_refused(name: str, more: bytes) -> None:
-    with pytest.raises(Unfit, match="damaged"):
-        list(unpacked([PACKERS[name](TEXT) + more], name))
-
-
-def test_what_a_storage_says_while_a_file_is_unpacked_is_not_said_of_the_file() -> None:
-    def broken() -> Iterator[bytes]:
-        yield gzip.compress(TEXT)[:100]
-        raise FileNotFoundError("gone")
-
-    with pytest.raises(FileNotFoundError):
-        list(unpacked(broken(), "gz"))
-
-
-def test_a_compression_is_told_by_the_end_of_the_name_in_any_case() -> None:
-    assert [compression(f"s3://b/a.csv{end}") for end in ("", ".gz", ".GZ", ".bz2", ".zst", ".deflate")] == [
-        None, "gz", "gz", "bz2", "zst", "deflate",
-    ]  # fmt: skip
-    with pytest.raises(Unfit, match="'lz4' is not supported; use one of gz, deflate, zst, bz2"):
-        compression("s3://b/a.csv.LZ4")

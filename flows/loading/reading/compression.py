@@ -1,7 +1,7 @@
 """The compressions that Spark's readers of text know, by the ending of a file's name, whatever its case.
 
-One table decides. What is not in it is refused by name: Spark would take it for text, and has no memory left after a
-`.lz4` file that is not Hadoop's own kind.
+One table decides. What is not in it is refused by name: Spark would take it for text. `.snappy` and `.lz4` are Hadoop's
+own kinds, not what the programs of these names write.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from typing import IO, TYPE_CHECKING, cast
 import pyarrow as pa
 
 from flows.loading.errors import Unfit
+from flows.loading.reading.hadoop_blocks import lz4_blocks, snappy_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 UNPACKED_BYTES = 2**20  # at once: a few bytes may unpack to gigabytes
-_UNKNOWN = (".zip", ".xz", ".lz4", ".snappy", ".br", ".7z", ".lzo", ".lzma", ".z", ".tar", ".tgz", ".rar", ".zstd")
+_ENDINGS = {".gzip": ".gz", ".bz": ".bz2", ".bzip2": ".bz2", ".zstd": ".zst"}  # Spark knows the second by name
+_UNKNOWN = (".zip", ".xz", ".br", ".7z", ".lzo", ".lzma", ".z", ".tar", ".tgz", ".rar")
 
 
 def compression(uri: str) -> str | None:
@@ -28,6 +30,8 @@ def compression(uri: str) -> str | None:
         Unfit: Spark does not read it.
     """
     name = uri.lower()
+    if other := next((known for ending, known in _ENDINGS.items() if name.endswith(ending)), None):
+        raise Unfit(f"Spark does not know {name.rpartition('.')[2]!r} files by this name; let its name end in {other}")
     if name.endswith(_UNKNOWN):
         known = ", ".join(_UNPACKING)
         raise Unfit(f"compression {name.rpartition('.')[2]!r} is not supported; use one of {known}, or none")
@@ -45,9 +49,7 @@ def unpacked(pieces: Iterable[bytes], name: str | None) -> Iterator[bytes]:
         return
     source = _Source(pieces)
     try:
-        with _UNPACKING[name](source) as stream:
-            while piece := stream.read(UNPACKED_BYTES):
-                yield piece
+        yield from _UNPACKING[name](source)
     except (OSError, EOFError, pa.ArrowException) as error:
         if source.trouble is not None:
             raise source.trouble from None
@@ -86,16 +88,28 @@ class _Source(io.RawIOBase):
         return len(part)
 
 
-def _arrow(name: str) -> Callable[[_Source], IO[bytes]]:
-    def opened(source: _Source) -> IO[bytes]:
-        return cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(source, "r"), name))
+def _arrow(name: str) -> Callable[[_Source], Iterator[bytes]]:
+    def opened(source: _Source) -> Iterator[bytes]:
+        return _read(cast("IO[bytes]", pa.CompressedInputStream(pa.PythonFile(source, "r"), name)))
 
     return opened
 
 
-_UNPACKING: dict[str, Callable[[_Source], IO[bytes]]] = {
+def _bz2(source: _Source) -> Iterator[bytes]:
+    return _read(bz2.BZ2File(source))
+
+
+def _read(opened: IO[bytes]) -> Iterator[bytes]:
+    with opened as stream:
+        while piece := stream.read(UNPACKED_BYTES):
+            yield piece
+
+
+_UNPACKING: dict[str, Callable[[_Source], Iterator[bytes]]] = {
     "gz": _arrow("gzip"),
     "deflate": _arrow("gzip"),  # it knows a zlib stream when it sees one
     "zst": _arrow("zstd"),
-    "bz2": bz2.BZ2File,  # Arrow fails on an empty stream among others
+    "bz2": _bz2,  # Arrow fails on an empty stream among others
+    "snappy": snappy_blocks,
+    "lz4": lz4_blocks,
 }

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 from pyspark.sql.types import StringType, StructField, StructType
 
 from flows.loading.reading.casts import from_text, literal
+from flows.loading.reading.csv_options import spark_options
 from flows.loading.reading.parts import CORRUPT, NOWHERE, Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from flows.loading.reading.heads import Head
     from schemas.formats.csv import Csv
 
+Way: TypeAlias = tuple[bool, str | None]  # of reading: as a whole or by lines, and what ends a record
 MANY_ORDERS = 16  # above, the frames of all orders cost more than looking each value up
 _NOWHERE = -1
 
@@ -44,16 +46,16 @@ class CsvReader:
 
     def parts(self, names: Mapping[str, Mapping[str, str]]) -> list[Part]:
         """The files, by how they spell the table's columns."""
-        groups: dict[tuple[tuple[str | None, ...], bool], list[str]] = defaultdict(list)
+        groups: dict[tuple[tuple[str | None, ...], Way], list[str]] = defaultdict(list)
         for uri, head in sorted(self.heads.items()):
             if head.names:
                 columns = {spelled: column for column, spelled in names[uri].items()}
-                groups[tuple(columns.get(name) for name in head.names), head.multiline].append(uri)
+                groups[tuple(columns.get(name) for name in head.names), (head.multiline, head.line_end)].append(uri)
         if len(groups) <= MANY_ORDERS:
             return [self._in_order(order, uris) for (order, _), uris in groups.items()]
-        shapes: dict[tuple[int, bool], dict[tuple[str | None, ...], list[str]]] = defaultdict(dict)
-        for (order, multiline), uris in groups.items():
-            shapes[len(order), multiline][order] = uris
+        shapes: dict[tuple[int, Way], dict[tuple[str | None, ...], list[str]]] = defaultdict(dict)
+        for (order, way), uris in groups.items():
+            shapes[len(order), way][order] = uris
         return [self._by_look_up(orders) for orders in shapes.values()]
 
     def _in_order(self, order: Sequence[str | None], uris: Sequence[str]) -> Part:
@@ -86,7 +88,7 @@ class CsvReader:
         self, frame: DataFrame, texts: Mapping[str, str], left_out: Mapping[str, str], width: int, row: str = ""
     ) -> Part:
         values = row or f"struct({', '.join(f'_c{at}' for at in range(width))})"
-        separator = literal(self.options.delimiter)
+        separator = literal(self.options.separator)
         written = f"array_join({values}, {separator}, '')" if row else f"to_csv({values}, map('sep', {separator}))"
         return Part(
             frame,
@@ -106,14 +108,9 @@ class CsvReader:
         frame = with_uri(
             self.session.read.options(
                 **READ_OPTIONS,
-                header="true",
+                **spark_options(self.options, head.multiline, head.line_end),
                 mode="PERMISSIVE",
                 columnNameOfCorruptRecord=CORRUPT,
-                sep=self.options.delimiter,
-                nullValue=_NO_FILE_HAS_THIS,
-                emptyValue="",
-                escape='"',
-                multiLine=str(head.multiline).lower(),
             )
             .schema(schema.add(CORRUPT, StringType()))
             .csv(list(map(escaped, uris))),
@@ -125,11 +122,6 @@ class CsvReader:
         return frame.selectExpr(*values, CORRUPT, "_file_uri")
 
 
-_NO_FILE_HAS_THIS = "\x01autoloader: no value\x01"
-
-
 def _null_values(options: Csv) -> str:
     """SQL of the texts that mean no value, but for the empty one: nothing between two delimiters is none anyway."""
-    written = options.null_value
-    texts = [written] if isinstance(written, str) else list(written)
-    return ", ".join(literal(text) for text in texts if text)
+    return ", ".join(literal(text) for text in options.null_values if text)

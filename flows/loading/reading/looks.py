@@ -18,7 +18,7 @@ from flows.loading.errors import Unfit
 from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.found import Found, Texts, Typed
-from flows.loading.reading.heads import Head, delimiter, head
+from flows.loading.reading.heads import Head, head
 from flows.loading.reading.json_scan import scan_json
 from flows.loading.reading.parquet_types import stored
 from flows.loading.reading.types import ddl, quoted
@@ -94,9 +94,8 @@ def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
     """
     match format_.options:
         case Csv() as options:
-            scan = scan_csv(_text(file, place), delimiter(options))
-            names = head(scan, options)
-            return Look(scan.rows, Found({name: Texts() for name in names.names}), head=names)
+            first = head(scan_csv(_text(file, place), options), options)
+            return Look(first.records, Found({name: Texts() for name in first.names}), head=first)
         case Json():
             found = scan_json(_text(file, place))
             return Look(found.records, Found(dict(found.columns)), document=found.document)

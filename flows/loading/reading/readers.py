@@ -54,9 +54,10 @@ class Looked:
         return {uri: self._known[uri] for uri in uris if self._known[uri].records}
 
 
-def spelling(columns: Columns) -> Spelling:
+def spelling(format_: Format, columns: Columns) -> Spelling:
     """How the source writes its values."""
-    return Spelling(columns.formats.date, columns.formats.timestamp, columns.formats.zone)
+    sign = format_.options.decimal if isinstance(format_.options, Csv) else "."
+    return Spelling(columns.formats.date, columns.formats.timestamp, columns.formats.zone, sign)
 
 
 def parts(
@@ -72,7 +73,7 @@ def parts(
 
     `names` says by URI how a file spells the table's columns; the columns `texts` are given as texts.
     """
-    told = spelling(manifest.columns)
+    told = spelling(manifest.format, manifest.columns)
     given = frozenset(name.lower() for name in manifest.columns.given)
     match manifest.format.options:
         case Csv() as options:

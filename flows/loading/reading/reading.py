@@ -190,7 +190,7 @@ class Reading:
 
     def _proven(self, unknown: Sequence[Unknown], known: StructType) -> dict[str, DataType]:
         """The types of unknown columns, which hold all values of the files that are left; none without records."""
-        spelling = readers.spelling(self.manifest.columns)
+        spelling = readers.spelling(self.manifest.format, self.manifest.columns)
         proof, sampled = Proof(unknown, known, spelling), False
         while True:
             columns = StructType([*known.fields, *(one.field() for one in unknown)])
