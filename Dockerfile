@@ -10,9 +10,15 @@ RUN python3 -m dev.jars > pom.xml && mvn -q -B dependency:copy-dependencies -Dou
 COPY requirements-runtime.txt ./
 RUN python3 -m venv /opt/autoloader \
     && /opt/autoloader/bin/pip install --require-hashes -r requirements-runtime.txt \
+    # What no run needs; without -f, so that what is called otherwise in a later version ends the build: tests and
+    # examples, of pyarrow its clients of Flight and S3, the slower half of zstandard, of Spark its shell, Hive, the state
+    # store of streams, and QUIC and other systems' code in Netty.
     && cd /opt/autoloader/lib/python3*/site-packages \
-    # What no run needs: tests, the state store of streams
-    && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples pyspark/jars/rocksdbjni-*.jar
+    && rm -r pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples \
+        pyarrow/*flight* pyarrow/*_s3* zstandard/_cffi.* \
+    && cd pyspark/jars \
+    && rm -r connect-repl rocksdbjni-*.jar datanucleus-*.jar derby*.jar spark-hive*.jar hive-[!s]*.jar hive-s[eh]*.jar \
+        netty-codec-native-quic-*-linux-*.jar netty-*-osx-*.jar netty-*-windows-*.jar
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY storage storage
