@@ -22,7 +22,7 @@ from tests.servers.tools import HAS_GO
 pytestmark = pytest.mark.integration
 
 ROUNDS = [2, pytest.param(50, marks=pytest.mark.soak)]
-STEPS = ["record", *(pytest.param(step, marks=pytest.mark.soak) for step in ("read", "stage", "audit"))]
+STEPS = ["stage", "record", *(pytest.param(step, marks=pytest.mark.soak) for step in ("read", "audit"))]
 # Where a Spark of its own is started, which costs half a minute.
 SOME_LAKES = [
     pytest.param("lake_rest", marks=HAS_GO),
