@@ -3,7 +3,8 @@
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
-RUN apt-get update && apt-get install --yes --no-install-recommends maven
+# A slim base has no manuals, and Java's package does not install without their folder.
+RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install --yes --no-install-recommends maven
 WORKDIR /build
 COPY dev/__init__.py dev/jars.py dev/parts.py dev/
 RUN python3 -m dev.jars > pom.xml && mvn -q -B dependency:copy-dependencies -DoutputDirectory=/opt/autoloader/jars
@@ -30,7 +31,7 @@ RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip unins
     && /opt/autoloader/bin/python -c "import cli.main, flows.ingest, flows.preview, flows.loading.work"
 
 FROM ${BASE}
-RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc /usr/share/man \
     # Java takes the home of a user without a name to be "?", and Spark ends over that
     && useradd --uid 1000 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin autoloader \
