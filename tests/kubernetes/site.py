@@ -129,7 +129,7 @@ class ClusterSite(Site):
         name: str = run["state"]["name"]
         return name
 
-    def ended(self, uri: str, seconds: float = 240) -> Ended:
+    def ended(self, uri: str, seconds: float = 420) -> Ended:
         """How the batch of a file ended, waited for; Prefect hears of a run's end a moment after the ledger."""
         event = self.completion(uri, seconds=seconds)
         batch = self.ledger("SELECT * FROM batch WHERE id = %s", event["run"]["batch"])[0]

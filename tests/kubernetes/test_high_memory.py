@@ -57,7 +57,7 @@ def cancel(site: ClusterSite, uri: str) -> None:
 
 def await_void(site: ClusterSite, uri: str) -> str:
     """The reason for which the file's first attempt is void."""
-    eventually(lambda: site.attempts(uri)[0]["outcome"] == "void", f"the first attempt of {uri} is void", 180)
+    eventually(lambda: site.attempts(uri)[0]["outcome"] == "void", f"the first attempt of {uri} is void", 240)
     return str(site.attempts(uri)[0]["reason"])
 
 
@@ -229,7 +229,7 @@ def test_a_pod_that_starts_after_its_attempt_was_void_does_nothing(site: Cluster
     finally:
         site.kubectl("uncordon", "-l", "kubernetes.io/os=linux")
         eventually(
-            lambda: site.pods_of(first)[0]["status"]["phase"] in {"Succeeded", "Failed"}, "the pod has ended", 180
+            lambda: site.pods_of(first)[0]["status"]["phase"] in {"Succeeded", "Failed"}, "the pod has ended", 240
         )
         site.scale("autoloader-worker-high-memory", 1)
 
