@@ -24,6 +24,7 @@ def waiting(site: ClusterSite) -> Mapping[str, str]:
     site.let_flows_fail()
     assert site.ended(landed(site, "first")).outcome == "loaded"  # and so there is a table in which to look for rows
     uris = {"giant": landed(site, "giant", "giant")}
+    site.job_of(uris["giant"])
     with site.template() as job:
         context = job["template"]["spec"]["containers"][0].pop("securityContext")
     uris["refused"] = landed(site, "refused", "refused")
