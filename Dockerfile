@@ -3,16 +3,23 @@
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
-RUN apt-get update && apt-get install --yes --no-install-recommends maven
+# A slim base has no manuals, and Java's package does not install without their folder.
+RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install --yes --no-install-recommends maven
 WORKDIR /build
 COPY dev/__init__.py dev/jars.py dev/parts.py dev/
 RUN python3 -m dev.jars > pom.xml && mvn -q -B dependency:copy-dependencies -DoutputDirectory=/opt/autoloader/jars
 COPY requirements-runtime.txt ./
 RUN python3 -m venv /opt/autoloader \
     && /opt/autoloader/bin/pip install --require-hashes -r requirements-runtime.txt \
+    # What no run needs; without -f, so that what is called otherwise in a later version ends the build: tests and
+    # examples, of pyarrow its clients of Flight and S3, the slower half of zstandard, of Spark its shell, Hive, the state
+    # store of streams, and QUIC and other systems' code in Netty.
     && cd /opt/autoloader/lib/python3*/site-packages \
-    # What no run needs: tests, the state store of streams
-    && rm -rf pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples pyspark/jars/rocksdbjni-*.jar
+    && rm -r pandas/tests numpy/*/tests pyarrow/tests pyarrow/include pyspark/examples \
+        pyarrow/*flight* pyarrow/*_s3* zstandard/_cffi.* \
+    && cd pyspark/jars \
+    && rm -r connect-repl rocksdbjni-*.jar datanucleus-*.jar derby*.jar spark-hive*.jar hive-[!s]*.jar hive-s[eh]*.jar \
+        netty-codec-native-quic-*-linux-*.jar netty-*-osx-*.jar netty-*-windows-*.jar
 COPY pyproject.toml README.md ./
 COPY schemas schemas
 COPY storage storage
@@ -24,7 +31,7 @@ RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip unins
     && /opt/autoloader/bin/python -c "import cli.main, flows.ingest, flows.preview, flows.loading.work"
 
 FROM ${BASE}
-RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /usr/share/doc /usr/share/man \
     # Java takes the home of a user without a name to be "?", and Spark ends over that
     && useradd --uid 1000 --user-group --home-dir /tmp --no-create-home --shell /usr/sbin/nologin autoloader \

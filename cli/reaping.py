@@ -6,8 +6,8 @@ that is not scheduled, or whose image is missing, would wait for the end of its 
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 import aiohttp
@@ -28,7 +28,7 @@ NAMESPACES = "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"
 # How long a run may take to end by itself after it was told to, and how long a pod after its run has ended.
 ENDING = timedelta(seconds=20)
 ENDED = timedelta(minutes=2)
-TROUBLES = (Transient, Refused, TimeoutError, aiohttp.ClientError, client.ApiException)
+TROUBLES = (Transient, Refused, TimeoutError, aiohttp.ClientError, client.ApiException, config.ConfigException)
 
 log = structlog.get_logger()
 
@@ -55,18 +55,24 @@ def reaping(prefect: PrefectConnection, environ: Mapping[str, str]) -> Iterator[
 
 async def _reap(prefect: PrefectConnection, environ: Mapping[str, str], told: threading.Event) -> None:
     runs, trouble = PrefectRuns(PrefectSettings(prefect, prefect.api_url)), ""
+    while not await asyncio.to_thread(told.wait, EVERY_SECONDS):
+        before, trouble = trouble, ""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS), _cluster() as jobs:
+                await reap(runs, jobs, environ.get(NAMESPACES, ""))
+        except TROUBLES as error:
+            trouble = f"{type(error).__name__}: {error}"
+            if trouble != before:
+                log.warning("jobs_not_looked_at", trouble=trouble)
+    await runs.close()
+
+
+@asynccontextmanager
+async def _cluster() -> AsyncIterator[client.BatchV1Api]:
+    """The cluster as it is configured now: a token is changed within the life of a worker."""
     await config.load_config()
     async with client.ApiClient() as kubernetes:
-        while not await asyncio.to_thread(told.wait, EVERY_SECONDS):
-            before, trouble = trouble, ""
-            try:
-                async with asyncio.timeout(REQUEST_SECONDS):
-                    await reap(runs, client.BatchV1Api(kubernetes), environ.get(NAMESPACES, ""))
-            except TROUBLES as error:
-                trouble = f"{type(error).__name__}: {error}"
-                if trouble != before:
-                    log.warning("jobs_not_looked_at", trouble=trouble)
-    await runs.close()
+        yield client.BatchV1Api(kubernetes)
 
 
 async def reap(runs: PrefectRuns, jobs: client.BatchV1Api, namespaces: str) -> None:

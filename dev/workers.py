@@ -24,6 +24,13 @@ LANES = ("default", "high-memory", "priority")
 _WORKERS, _SLOTS_PER_WORKER = 1, 2
 
 _PROGRAM = (sys.executable, "-m", "cli.main")
+_DRAIN_SECONDS = 10
+# Whether it is healthy is asked of Prefect's server; its own answer to that takes any port that is free.
+_WORKER = {
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_WORKER_WEBSERVER_HOST": ADDRESS,
+    "PREFECT_WORKER_WEBSERVER_PORT": "0",
+}
 
 
 def deploy(settings: Mapping[str, str]) -> Step:
@@ -49,13 +56,13 @@ def worker(lane: str, ports: Mapping[str, int], config: Path, settings: Mapping[
         name=f"worker-{lane}",
         needs=("deploy", "prefect"),
         command=lambda: [
-            *(sys.executable, "-m", "prefect", "worker", "start", "--type", "process"),
-            *("--pool", pool, "--name", name, "--limit", str(slots(config, lane)), "--install-policy", "never"),
+            *(*_PROGRAM, "worker", lane, "--name", name),
+            *("--limit", str(slots(config, lane)), "--drain", str(_DRAIN_SECONDS)),
         ],
-        environment={**settings, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+        environment={**settings, **_WORKER},
         prepare=prepare,
         ready=lambda: _heartbeat(api_url(ports), pool, name) not in {None, earlier[0]},
-        stop_seconds=20,
+        stop_seconds=_DRAIN_SECONDS + 20,
     )
 
 

@@ -1,4 +1,4 @@
-"""Settings of the whole suite, and the one stack of real parts that all its tests share."""
+"""Settings of the whole suite, and the stack of real parts that all tests of one process share."""
 
 import os
 from collections.abc import Iterator

@@ -23,14 +23,16 @@ def worker(
     type_: Annotated[PoolType, typer.Option("--type", help="As the lane's pool.")] = "process",
     limit: Annotated[int, typer.Option(help="The most runs at once: `slots_per_worker`.")] = 2,
     drain: Annotated[float, typer.Option(help="Seconds that runs get to finish after SIGTERM.")] = 90,
+    name: Annotated[str, typer.Option(help="What Prefect calls it; left out, a name that nobody has.")] = "",
 ) -> None:
     """Run a worker of LANE until SIGTERM. Runs that have begun finish, or are told to end and loaded by others."""
     environ = environment.environment()
     prefect = prefect_connection(environ)
     prefect.trust.context()  # without an address Prefect's own program would start a server
     pool = ("--pool", f"autoloader-{lane}", "--type", type_, "--limit", str(limit), "--install-policy", "never")
+    named = ("--name", name) if name else ()
     with _tidied(prefect, environ) if type_ == "kubernetes" else nullcontext():
-        code = worked((*PREFECT, *pool), environ, drain)
+        code = worked((*PREFECT, *pool, *named), environ, drain)
     if code != 0:
         raise ended(Exit.TROUBLE)
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from psycopg.rows import dict_row
 from pyspark.sql.connect.client.retries import DefaultPolicy
 from pyspark.sql.connect.session import SparkSession
 
+from dev.ports import is_free
 from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC
 from schemas.events.arrivals import FileData, FileEvent
 from schemas.events.requests import RequestEvent
@@ -27,6 +28,7 @@ from schemas.events.requests import RequestEvent
 T = TypeVar("T")
 PATIENCE_SECONDS = 120
 PROJECT = Path(__file__).resolve().parents[2]
+PORTS = range(12_000, 20_000)  # below those of the stacks
 
 
 def eventually(look: Callable[[], T | None], what: str, seconds: float = PATIENCE_SECONDS) -> T:
@@ -40,10 +42,8 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = PATIENC
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """A loopback port that nobody listens on just now, and that no outgoing connection is lent meanwhile."""
+    return next(port for port in SystemRandom().sample(PORTS, len(PORTS)) if is_free(port))
 
 
 class Site:

@@ -17,11 +17,17 @@ from flows.loading.writing.append import Published
 from flows.loading.writing.tables import Table
 from schemas.report import Closed
 from tests.integration.flow_site import Lake, a_table, outcomes
+from tests.servers.tools import HAS_GO
 
 pytestmark = pytest.mark.integration
 
-ROUNDS = [3, pytest.param(50, marks=pytest.mark.soak)]
+ROUNDS = [2, pytest.param(50, marks=pytest.mark.soak)]
 STEPS = ["stage", "record", *(pytest.param(step, marks=pytest.mark.soak) for step in ("read", "audit"))]
+# Where a Spark of its own is started, which costs half a minute.
+SOME_LAKES = [
+    pytest.param("lake_rest", marks=HAS_GO),
+    *(pytest.param(name, marks=[HAS_GO, pytest.mark.soak]) for name in ("lake", "lake_s3")),
+]
 LONGEST_SECONDS = 8  # of a load of one row, from the start of its process
 CLOSED = Closed(cause="crash", reason="x")
 
@@ -63,6 +69,7 @@ def test_a_load_killed_after_it_is_published_is_adopted_by_the_next_attempt(each
     assert each_lake.count(table, batch) == 1
 
 
+@pytest.mark.parametrize("each_lake", SOME_LAKES, indirect=True)
 def test_an_embedded_load_that_is_late_finds_the_winner_and_reports_that(each_lake: Lake) -> None:
     table = a_table(each_lake.catalog)
     batch = a_batch(each_lake, table)

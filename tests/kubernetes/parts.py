@@ -63,7 +63,7 @@ def spark_defaults(settings: Mapping[str, str]) -> str:
     kept = [line for line in written if line.startswith(("spark.sql.", "spark.hadoop.", "spark.cleaner."))]
     ours = [
         f"spark.driver.extraClassPath {JARS}/*",
-        "spark.driver.extraJavaOptions -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions -XX:+UseSerialGC -XX:TieredStopAtLevel=1",  # it ends before it gets hot
         "spark.ui.enabled false",
     ]
     here = "spark.sql.warehouse.dir"  # of tables that are no Iceberg's: a folder

@@ -74,7 +74,7 @@ class ClusterSite(Site):
 
     def install(self, overlay: str = "test") -> None:
         """Apply one of `overlays` with our image, and the secrets it names; returns when all of it is ready."""
-        manifests = [_with_our_image(one) for one in built_from(OVERLAYS / overlay)]
+        manifests = [with_our_image(one) for one in built_from(OVERLAYS / overlay)]
         namespaces = [one for one in manifests if one["kind"] == "Namespace"]
         self.kubectl.apply(*namespaces)
         self.kubectl.apply(*(_secret(name, values) for name, values in secrets(self.settings).items()))
@@ -117,13 +117,19 @@ class ClusterSite(Site):
 
         return eventually(found, f"attempt {n} of {uri}", seconds)
 
+    def job_of(self, uri: str) -> str:
+        """The run of a file's first attempt, as soon as its Job is made."""
+        run = self.run_of(uri)
+        eventually(lambda: bool(self.jobs_of(run)), f"a Job for {uri}")
+        return run
+
     def state(self, run_id: str) -> str:
         """Prefect's state of a run."""
         run = self._prefect.get(f"/flow_runs/{run_id}").raise_for_status().json()
         name: str = run["state"]["name"]
         return name
 
-    def ended(self, uri: str, seconds: float = 240) -> Ended:
+    def ended(self, uri: str, seconds: float = 420) -> Ended:
         """How the batch of a file ended, waited for; Prefect hears of a run's end a moment after the ledger."""
         event = self.completion(uri, seconds=seconds)
         batch = self.ledger("SELECT * FROM batch WHERE id = %s", event["run"]["batch"])[0]
@@ -140,6 +146,7 @@ class ClusterSite(Site):
         self.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files})
         with self.template() as job:
             pod = job["template"]["spec"]
+            pod["containers"][0]["resources"]["requests"]["cpu"] = "100m"  # so that many find room at once
             pod["volumes"].append({"name": "mounted", "configMap": {"name": "mounted"}})
             pod["containers"][0]["volumeMounts"].append({"name": "mounted", "mountPath": "/tests"})
             pod["containers"][0]["env"].append({"name": "PYTHONPATH", "value": "/tests"})
@@ -197,7 +204,7 @@ def _secret(name: str, values: Mapping[str, str]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 
 
-def _with_our_image(manifest: dict[str, Any]) -> dict[str, Any]:
+def with_our_image(manifest: dict[str, Any]) -> dict[str, Any]:
     """As `images:` of an overlay would; the one value of this name is the image."""
     changed: dict[str, Any] = json.loads(
         json.dumps(manifest)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -12,7 +13,10 @@ HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds what this 
 
 
 def installed(module: str, name: str, folder: Path = TOOLS) -> Path:
-    """The program `name` of a module `path@version`, built into the folder if it is not there yet."""
+    """The program `name` of a module `path@version`, built whole into the folder if it is not there yet."""
     if not (folder / name).exists():
-        subprocess.run(["go", "install", module], env={**os.environ, "GOBIN": str(folder)}, check=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder) as draft:
+            subprocess.run(["go", "install", module], env={**os.environ, "GOBIN": draft}, check=True)
+            Path(draft, name).rename(folder / name)
     return folder / name

@@ -1,5 +1,6 @@
 """Jobs whose run is over, by a Kubernetes API played by an object."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,11 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from kubernetes_asyncio import client
+from kubernetes_asyncio import client, config
+from structlog.testing import capture_logs
 
+from cli import reaping
 from cli.reaping import ENDED, ENDING, RUN, reap
 from flows.infrastructure.kubernetes import LABELS
 from router.rules.recovery import RunPhase, RunState
+from schemas.connections import prefect_connection
 
 SOON = timedelta(seconds=5)
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -132,3 +136,21 @@ async def test_a_job_that_cannot_be_deleted_holds_up_no_other() -> None:
         await reap(Runs({"a": over, "b": over}), jobs, "ours")  # type: ignore[arg-type]  # they are played
 
     assert jobs.deleted == ["job-of-b"]
+
+
+def test_a_cluster_that_is_not_configured_is_told_once_and_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, is_asked_often = [], threading.Event()
+
+    async def is_missing() -> None:
+        asked.append(1)
+        if len(asked) > 2:
+            is_asked_often.set()
+        raise config.ConfigException("Service host/port is not set.")
+
+    monkeypatch.setattr(config, "load_config", is_missing)
+    monkeypatch.setattr(reaping, "EVERY_SECONDS", 0.01)
+
+    with capture_logs() as logs, reaping.reaping(prefect_connection({"PREFECT_API_URL": "http://127.0.0.1:9/api"}), {}):
+        assert is_asked_often.wait(10)
+
+    assert [log["event"] for log in logs] == ["jobs_not_looked_at"]

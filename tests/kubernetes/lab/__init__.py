@@ -1,5 +1,6 @@
 """A Kubernetes of one node on this machine, without Docker: real components, in a network of their own.
 
+    needs     what it takes of a machine
     build     packages of Debian, the binaries by Go, the image by buildah: from nothing, once
     network   a network namespace with the pods' bridge; whatever is started in it is seen nowhere else
     pki       certificates and kubeconfigs

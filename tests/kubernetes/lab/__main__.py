@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from tests.kubernetes.lab import build, network
+from tests.kubernetes.lab import build, needs, network
 from tests.kubernetes.lab.places import GATEWAY, PROJECT
 
 PYTEST = (sys.executable, "-m", "pytest", "tests/kubernetes")
@@ -17,8 +17,8 @@ def main(words: list[str]) -> int:
     """Build, test, and leave nothing behind; pytest's exit code."""
     if os.environ.get("KUBECONFIG"):
         return subprocess.run((*PYTEST, "-m", "not node", *words), cwd=PROJECT, check=False).returncode
-    if os.geteuid() != 0:
-        sys.exit("it makes networks and containers, so it needs root; or set KUBECONFIG to a cluster of yours")
+    if found := ", ".join(needs.lacking()):
+        sys.exit(f"it makes networks and containers, and lacks {found}; or set KUBECONFIG to a cluster of yours")
     build.everything()
     network.make()
     try:

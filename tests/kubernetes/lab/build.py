@@ -30,8 +30,10 @@ PACKAGES = (
 )  # fmt: skip
 KUBERNETES = "v1.36.3"
 SUITE = "bookworm"
-BASE = "localhost/base:bookworm"
+BASE = "localhost/base:bookworm-slim"
 STAGE = "localhost/autoloader-build:test"
+# What images that call themselves slim leave out.
+SLIMMED = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
 BUILDAH = ("buildah",)  # it takes the best storage driver there is
 TRUST = "/run/trust"
 ARCHIVE = IMAGES / "autoloader.tar"
@@ -168,7 +170,8 @@ def _base() -> None:
         str(root),
         *_mirror(),
     )
-    shutil.rmtree(root / "var/cache/apt", ignore_errors=True)
+    for folder in SLIMMED:
+        shutil.rmtree(root / folder, ignore_errors=True)
     container = subprocess.run((*BUILDAH, "from", "scratch"), check=True, capture_output=True, text=True).stdout.strip()
     _run(*BUILDAH, "copy", "--quiet", container, str(root), "/")
     _run(*BUILDAH, "commit", "--quiet", "--rm", container, BASE)

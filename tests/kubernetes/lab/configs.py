@@ -8,6 +8,7 @@ from typing import Any
 from tests.kubernetes.lab.places import BRIDGE, FIRST_POD, GATEWAY, NODE, PAUSE, PODS
 
 CGROUP = "autoloader-lab"
+SHARES = {"cpu.shares": "8192", "cpu.weight": "800"}  # of all pods together: eight times that of one other process
 PLUGINS = "/usr/lib/cni"
 
 
@@ -25,6 +26,9 @@ def write(state: Path, pki: Path, containerd: Path) -> None:
     (state / "Corefile").write_text(_dns(pki))
     for controller in cgroups(there=False):
         controller.mkdir(exist_ok=True)
+        for name, share in SHARES.items():
+            if (controller / name).exists():
+                (controller / name).write_text(share)
 
 
 def cgroups(*, there: bool = True) -> Iterator[Path]:
