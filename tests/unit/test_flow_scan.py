@@ -71,6 +71,7 @@ def json_records(text: str | bytes) -> int | str:
         ("a,b\n1,x\n2,y", CsvScan("a,b", 2, multiline=False)),
         ("a,b\r\n1,x\r\n", CsvScan("a,b", 1, multiline=False)),
         ("a,b\r1,x\r2,y\r", CsvScan("a,b", 2, multiline=False)),
+        ('a,b\r1,"x\r"\r', CsvScan("a,b", 1, multiline=True, line_end="\r")),
         ("a,b\n1,x\r\n2,y\r3,z", CsvScan("a,b", 3, multiline=False)),
         ("\ufeffa,b\n1,x\n", CsvScan("a,b", 1, multiline=False)),
         ("\n \t\na,b\n\n1,x\n  \n,\n", CsvScan("a,b", 2, multiline=False)),

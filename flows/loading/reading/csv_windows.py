@@ -70,7 +70,7 @@ class Windows:
 
     def end(self) -> Found:
         if self._held:
-            self._judge(self._kept + self._held + b"\n" * self._reach)
+            self._judge(self._kept + self._held + b"\r" * self._reach)
         if self._quotes and self._quotes.inside:
             raise Unfit(f"the quote that is opened in line {self._opened_in_line} is never closed")
         self._lines.end()
