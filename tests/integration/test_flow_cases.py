@@ -32,7 +32,7 @@ def land_case(lake: Lake, case: str, *names: str) -> list[Path]:
     """The files of this case in a folder of their own, all of them when none is named."""
     folder = lake.land("first", "").parent
     (found,) = CASES.glob(f"{case}-*")
-    files = [folder / name for name in names or sorted(path.name for path in found.iterdir())]
+    files = [folder / name for name in names or sorted(path.name for path in found.iterdir() if path.is_file())]
     for file in files:
         file.write_bytes((found / file.name).read_bytes())
     return files

@@ -39,6 +39,8 @@ from pyspark.sql.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql.types import DataType
 
 INTEGRAL = (ByteType, ShortType, IntegerType, LongType)
@@ -49,6 +51,7 @@ EXPONENT = "([eE][+-]?[0-9]+)"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
 LOCAL = f"(?!0000)[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}"
 ZONED = f"{LOCAL}(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
+_FEW = 32  # conditions
 _BEGIN, _END = r"\A(?:", r")\z"  # `$` would stand before a last line end too
 _NAMED_NUMBERS = "(?i)(nan|[+-]?inf(inity)?)"
 
@@ -81,6 +84,16 @@ def literal(text: str) -> str:
 def matches(text: str, pattern: str) -> str:
     """SQL of whether the whole of a text matches a regular expression of Java's."""
     return f"{text} RLIKE {literal(_BEGIN + pattern + _END)}"
+
+
+def all_of(conditions: Sequence[str]) -> str:
+    """SQL of whether all of these hold, none of which is NULL.
+
+    Of many an array is made: Spark's code for a long AND is one method, which Java does not compile in time.
+    """
+    if len(conditions) <= _FEW:
+        return " AND ".join(conditions) or "true"
+    return f"NOT array_contains(array({', '.join(conditions)}), false)"
 
 
 def from_text(text: str, kind: DataType, spelling: Spelling, *, given: bool = False) -> Cast:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 
-from flows.loading.reading.casts import Cast, literal
+from flows.loading.reading.casts import Cast, all_of, literal
 from flows.loading.reading.frames import data_fields
 from flows.loading.reading.paths import file_uri
 from flows.loading.reading.types import ddl, quoted
@@ -97,7 +97,7 @@ def _is_sure(part: Part, casts: Mapping[str, Cast]) -> bool:
 
 
 def _is_good(part: Part, casts: Mapping[str, Cast]) -> str:
-    return " AND ".join([part.parsed, *(cast.fits for cast in casts.values() if cast.fits != "true")])
+    return all_of([part.parsed, *(cast.fits for cast in casts.values() if cast.fits != "true")])
 
 
 def bad_rows(parts: Sequence[Part], columns: StructType, *, rescued: bool) -> DataFrame:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import DecimalType, DoubleType, StringType, StructField
 
 from flows.loading.reading import nested
-from flows.loading.reading.casts import EXPONENT, NUMBER, literal
+from flows.loading.reading.casts import EXPONENT, NUMBER, all_of, literal
 from flows.loading.reading.found import Tokens, Typed
 from flows.loading.reading.frames import data_fields
 from flows.loading.reading.guesses import INTEGER, TEXT, Form, guess
@@ -123,7 +123,10 @@ class Proof:
 
         When there are none of these, the texts that refute a guess are learnt, so that the next one is another.
         """
-        rows = _first([self._wrong(part) for part in parts], max(20, SAMPLE_VALUES // (len(self._unknown) + 1) // 10))
+        if not _first([self._wrong(part).select("_file_uri") for part in parts], 1):
+            return None  # as it is most of the time, without the texts of many columns
+        most = max(20, SAMPLE_VALUES // (len(self._unknown) + 1) // 10)
+        rows = _first([self._told(part, self._wrong(part)) for part in parts], most)
         bad = {row["_file_uri"] for row in rows if row["_bad"]}
         if not bad:
             self._learn(rows, refuted=True)
@@ -137,17 +140,22 @@ class Proof:
 
     def _wrong(self, part: Part) -> DataFrame:
         """The records that are bad, and those that refute a guess."""
-        known = [part.cast(column).fits for column in data_fields(self._known) if column.name in part.casts]
-        good = " AND ".join([part.parsed, *(fits for fits in known if fits != "true")])
-        fits = {one.name: self._fits(part, one) for one in self._unknown}
-        proven = " AND ".join(fits.values())
-        texts = (f"if({fits[name]}, NULL, {_text(part, name)}) AS {quoted(name)}" for name in fits)
+        fits = [self._fits(part, one) for one in self._unknown]
+        proven = all_of([one for one in fits if one != "true"])
         unchecked = "true"
         if self._checked:
             unchecked = f"_file_uri NOT IN ({', '.join(map(literal, sorted(self._checked)))})"
-        return part.frame.where(f"CASE WHEN {good} THEN NOT ({proven}) ELSE {unchecked} END").selectExpr(
-            "_file_uri", f"NOT coalesce({good}, false) AS _bad", *texts
-        )
+        return part.frame.where(f"CASE WHEN {self._good(part)} THEN NOT ({proven}) ELSE {unchecked} END")
+
+    def _told(self, part: Part, wrong: DataFrame) -> DataFrame:
+        """Whether these records are bad anyway, and the texts that refute a guess."""
+        fits = {one.name: self._fits(part, one) for one in self._unknown}
+        texts = (f"if({fits[name]}, NULL, {_text(part, name)}) AS {quoted(name)}" for name in fits)
+        return wrong.selectExpr("_file_uri", f"NOT coalesce({self._good(part)}, false) AS _bad", *texts)
+
+    def _good(self, part: Part) -> str:
+        known = [part.cast(column).fits for column in data_fields(self._known) if column.name in part.casts]
+        return all_of([part.parsed, *(fits for fits in known if fits != "true")])
 
     def _fits(self, part: Part, unknown: Unknown) -> str:
         if unknown.name not in part.casts:
