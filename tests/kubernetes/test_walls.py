@@ -72,7 +72,7 @@ def test_prometheus_and_prefect_reach_the_router_by_its_service(site: ClusterSit
 
 
 def test_the_worker_is_denied_nothing_and_has_no_right_in_vain(site: ClusterSite) -> None:
-    # run after all others: of `get` only a run that crashes makes use, and test_high_memory has some
+    # run after all others: `get` is for runs that crash or whose Job is deleted, and test_high_memory has such
     denied, used = site.cluster.denied_and_used(WORKER)
 
     role = of_kind(built("test"), "Role")["autoloader-worker-high-memory"]
