@@ -12,7 +12,8 @@ from tests.kubernetes.site import NAMESPACE, ClusterSite
 pytestmark = [pytest.mark.integration, pytest.mark.node]
 
 WORKER = "system:serviceaccount:autoloader:autoloader-worker-high-memory"
-REACH = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
+# Policies hold for a new pod as soon as the node's agent has heard of it: a moment after it has begun.
+REACH = "import socket,sys,time; time.sleep(5); socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
 
 
 def reaches(site: ClusterSite, name: str, component: str, address: str, port: int) -> bool:
