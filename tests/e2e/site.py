@@ -26,7 +26,7 @@ from schemas.events.arrivals import FileData, FileEvent
 from schemas.events.requests import RequestEvent
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240  # on a busy machine; what holds is found at once
 PROJECT = Path(__file__).resolve().parents[2]
 PORTS = range(12_000, 20_000)  # below those of the stacks
 

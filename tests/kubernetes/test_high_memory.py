@@ -165,7 +165,11 @@ def evict_its_pod(site: ClusterSite, uri: str) -> None:
     site.evict({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": metadata})
 
 
-TAKEN_AWAY = {"deleted": delete_its_pod, "evicted": evict_its_pod, "stopped": cancel}
+def delete_its_job(site: ClusterSite, uri: str) -> None:
+    site.kubectl("delete", "-n", NAMESPACE, "--wait=false", *site.jobs_of(site.run_of(uri)))
+
+
+TAKEN_AWAY = {"deleted": delete_its_pod, "evicted": evict_its_pod, "removed": delete_its_job, "stopped": cancel}
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +190,12 @@ def test_a_batch_that_is_cancelled_while_it_loads_is_not_loaded(
 
 
 @pytest.mark.parametrize(
-    ("how", "causes"), [("deleted", {"infrastructure", "crash", "silent"}), ("evicted", {"infrastructure"})]
+    ("how", "causes"),
+    [
+        ("deleted", {"infrastructure", "crash", "silent"}),
+        ("evicted", {"infrastructure"}),
+        ("removed", {"infrastructure", "crash"}),
+    ],
 )
 def test_a_pod_that_is_taken_away_while_it_loads_is_loaded_once_by_another(
     site: ClusterSite, taken_away: Mapping[str, str], how: str, causes: set[str]
@@ -198,7 +207,7 @@ def test_a_pod_that_is_taken_away_while_it_loads_is_loaded_once_by_another(
     assert (ended.outcome, ended.causes[-1]) == ("loaded", None)
     assert ended.causes[0] in causes
     assert ended.runs[0] == "Crashed"
-    assert len(site.jobs_of(site.run_of(uri))) == 1
+    assert len(site.jobs_of(site.run_of(uri))) == (0 if how == "removed" else 1)
     assert is_loaded_once(site, uri)
 
 

@@ -12,7 +12,8 @@ from tests.kubernetes.site import NAMESPACE, ClusterSite
 pytestmark = [pytest.mark.integration, pytest.mark.node]
 
 WORKER = "system:serviceaccount:autoloader:autoloader-worker-high-memory"
-REACH = "import socket,sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
+# Policies hold for a new pod as soon as the node's agent has heard of it: a moment after it has begun.
+REACH = "import socket,sys,time; time.sleep(5); socket.create_connection((sys.argv[1], int(sys.argv[2])), 5).close()"
 
 
 def reaches(site: ClusterSite, name: str, component: str, address: str, port: int) -> bool:
@@ -72,7 +73,7 @@ def test_prometheus_and_prefect_reach_the_router_by_its_service(site: ClusterSit
 
 
 def test_the_worker_is_denied_nothing_and_has_no_right_in_vain(site: ClusterSite) -> None:
-    # run after all others: of `get` only a run that crashes makes use, and test_high_memory has some
+    # run after all others: `get` is for runs that crash or whose Job is deleted, and test_high_memory has such
     denied, used = site.cluster.denied_and_used(WORKER)
 
     role = of_kind(built("test"), "Role")["autoloader-worker-high-memory"]

@@ -59,8 +59,9 @@ class Cluster:
     def up(self) -> None:
         """Start everything; returns when the node is ready."""
         self.down()
-        shutil.rmtree(STATE, ignore_errors=True)
-        RUN.mkdir(exist_ok=True)
+        for left_over in (STATE, RUN):  # of one that was killed: its socket would look like containerd's
+            shutil.rmtree(left_over, ignore_errors=True)
+        RUN.mkdir()
         pki.make(PKI)
         configs.write(STATE, PKI, SOCKET)
         self._start_containerd()
