@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-kubernetes soak fuzz check docs clean lock
+.PHONY: help demo up down test test-kubernetes soak fuzz tpch check docs clean lock
 
 help:  ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -30,6 +30,9 @@ soak: .venv/installed  ## The tests that take minutes each
 
 fuzz: .venv/installed  ## Random tables and damaged files for hours, of another beginning each time
 	RIGHT_ROWS_SEEDS=500 RIGHT_ROWS_FIRST=$$(date +%s) $(BIN)/pytest --timeout=86400 tests/integration/test_flow_right_rows.py
+
+tpch: .venv/installed  ## All tables of TPC-H at scale 1 through every format, by count and checksum
+	TPCH_SCALE=1 $(BIN)/pytest --timeout=7200 tests/integration/test_flow_tpch.py
 
 check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff format --check .

@@ -224,6 +224,9 @@ ODD: dict[str, tuple[pa.DataType, list[Any], list[Any] | str]] = {
     "nanos": (pa.timestamp("ns"), [datetime(1965, 5, 5, 5, 5, 5, 5)], [datetime(1965, 5, 5, 5, 5, 5, 5)]),  # noqa: DTZ001 - a clock's time
     "unsigned": (pa.uint32(), [2**32 - 1], [2**32 - 1]),
     "byte": (pa.uint8(), [255], [255]),
+    "seen_text": (pa.string_view(), ["ü"], ["ü"]),
+    "seen_bytes": (pa.binary_view(), [b"ab"], [bytearray(b"ab")]),
+    "long_list": (pa.large_list(pa.int8()), [[1, 2]], [[1, 2]]),
     "long_text": (pa.large_string(), ["ü"], ["ü"]),
     "words": (pa.dictionary(pa.int8(), pa.string()), ["a"], ["a"]),
     "millis": (pa.time32("ms"), [1], ["00:00:00.001"]),

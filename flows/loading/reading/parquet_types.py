@@ -57,7 +57,7 @@ def stored(kind: pa.DataType, *, is_int96: bool = False) -> Stored:
     Raises:
         Unfit: Spark cannot read it exactly.
     """
-    if pa.types.is_dictionary(kind):
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
         return stored(kind.value_type)
     if isinstance(kind, pa.BaseExtensionType):
         return _UUID if kind.extension_name == "arrow.uuid" else stored(kind.storage_type)
@@ -78,7 +78,10 @@ def stored(kind: pa.DataType, *, is_int96: bool = False) -> Stored:
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return any(is_it(kind) for is_it in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
+    """In whichever layout Arrow holds it, of which the file's metadata tells."""
+    kinds = pa.types
+    lists = (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list, kinds.is_list_view, kinds.is_large_list_view)
+    return any(is_it(kind) for is_it in lists)
 
 
 def _same(kind: DataType) -> Stored:
@@ -130,8 +133,8 @@ _PLAIN: tuple[tuple[Callable[[pa.DataType], bool], Stored], ...] = (
     (pa.types.is_uint64, _same(DecimalType(20, 0))),
     (pa.types.is_float32, _same(FloatType())),
     (pa.types.is_float64, _same(DoubleType())),
-    (lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind), _TEXT),
-    (lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind), _same(BinaryType())),
+    (lambda kind: kind in {pa.string(), pa.large_string(), pa.string_view()}, _TEXT),
+    (lambda kind: kind in {pa.binary(), pa.large_binary(), pa.binary_view()}, _same(BinaryType())),
     (pa.types.is_fixed_size_binary, _same(BinaryType())),
     (pa.types.is_date, _same(DateType())),
     (lambda kind: kind == pa.time32("s"), Stored(IntegerType(), StringType(), _clock(1))),
