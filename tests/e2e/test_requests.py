@@ -67,16 +67,20 @@ def test_what_is_loaded_is_skipped_and_only_reloaded_when_that_is_asked(site: Si
 
 
 def test_a_preview_shows_a_file_s_first_rows_and_loads_nothing(site: Site) -> None:
-    uri = site.write("orders", f"{uuid4()}.csv", csv(30, order_id=7, note="hello"))
+    uri = site.write("orders", f"{uuid4()}.csv", csv(30, order_id=7, amount="1.50", hello="hello"))
 
     shown = autoloader(site, "preview", "orders", uri, "--rows", "5")
     answer = json.loads(autoloader(site, "preview", "orders", uri, "--rows", "5", "--json").stdout)
 
     assert shown.returncode == 0, shown.stderr
     assert "hello" in shown.stdout
-    assert [column["name"] for column in answer["preview"]["columns"]] == ["order_id", "note"]
-    assert answer["preview"]["rows"] == [["7", "hello"]] * 5
+    names = [column["name"] for column in answer["preview"]["columns"]]
+    assert len(answer["preview"]["rows"]) == 5
+    for row in answer["preview"]["rows"]:
+        known = dict(zip(names, row, strict=True))
+        assert (known["order_id"], known["amount"], known["hello"]) == ("7", "1.50", "hello")
     assert answer["preview"]["truncated"]
+    assert answer["preview"]["records"] == 30
     assert site.file(uri) is None
 
 
