@@ -169,3 +169,9 @@ def test_years_may_be_names() -> None:
 def test_the_document_is_what_the_rule_says() -> None:
     assert DOCUMENT.read_text() == document(), "run python -m tests.evolution"
     assert len(CHANGES) >= 40
+
+
+def test_a_file_without_a_hinted_column_is_no_stranger() -> None:
+    plan = decided(None, {"1": csv("id", "tip"), "2": csv("id"), "3": csv("id")}, hints={"tip": "double"})
+
+    assert not plan.aside
