@@ -175,3 +175,9 @@ def test_a_file_without_a_hinted_column_is_no_stranger() -> None:
     plan = decided(None, {"1": csv("id", "tip"), "2": csv("id"), "3": csv("id")}, hints={"tip": "double"})
 
     assert not plan.aside
+
+
+def test_files_that_share_nothing_but_hinted_columns_belong_together() -> None:
+    assert not decided(
+        None, {"1": csv("id"), "2": csv("tip"), "3": csv("day")}, hints={"id": "int", "tip": "int", "day": "date"}
+    ).aside

@@ -175,12 +175,13 @@ def _listed(names: Sequence[str], most: int = 8) -> str:
 def _strangers(found: Mapping[str, Found], columns: Columns) -> dict[str, str]:
     """Files that share no column with most of the others, or with the configuration: they must not make the table."""
     given = {name.lower() for name in (*columns.columns, *columns.required)}
-    known = given | {name.lower() for name in columns.hints}
+    hints = {name.lower() for name in columns.hints}
+    known = given | hints
     names = {uri: {name.lower() for name in one.columns} for uri, one in found.items() if one.columns}
     nameless = {uri: why for uri in names if not names[uri] & known and (why := _nameless(found[uri])) is not None}
     files = {uri: known_names for uri, known_names in names.items() if uri not in nameless}
     count = Counter(name for names in files.values() for name in names)
-    usual = given or {name for name, times in count.items() if 2 * times > len(files)}
+    usual = hints | (given or {name for name, times in count.items() if 2 * times > len(files)})
     if not usual:
         why = "most files of its batch have other columns, and so no table is made; give the columns as schema.columns"
         return nameless | dict.fromkeys(files, why)
