@@ -12,7 +12,6 @@ is said of the file. Modes (`schema.mode`):
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StringType, StructType
 
 from flows.loading.reading.found import Texts, Tokens, Typed
+from flows.loading.reading.strangers import listed, strangers
 from flows.loading.reading.types import ddl, is_number, joined, promotes, widens
 from flows.loading.writing.tables import OURS
 
@@ -49,8 +49,7 @@ class Plan:
 
 def decide(table: StructType, found: Mapping[str, Found], columns: Columns, *, is_new: bool) -> Plan:
     """The plan for these files, by URI. A table that is new has the columns that the configuration gives."""
-    strangers = _strangers(found, columns) if is_new else {}
-    aside = dict(strangers)
+    aside = strangers(found, columns) if is_new else {}
     while True:
         left = {uri: file for uri, file in found.items() if uri not in aside}
         plan = _decide_once(table, left, columns, "add-columns" if is_new and not columns.columns else columns.mode)
@@ -162,49 +161,8 @@ def _lacking(table: StructType, names: Mapping[str, str], unknown: Sequence[str]
     needed = [*columns.required, *(one.name for one in table.fields if not one.nullable)]
     for name in needed:
         if name.lower() not in there and name.lower() not in OURS:
-            known = _listed([*names.values(), *unknown])
+            known = listed([*names.values(), *unknown])
             return f"it has no column {name!r}, which must be there; its columns are {known}"
-    return None
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    shown = ", ".join(map(repr, names[:most]))
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def _strangers(found: Mapping[str, Found], columns: Columns) -> dict[str, str]:
-    """Files that share no column with most of the others, or with the configuration: they must not make the table."""
-    given = {name.lower() for name in (*columns.columns, *columns.required)}
-    hints = {name.lower() for name in columns.hints}
-    known = given | hints
-    names = {uri: {name.lower() for name in one.columns} for uri, one in found.items() if one.columns}
-    nameless = {uri: why for uri in names if not names[uri] & known and (why := _nameless(found[uri])) is not None}
-    files = {uri: known_names for uri, known_names in names.items() if uri not in nameless}
-    count = Counter(name for names in files.values() for name in names)
-    usual = hints | (given or {name for name, times in count.items() if 2 * times > len(files)})
-    if not usual:
-        why = "most files of its batch have other columns, and so no table is made; give the columns as schema.columns"
-        return nameless | dict.fromkeys(files, why)
-    return nameless | {
-        uri: f"it has none of the columns that the table shall have, such as {min(usual)!r}; its columns are "
-        f"{_listed(sorted(names))}"
-        for uri, names in files.items()
-        if not names & usual
-    }
-
-
-_VALUE = re.compile(r"[+-]?\d*[.,]?\d+([eE][+-]?\d+)?|\d{1,4}[-/.:]\d\d.*|[<{\[].*", re.DOTALL)
-_YEAR = re.compile(r"(19|20)\d\d")
-
-
-def _nameless(file: Found) -> str | None:
-    """Whether the first line of a file of texts holds values, or is of a page, and would make a table of them."""
-    for name, values in file.columns.items():
-        if isinstance(values, Texts) and _VALUE.fullmatch(name) and not _YEAR.fullmatch(name):
-            return (
-                f"its first line does not look like names of columns: {name[:60]!r}; if it is, give the table's "
-                "columns as schema.columns"
-            )
     return None
 
 
