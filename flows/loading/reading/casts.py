@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql.types import DataType
 
-INTEGRAL = (ByteType, ShortType, IntegerType, LongType)
 _DIGITS = {FloatType: 9, DoubleType: 17}  # so many always come back as another text of the same value
 _EXACT = {FloatType: 6, DoubleType: 15}  # and so many as the same digits
 NUMBER = "-?(0|[1-9][0-9]*)([.][0-9]+)?"

@@ -24,6 +24,7 @@ from pyspark.sql.types import (
 )
 
 from flows.loading.reading.casts import Spelling, from_text, literal, matches
+from flows.loading.reading.types import MAX_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 REAL_DIGITS = 17  # of a double, which is then the nearest to the text
 _SAFE_DIGITS = 15  # so many come back from a double as they were
-_MANY, _ALL = 18, 38  # the digits of a decimal
+_MANY = 18  # the digits of a decimal, as long as they do
 _LONG = range(-(2**63), 2**63)
 
 
@@ -103,7 +104,7 @@ def _numbers(example: str, sign: str) -> Iterator[Form]:
     yield Form(DoubleType(), f"(?!-0{_END})(?=[-0-9{sign}]{{1,17}}{_END})" + f"-?{_WHOLE}({dot}[0-9]*[1-9])?", "digits")
     yield Form(DoubleType(), f"(?=[-0-9{sign}]{{1,17}}{_END})-?{_WHOLE}{dot}([0-9]|[0-9]*[1-9])", "digits")
     scale = len(example.rpartition(sign)[2]) if sign in example else 0
-    for precision in (_MANY, _ALL):
+    for precision in (_MANY, MAX_DIGITS):
         if scale < precision:
             fraction = f"{dot}[0-9]{{{scale}}}" if scale else ""
             whole = f"(0|[1-9][0-9]{{0,{precision - scale - 1}}})"

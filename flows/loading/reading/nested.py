@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from flows.loading.reading.casts import Spelling
     from flows.loading.reading.found import Tokens
 
-_INTEGRAL = (IntegerType, LongType)
-
 
 def read_type(column: DataType, found: Tokens) -> DataType:
     """The type that Spark is told for values of a column: whole numbers and booleans as they are, which it reads

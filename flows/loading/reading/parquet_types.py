@@ -30,12 +30,11 @@ from pyspark.sql.types import (
 )
 
 from flows.loading.errors import Unfit
-from flows.loading.reading.types import quoted
+from flows.loading.reading.casts import literal
+from flows.loading.reading.types import MAX_DIGITS, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_DIGITS = 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +154,7 @@ def _struct(fields: dict[str, Stored]) -> Stored:
     kind = StructType([StructField(name, one.kind) for name, one in kept.items()])
 
     def value(whole: str) -> str:
-        parts = [f"{_word(name)}, {_value(one, f'{whole}.{quoted(name)}')}" for name, one in kept.items()]
+        parts = [f"{literal(name)}, {_value(one, f'{whole}.{quoted(name)}')}" for name, one in kept.items()]
         return f"if({whole} IS NULL, NULL, named_struct({', '.join(parts)}))"
 
     def fits(whole: str) -> str:
@@ -206,11 +205,6 @@ def _value(one: Stored, text: str) -> str:
 
 def _fits(one: Stored, text: str) -> str:
     return f"({text} IS NULL OR coalesce({one.fits(text)}, false))" if one.fits else "true"
-
-
-def _word(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _depth(kind: DataType) -> int:

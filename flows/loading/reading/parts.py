@@ -67,8 +67,7 @@ def _good(part: Part, columns: Sequence[StructField], *, rescued: bool) -> DataF
         else f"CAST({_or_null(casts[column.name], rescued=rescued)} AS {ddl(column.dataType)}) AS {quoted(column.name)}"
         for column in columns
     ]
-    frame = part.frame if _is_sure(part, casts) else part.frame.where(_is_good(part, _judged(casts, columns, rescued)))
-    return frame.selectExpr(*values, "_file_uri")
+    return part.frame.where(_is_good(part, _judged(casts, columns, rescued))).selectExpr(*values, "_file_uri")
 
 
 def _or_null(cast: Cast, *, rescued: bool) -> str:
@@ -90,10 +89,6 @@ def _judged(casts: Mapping[str, Cast], columns: Sequence[StructField], rescued: 
     """The casts that make a record good or bad: where values are rescued, those that must be there."""
     needed = {column.name for column in columns if not column.nullable}
     return {name: cast for name, cast in casts.items() if name in needed} if rescued else casts
-
-
-def _is_sure(part: Part, casts: Mapping[str, Cast]) -> bool:
-    return part.parsed == "true" and all(cast.fits == "true" for cast in casts.values())
 
 
 def _is_good(part: Part, casts: Mapping[str, Cast]) -> str:

@@ -142,10 +142,8 @@ class Reading:
             if self.files.left.keys() >= left - plan.aside.keys():
                 break
         self._check_names(plan, known)
-        if table is None and add:
+        if table is None and (add or any(plan.names.values())):
             add = {(one.name,): one.dataType for one in known.fields} | add
-        elif table is None and any(plan.names.values()):
-            add = {(one.name,): one.dataType for one in known.fields}
         if self._rescues and RESCUED not in known.fieldNames() and (table is not None or add):
             add[RESCUED,] = StringType()
         return Change(add, plan.widen)
