@@ -39,7 +39,7 @@ from pyspark.sql.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql.types import DataType
 
@@ -93,6 +93,25 @@ def all_of(conditions: Sequence[str]) -> str:
     if len(conditions) <= _FEW:
         return " AND ".join(conditions) or "true"
     return f"NOT array_contains(array({', '.join(conditions)}), false)"
+
+
+ELEMENT = "_e"  # of an array, in a lambda; one within another means its own
+
+
+def of_struct(whole: str, fields: Mapping[str, Cast]) -> Cast:
+    """The cast of an object, which is SQL, whose fields are made so, by name and in this order."""
+    values = ", ".join(f"{literal(name)}, {one.value}" for name, one in fields.items())
+    fits = [one.fits for one in fields.values() if one.fits != "true"]
+    value = f"if({whole} IS NULL, NULL, named_struct({values}))"
+    return Cast(value, f"({whole} IS NULL OR ({' AND '.join(fits)}))" if fits else "true")
+
+
+def of_array(whole: str, element: Cast) -> Cast:
+    """The cast of an array, which is SQL, whose elements are made so of ELEMENT."""
+    value = whole if element.value == ELEMENT else f"transform({whole}, {ELEMENT} -> {element.value})"
+    if element.fits == "true":
+        return Cast(value, "true")
+    return Cast(value, f"({whole} IS NULL OR forall({whole}, {ELEMENT} -> {element.fits}))")
 
 
 def from_text(text: str, kind: DataType, spelling: Spelling, *, given: bool = False) -> Cast:

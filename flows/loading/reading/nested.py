@@ -17,9 +17,9 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from flows.loading.reading.casts import Cast, from_text, literal
+from flows.loading.reading.casts import ELEMENT, Cast, from_text, of_array, of_struct
 from flows.loading.reading.evolution import matched
-from flows.loading.reading.types import quoted
+from flows.loading.reading.types import ddl, quoted
 
 if TYPE_CHECKING:
     from flows.loading.reading.casts import Spelling
@@ -31,7 +31,7 @@ def read_type(column: DataType, found: Tokens) -> DataType:
     strictly, objects and arrays in their shape, and the raw text of all else."""
     match column:
         case StructType() if found.fields is not None:
-            names, _ = matched(found.fields, [one.name for one in column.fields])
+            names, _ = matched(found.fields, column.fieldNames())
             types = {one.name: one.dataType for one in column.fields}
             return StructType(
                 [StructField(spelled, read_type(types[name], found.fields[spelled])) for name, spelled in names.items()]
@@ -56,7 +56,7 @@ def cast(text: str, read: DataType, column: DataType, spelling: Spelling, *, giv
         case StructType() if isinstance(read, StructType):
             return _struct(text, read, column, spelling, given=given)
         case ArrayType() if isinstance(read, ArrayType):
-            return _array(text, read, column, spelling, given=given)
+            return of_array(text, cast(ELEMENT, read.elementType, column.elementType, spelling, given=given))
         case MapType() if isinstance(read, MapType):
             return _map(text, column, spelling, given=given)
         case _ if isinstance(read, StringType):
@@ -66,39 +66,23 @@ def cast(text: str, read: DataType, column: DataType, spelling: Spelling, *, giv
 
 
 def _struct(whole: str, read: StructType, column: StructType, spelling: Spelling, *, given: bool) -> Cast:
-    names, _ = matched(read.fieldNames(), [one.name for one in column.fields])
+    names, _ = matched(read.fieldNames(), column.fieldNames())
     types = {one.name: one.dataType for one in read.fields}
-    values, fits = [], []
+    fields = {one.name: Cast(f"CAST(NULL AS {ddl(one.dataType)})", "true") for one in column.fields}
     for one in column.fields:
-        found = Cast(f"CAST(NULL AS {one.dataType.simpleString()})", "true")
         if (spelled := names.get(one.name)) is not None:
-            found = cast(f"{whole}.{quoted(spelled)}", types[spelled], one.dataType, spelling, given=given)
-            fits.append(found.fits)
-        values.append(f"{literal(one.name)}, {found.value}")
-    proven = " AND ".join(f for f in fits if f != "true")
-    value = f"if({whole} IS NULL, NULL, named_struct({', '.join(values)}))"
-    return Cast(value, f"({whole} IS NULL OR ({proven}))" if proven else "true")
-
-
-def _array(whole: str, read: ArrayType, column: ArrayType, spelling: Spelling, *, given: bool) -> Cast:
-    name = f"e{whole.count('->') + len(whole)}"  # of its own, however deep
-    found = cast(name, read.elementType, column.elementType, spelling, given=given)
-    if found == Cast(name, "true"):
-        return Cast(whole, "true")
-    return Cast(
-        f"transform({whole}, {name} -> {found.value})",
-        "true" if found.fits == "true" else f"({whole} IS NULL OR forall({whole}, {name} -> {found.fits}))",
-    )
+            there = f"{whole}.{quoted(spelled)}"
+            fields[one.name] = cast(there, types[spelled], one.dataType, spelling, given=given)
+    return of_struct(whole, fields)
 
 
 def _map(whole: str, column: MapType, spelling: Spelling, *, given: bool) -> Cast:
-    name = f"v{len(whole)}"
-    found = from_text(name, column.valueType, spelling, given=given)
-    if found == Cast(name, "true"):
+    found = from_text(ELEMENT, column.valueType, spelling, given=given)
+    if found == Cast(ELEMENT, "true"):
         return Cast(whole, "true")
     return Cast(
-        f"transform_values({whole}, (k{name}, {name}) -> {found.value})",
-        f"({whole} IS NULL OR forall(map_values({whole}), {name} -> {found.fits}))",
+        f"transform_values({whole}, (_k, {ELEMENT}) -> {found.value})",
+        f"({whole} IS NULL OR forall(map_values({whole}), {ELEMENT} -> {found.fits}))",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StructField, StructType
 
-from flows.loading.reading.casts import Cast, literal
+from flows.loading.reading.casts import ELEMENT, Cast, of_array, of_struct
 from flows.loading.reading.evolution import matched
 from flows.loading.reading.parts import Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
@@ -89,7 +89,7 @@ def _exact(value: str, kind: DataType, column: DataType) -> Cast:
         case StructType(), StructType():
             return _exact_struct(value, kind, column)
         case ArrayType(), ArrayType():
-            return _exact_array(value, kind.elementType, column.elementType)
+            return of_array(value, _exact(ELEMENT, kind.elementType, column.elementType))
         case MapType(), MapType():
             return Cast(f"CAST({value} AS {ddl(column)})", "true")  # keys and values differ by a widening alone
         case _:
@@ -101,19 +101,8 @@ def _exact(value: str, kind: DataType, column: DataType) -> Cast:
 def _exact_struct(whole: str, kind: StructType, column: StructType) -> Cast:
     names, _ = matched(kind.fieldNames(), column.fieldNames())
     types = {one.name: one.dataType for one in kind.fields}
-    values, fits = [], []
+    fields = {one.name: Cast(f"CAST(NULL AS {ddl(one.dataType)})", "true") for one in column.fields}
     for one in column.fields:
-        found = Cast(f"CAST(NULL AS {ddl(one.dataType)})", "true")
         if (spelled := names.get(one.name)) is not None:
-            found = _exact(f"{whole}.{quoted(spelled)}", types[spelled], one.dataType)
-            fits += [found.fits] if found.fits != "true" else []
-        values.append(f"{literal(one.name)}, {found.value}")
-    value = f"if({whole} IS NULL, NULL, named_struct({', '.join(values)}))"
-    return Cast(value, f"({whole} IS NULL OR ({' AND '.join(fits)}))" if fits else "true")
-
-
-def _exact_array(whole: str, kind: DataType, column: DataType) -> Cast:
-    name = f"x{len(whole)}"
-    found = _exact(name, kind, column)
-    fits = "true" if found.fits == "true" else f"({whole} IS NULL OR forall({whole}, {name} -> {found.fits}))"
-    return Cast(f"transform({whole}, {name} -> {found.value})", fits)
+            fields[one.name] = _exact(f"{whole}.{quoted(spelled)}", types[spelled], one.dataType)
+    return of_struct(whole, fields)

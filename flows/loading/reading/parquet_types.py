@@ -30,7 +30,7 @@ from pyspark.sql.types import (
 )
 
 from flows.loading.errors import Unfit
-from flows.loading.reading.casts import literal
+from flows.loading.reading.casts import ELEMENT, literal
 from flows.loading.reading.types import MAX_DIGITS, quoted
 
 if TYPE_CHECKING:
@@ -168,12 +168,11 @@ def _struct(fields: dict[str, Stored]) -> Stored:
 def _array(element: Stored) -> Stored:
     if isinstance(element.kind, NullType):
         element = Stored(element.read, StringType(), lambda one: f"CAST({one} AS STRING)")
-    name = f"e{_depth(element.kind)}"
     return Stored(
         ArrayType(element.read),
         ArrayType(element.kind),
-        (lambda whole: f"transform({whole}, {name} -> {_value(element, name)})") if element.value else None,
-        (lambda whole: f"({whole} IS NULL OR forall({whole}, {name} -> {_fits(element, name)}))")
+        (lambda whole: f"transform({whole}, {ELEMENT} -> {_value(element, ELEMENT)})") if element.value else None,
+        (lambda whole: f"({whole} IS NULL OR forall({whole}, {ELEMENT} -> {_fits(element, ELEMENT)}))")
         if element.fits
         else None,
     )
@@ -182,18 +181,17 @@ def _array(element: Stored) -> Stored:
 def _map(key: Stored, item: Stored) -> Stored:
     if isinstance(item.kind, NullType):
         item = Stored(item.read, StringType(), lambda one: f"CAST({one} AS STRING)")
-    name = f"v{_depth(item.kind)}"
     pairs: Callable[[str], str] | None = None
     if key.value or item.value:
         pairs = lambda whole: (  # noqa: E731 - one of two, like its neighbours
-            f"map_from_arrays(transform(map_keys({whole}), {name} -> {_value(key, name)}), "
-            f"transform(map_values({whole}), {name} -> {_value(item, name)}))"
+            f"map_from_arrays(transform(map_keys({whole}), {ELEMENT} -> {_value(key, ELEMENT)}), "
+            f"transform(map_values({whole}), {ELEMENT} -> {_value(item, ELEMENT)}))"
         )
     return Stored(
         MapType(key.read, item.read),
         MapType(key.kind, item.kind),
         pairs,
-        (lambda whole: f"({whole} IS NULL OR forall(map_values({whole}), {name} -> {_fits(item, name)}))")
+        (lambda whole: f"({whole} IS NULL OR forall(map_values({whole}), {ELEMENT} -> {_fits(item, ELEMENT)}))")
         if item.fits
         else None,
     )
@@ -205,16 +203,3 @@ def _value(one: Stored, text: str) -> str:
 
 def _fits(one: Stored, text: str) -> str:
     return f"({text} IS NULL OR coalesce({one.fits(text)}, false))" if one.fits else "true"
-
-
-def _depth(kind: DataType) -> int:
-    """How deep arrays and maps are within a type: the names of their variables differ by it."""
-    match kind:
-        case ArrayType():
-            return 1 + _depth(kind.elementType)
-        case MapType():
-            return 1 + _depth(kind.valueType)
-        case StructType():
-            return max((_depth(field.dataType) for field in kind.fields), default=0)
-        case _:
-            return 0
