@@ -126,7 +126,7 @@ class Ending:
         rest = Files([file for file in self.claimed.files if file.uri not in rows])
         reading = Reading(self.session, self.claimed.manifest, rest, Steps())
         reading.begin()
-        reading.check({}, tables.columns(self.session, Table.named(self.claimed.manifest.table)))
+        reading.check({})
         loaded = (
             FileReport(uri=file.uri, version=file.version, outcome="loaded", rows=rows[file.uri])
             for file in self.claimed.files

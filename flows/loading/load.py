@@ -88,7 +88,7 @@ class _Load:
                 raise RuntimeError(f"rows of {min(strange)} are staged, which is not of {self.claimed.batch}")
             self.steps.done("audit")
             visible = staged is not None and append.is_visible(self.ending.session, staging.table, staged)
-            if visible or not staging.check(rows):
+            if visible or not staging.reading.check(rows):
                 return staged, rows  # what is visible is not staged a second time
 
     def _report(self, staging: Staging, rows: dict[str, int]) -> Report:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pyspark.sql.types import DataType
 
 Token = Literal["null", "bool", "int", "float", "str"]
@@ -54,6 +56,15 @@ class Typed:
 
 
 Values: TypeAlias = Texts | Tokens | Typed
+
+
+def merged(values: Iterable[Values]) -> Tokens | None:
+    """What several files together have in a column of JSON; None when it is of another format."""
+    found = [one for one in values if isinstance(one, Tokens)]
+    together = Tokens()
+    for one in found:
+        together.merge(one)
+    return together if found else None
 
 
 @dataclass(frozen=True, slots=True)

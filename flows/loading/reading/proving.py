@@ -14,7 +14,7 @@ from pyspark.sql.types import DecimalType, DoubleType, StringType, StructField
 
 from flows.loading.reading import nested
 from flows.loading.reading.casts import EXPONENT, NUMBER, all_of, literal
-from flows.loading.reading.found import Tokens, Typed
+from flows.loading.reading.found import Tokens, Typed, merged
 from flows.loading.reading.frames import data_fields
 from flows.loading.reading.guesses import INTEGER, TEXT, Form, guess
 from flows.loading.reading.types import joined, quoted
@@ -41,11 +41,15 @@ class Unknown:
     values: Collection[Values]
     seen: dict[str, set[str]] = field(default_factory=dict)
     ruled_out: list[Form] = field(default_factory=list)
+    tokens: Tokens | None = field(init=False)  # what all files together have in this column, if they are JSON
+
+    def __post_init__(self) -> None:
+        self.tokens = merged(self.values)
 
     def form(self, spelling: Spelling) -> Form:
         """The guess now."""
         texts = sorted({text for known in self.seen.values() for text in known if text})
-        if (tokens := self.tokens()) is None:
+        if (tokens := self.tokens) is None:
             return guess(texts, spelling, self.ruled_out)
         forms = (form for form in _forms_of(tokens) or (TEXT,) if form not in self.ruled_out)
         return next(form for form in forms if all(map(form.holds, texts)))
@@ -58,7 +62,7 @@ class Unknown:
         """The type of columns that need no proof; None for the others."""
         if typed := [one.kind for one in self.values if isinstance(one, Typed)]:
             return reduce(lambda left, right: joined(left, right) or left, typed)
-        tokens = self.tokens()
+        tokens = self.tokens
         if tokens is None or _forms_of(tokens) is not None:
             return None
         return nested.type_of(tokens, numbers=not self.ruled_out)
@@ -71,21 +75,11 @@ class Unknown:
     def plain(self) -> DataType:
         """The type of a field within a column, which its values' kinds alone decide."""
         kind = self.type()
-        return kind if kind is not None else nested.type_of(self.tokens() or Tokens())
+        return kind if kind is not None else nested.type_of(self.tokens or Tokens())
 
     def field(self) -> StructField:
         """The column as it is read while it is proven."""
         return StructField(self.name, self.type() or StringType())
-
-    def tokens(self) -> Tokens | None:
-        """What all files together have in this column, if they are JSON."""
-        found = [one for one in self.values if isinstance(one, Tokens)]
-        if not found:
-            return None
-        together = Tokens()
-        for one in found:
-            together.merge(one)
-        return together
 
 
 _BIG = Form(DecimalType(38, 0), "-?(0|[1-9][0-9]{0,37})")

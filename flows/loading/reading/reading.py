@@ -62,7 +62,7 @@ class Change:
 class Reading:
     """The reading of some files as their manifest says; `files` shrinks on the way.
 
-    `bad` has the bad records of the files that are loaded without them, by URI.
+    `bad` has the bad records of the files that are loaded without them, by URI; `_columns` those of the last frame.
     """
 
     session: SparkSession
@@ -72,6 +72,7 @@ class Reading:
     looked: Looked = field(init=False)
     bad: dict[str, Bad] = field(default_factory=dict)
     _names: dict[str, dict[str, str]] = field(default_factory=dict)
+    _columns: StructType = field(default_factory=StructType)
     _readable_alone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -89,7 +90,7 @@ class Reading:
         self.steps.done("probe")
         return changed
 
-    def check(self, rows: Mapping[str, int], columns: StructType) -> bool:
+    def check(self, rows: Mapping[str, int]) -> bool:
         """End the files that have changed, or of which too many records are bad; whether there were any.
 
         `rows` are those staged, by file: a record that is not among them must be one that is known to be bad.
@@ -98,7 +99,7 @@ class Reading:
         short = {uri for uri in self.files.left if self.looked.records(uri) != rows.get(uri, 0)}
         if not short:
             return changed
-        aside = self._weigh(short, columns, rows)
+        aside = self._weigh(short, self._columns, rows)
         self.steps.done("bad rows")
         return changed or aside
 
@@ -127,18 +128,13 @@ class Reading:
         Raises:
             Rejected: the configuration names a column that is nowhere.
         """
-        given = hinted(self.session, self.manifest.columns.given)
-        known = (
-            table
-            if table is not None
-            else StructType([StructField(name, given[name.lower()]) for name in self.manifest.columns.columns])
-        )
+        known = table if table is not None else self._given()
         while True:
             left = set(self.files.left)
             plan = evolution.decide(known, self.looked.found(left), self.manifest.columns, is_new=table is None)
             self._set_aside(plan.aside)
             self._names = plan.names
-            add = self._types(plan, known, given)
+            add = self._types(plan, known)
             if self.files.left.keys() >= left - plan.aside.keys():
                 break
         self._check_names(plan, known)
@@ -155,13 +151,14 @@ class Reading:
 
     def frame(self, columns: StructType) -> DataFrame:
         """The good rows, with these columns and `_file_uri`."""
+        self._columns = columns
         parts = self._parts(columns, self.files.left)
         return good_rows(parts, columns, rescued=self._rescues) if parts else empty(self.session, columns)
 
-    def bad_frame(self, columns: StructType) -> DataFrame:
+    def bad_frame(self) -> DataFrame | None:
         """The bad records of the files that are loaded without them; each file must be read by one task."""
-        uris = self.bad.keys() & self.files.left.keys()
-        return bad_rows(self._parts(columns, uris), columns, rescued=self._rescues)
+        parts = self._parts(self._columns, self.bad.keys() & self.files.left.keys())
+        return bad_rows(parts, self._columns, rescued=self._rescues) if parts else None
 
     @property
     def _rescues(self) -> bool:
@@ -172,9 +169,17 @@ class Reading:
         with named_errors():
             return readers.parts(self.session, self.manifest, looks, columns, names=self._names, texts=texts)
 
-    def _types(self, plan: Plan, known: StructType, given: Mapping[str, DataType]) -> dict[Path, DataType]:
+    def _given(self) -> StructType:
+        """The columns that a table which is to be made is given."""
+        types = hinted(self.session, self.manifest.columns.columns)
+        return StructType([StructField(name, types[name.lower()]) for name in self.manifest.columns.columns])
+
+    def _types(self, plan: Plan, known: StructType) -> dict[Path, DataType]:
         """The types of what is added: given, or guessed and proven."""
         columns = [Unknown(path[0], files.values()) for path, files in plan.add.items() if len(path) == 1]
+        new = {one.name.lower() for one in columns}
+        hints = {name: kind for name, kind in self.manifest.columns.given.items() if name.lower() in new}
+        given = hinted(self.session, hints)
         types = {one.name: given[one.name.lower()] for one in columns if one.name.lower() in given}
         fields = [one for one in known.fields if one.name.lower() not in OURS]
         fields += [StructField(name, kind) for name, kind in types.items()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pyspark.sql.types import StructField, StructType
+from pyspark.sql.types import StructField
 
 from flows.loading.errors import Outrun, Rejected
 from flows.loading.reading.types import ddl
@@ -13,7 +13,7 @@ from flows.loading.writing import append, quarantine, tables
 from schemas.report import SchemaColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pyspark.sql.types import StructType
 
     from flows.loading.reading.reading import Change, Reading
     from flows.loading.writing.history import Snap
@@ -37,12 +37,6 @@ class Staging:
         """The staged snapshot, perhaps an empty one; None when there is no table, and no row to make one of."""
         return self.reading.without_unreadable(self._stage)
 
-    def check(self, rows: Mapping[str, int]) -> bool:
-        """Whether a file has to be left out after all: then what is staged is staged again."""
-        session = self.reading.session
-        columns = tables.columns(session, self.table) if tables.exists(session, self.table) else StructType()
-        return self.reading.check(rows, columns)
-
     def told_columns(self) -> tuple[SchemaColumn, ...]:
         """The table's columns as they are now, for people."""
         given = {name.lower() for name in self.reading.manifest.columns.given}
@@ -55,11 +49,9 @@ class Staging:
 
     def publish_bad_rows(self) -> None:
         """Publish the bad records of the files that are loaded without them."""
-        reading = self.reading
-        if reading.bad.keys() & reading.files.left.keys():
-            bad = reading.bad_frame(tables.columns(reading.session, self.table))
-            quarantine.publish(reading.session, self.table, bad, self.batch)
-            reading.steps.done("quarantine")
+        if (bad := self.reading.bad_frame()) is not None:
+            quarantine.publish(self.reading.session, self.table, bad, self.batch)
+            self.reading.steps.done("quarantine")
 
     def _stage(self) -> Snap | None:
         for tries_left in reversed(range(_TRIES)):
@@ -84,8 +76,8 @@ class Staging:
         for tries_left in reversed(range(_TRIES)):
             there = tables.columns(session, self.table) if tables.exists(session, self.table) else None
             change = self.reading.change(there)
-            if there is None and not change.add:
-                return None
+            if not change.add and not change.widen:
+                return there
             try:
                 self._apply(change, is_new=there is None)
             except Outrun as error:
