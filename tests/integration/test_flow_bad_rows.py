@@ -107,6 +107,17 @@ def test_what_has_no_place_in_the_table_is_rescued(lake: Lake) -> None:
     ]
 
 
+@pytest.mark.parametrize("files", [2, 20], ids=["each order alone", "all orders together"])
+def test_what_is_rescued_has_the_name_that_its_own_file_gives_it(lake: Lake, files: int) -> None:
+    table, schema = a_table(), {"columns": {"id": "bigint"}, "mode": "rescue"}
+    landed = [lake.land(f"{n}.csv", f"id,other{n}\n{n},x{n}\n") for n in range(files)]
+
+    lake.published(lake.batch(table, landed, CSV, schema=schema))
+
+    found = {number: json.loads(text) for number, text in lake.rows(table, "id", "_rescued")}
+    assert found == {n: {f"other{n}": f"x{n}"} for n in range(files)}
+
+
 def test_a_fixed_table_leaves_out_what_it_does_not_know(lake: Lake) -> None:
     table = a_table()
     schema = {"columns": {"id": "bigint"}, "mode": "fixed"}

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from flows.loading.reading.heads import Head
     from schemas.formats.csv import Csv
 
+Order: TypeAlias = tuple[tuple[str, bool], ...]  # by place: a column of the table, or a name that it does not have
 Way: TypeAlias = tuple[bool, str | None]  # of reading: as a whole or by lines, and what ends a record
 MANY_ORDERS = 16  # above, the frames of all orders cost more than looking each value up
-_NOWHERE = -1
+_ABSENT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,47 +47,41 @@ class CsvReader:
 
     def parts(self, names: Mapping[str, Mapping[str, str]]) -> list[Part]:
         """The files, by how they spell the table's columns."""
-        groups: dict[tuple[tuple[str | None, ...], Way], list[str]] = defaultdict(list)
+        groups: dict[tuple[Order, Way], list[str]] = defaultdict(list)
         for uri, head in sorted(self.heads.items()):
             if head.names:
                 columns = {spelled: column for column, spelled in names[uri].items()}
-                groups[tuple(columns.get(name) for name in head.names), (head.multiline, head.line_end)].append(uri)
+                order = tuple((columns.get(name, name), name in columns) for name in head.names)
+                groups[order, (head.multiline, head.line_end)].append(uri)
         if len(groups) <= MANY_ORDERS:
             return [self._in_order(order, uris) for (order, _), uris in groups.items()]
-        shapes: dict[tuple[int, Way], dict[tuple[str | None, ...], list[str]]] = defaultdict(dict)
+        shapes: dict[tuple[int, Way], dict[Order, list[str]]] = defaultdict(dict)
         for (order, way), uris in groups.items():
             shapes[len(order), way][order] = uris
         return [self._by_look_up(orders) for orders in shapes.values()]
 
-    def _in_order(self, order: Sequence[str | None], uris: Sequence[str]) -> Part:
-        frame = self._read(uris, len(order))
-        head = self.heads[uris[0]]
-        texts = {column: f"_c{at}" for at, column in enumerate(order) if column is not None}
-        left_out = {head.names[at]: f"_c{at}" for at, column in enumerate(order) if column is None}
-        return self._part(frame, texts, left_out, len(order))
+    def _in_order(self, order: Order, uris: Sequence[str]) -> Part:
+        return self._part(self._read(uris, len(order)), {one: f"_c{at}" for at, one in enumerate(order)}, len(order))
 
-    def _by_look_up(self, orders: Mapping[tuple[str | None, ...], Sequence[str]]) -> Part:
+    def _by_look_up(self, orders: Mapping[Order, Sequence[str]]) -> Part:
         """One frame for files of one width whose columns stand in different orders."""
         width = len(next(iter(orders)))
-        columns = sorted({column for order in orders for column in order if column is not None})
+        every = sorted({one for order in orders for one in order})
         places = [
-            (uri, [order.index(column) if column in order else _NOWHERE for column in columns])
+            (uri, [order.index(one) if one in order else _ABSENT for one in every])
             for order, uris in orders.items()
             for uri in uris
         ]
-        every = [uri for uris in orders.values() for uri in uris]
         known = self.session.createDataFrame(places, "_file_uri string, _places array<int>")
-        frame = self._read(every, width).join(F.broadcast(known), "_file_uri", "left")
+        frame = self._read([uri for uri, _ in places], width).join(F.broadcast(known), "_file_uri", "left")
         row = f"array({', '.join(f'_c{at}' for at in range(width))})"
         frame = frame.selectExpr("*", f"{row} AS _row").selectExpr(
-            "_file_uri", CORRUPT, "_row", *(f"get(_row, _places[{at}]) AS _v{at}" for at in range(len(columns)))
+            "_file_uri", CORRUPT, "_c0", "_row", *(f"get(_row, _places[{at}]) AS _v{at}" for at in range(len(every)))
         )
-        texts = {column: f"_v{at}" for at, column in enumerate(columns)}
-        return self._part(frame, texts, {}, width, row="_row")
+        return self._part(frame, {one: f"_v{at}" for at, one in enumerate(every)}, width, row="_row")
 
-    def _part(
-        self, frame: DataFrame, texts: Mapping[str, str], left_out: Mapping[str, str], width: int, row: str = ""
-    ) -> Part:
+    def _part(self, frame: DataFrame, found: Mapping[tuple[str, bool], str], width: int, row: str = "") -> Part:
+        texts = {name: text for (name, is_column), text in found.items() if is_column}
         values = row or f"struct({', '.join(f'_c{at}' for at in range(width))})"
         separator = literal(self.options.separator)
         written = f"array_join({values}, {separator}, '')" if row else f"to_csv({values}, map('sep', {separator}))"
@@ -96,7 +91,7 @@ class CsvReader:
             texts,
             raw=f"coalesce({CORRUPT}, {written})",
             parsed=f"({CORRUPT} IS NULL AND NOT (_c0 <=> {literal(NOWHERE)}))",
-            left_out=left_out,
+            left_out={name: text for (name, is_column), text in found.items() if not is_column},
         )
 
     def _cast(self, column: str, text: str, field: StructField) -> Cast:
