@@ -42,20 +42,21 @@ def publish(session: SparkSession, table: Table, bad: DataFrame, batch: str) -> 
     if not tables.exists(session, aside):
         tables.create(session, aside, COLUMNS, ())
     tables.fit_for_loading(session, aside)
-    began = history.read(session, aside)
-    if began.published(batch) is None:
-        with one_file_a_task(session):
-            staged = append.stage(session, aside, bad.select("record", "reason", "raw", "_file_uri"), batch)
-        append.publish(session, aside, staged, batch, began.head)
+    with one_file_a_task(session):
+        _append_once(session, aside, bad.select("record", "reason", "raw", "_file_uri"), batch)
 
 
 def close(session: SparkSession, table: Table, batch: str, closed: Closed) -> None:
     """Let nobody append the bad records of a batch that is closed, if there is such a table."""
     aside = beside(table)
-    if not tables.exists(session, aside):
-        return
+    if tables.exists(session, aside):
+        _append_once(session, aside, empty(session, tables.columns(session, aside)), batch, closed)
+
+
+def _append_once(
+    session: SparkSession, aside: Table, frame: DataFrame, batch: str, closing: Closed | None = None
+) -> None:
     began = history.read(session, aside)
     if began.published(batch) is None:
-        nothing = empty(session, tables.columns(session, aside))
-        staged = append.stage(session, aside, nothing, batch, closing=closed)
+        staged = append.stage(session, aside, frame, batch, closing)
         append.publish(session, aside, staged, batch, began.head)

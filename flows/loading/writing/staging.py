@@ -91,10 +91,9 @@ class Staging:
         session, partition = self.reading.session, self.reading.manifest.partition
         if is_new:
             fields = [StructField(name, kind) for (name, *_), kind in change.add.items()]
-            made = tables.create(session, self.table, fields, partition)
-            if not made:
+            if not tables.create(session, self.table, fields, partition):
                 raise Outrun("another load made it in between")
         else:
-            made = tables.evolve(session, self.table, change.add, change.widen)
-        self.changes += made
+            tables.evolve(session, self.table, change.add, change.widen)
+        self.changes += change.told(is_new=is_new)
         self.reading.steps.done("schema")

@@ -127,25 +127,20 @@ def evolve(
     table: Table,
     add: Mapping[tuple[str, ...], DataType],
     widen: Mapping[tuple[str, ...], DataType],
-) -> tuple[SchemaChange, ...]:
-    """Add columns or fields and widen types, by their path, and say which; none that another load was quicker with.
+) -> None:
+    """Add columns or fields and widen types, by their path.
 
     Raises:
-        Outrun: another load changes these columns too; look at the table again.
-        Rejected: the catalog refuses it.
+        Outrun: the catalog refuses it: another load may have changed these columns, so look at the table again.
     """
-    changes: list[SchemaChange] = []
     try:
         if add:
             listed = ", ".join(f"{_path(path)} {ddl(kind)}" for path, kind in add.items())
             _alter(session, table, f"ADD COLUMNS ({listed})")
-            changes += [SchemaChange(op="add", column=".".join(path), type=ddl(kind)) for path, kind in add.items()]
         for path, kind in widen.items():
             _alter(session, table, f"ALTER COLUMN {_path(path)} TYPE {ddl(kind)}")
-            changes.append(SchemaChange(op="widen", column=".".join(path), type=ddl(kind)))
     except Rejected as error:
         raise Outrun(str(error)) from error
-    return tuple(changes)
 
 
 def _path(path: tuple[str, ...]) -> str:
