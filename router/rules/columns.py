@@ -1,5 +1,6 @@
-"""The columns of a source's table by version, how two differ, and the lines that pin them in a configuration."""
+"""The columns of a source's table by version, the lines that pin them in a configuration, and what is kept aside."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,9 +35,10 @@ class KeptAside:
 
 
 def pinned(columns: Sequence[SchemaColumn]) -> str:
-    """The YAML below a source that gives its columns and their types."""
+    """The YAML below a source that gives its columns and their types, in quotes as JSON has them, which YAML reads."""
     lines = ["schema:", "  columns:"]
-    lines += [f"    {_quoted(one.name)}: {_quoted(one.type)}" for one in columns if _is_plain(one.type)]
+    plain = {one.name: one.type for one in columns if _is_plain(one.type)}
+    lines += [f"    {json.dumps(name, ensure_ascii=False)}: {json.dumps(kind)}" for name, kind in plain.items()]
     nested = [one.name for one in columns if not _is_plain(one.type)]
     lines += [f"    # {name!r} has fields of its own: its type is found in the files" for name in nested]
     return "\n".join(lines)
@@ -44,13 +46,3 @@ def pinned(columns: Sequence[SchemaColumn]) -> str:
 
 def _is_plain(kind: str) -> bool:
     return "<" not in kind
-
-
-def _quoted(text: str) -> str:
-    if text.replace("_", "a").isalnum() and text.isascii() and not text[0].isdigit() and text.lower() not in _WORDS:
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}  # of YAML

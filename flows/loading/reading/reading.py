@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pyspark.sql.types import StringType, StructField, StructType
@@ -18,6 +17,7 @@ from flows.loading.reading.readers import Looked
 from flows.loading.reading.types import ddl, hinted
 from flows.loading.translation import named_errors
 from flows.loading.writing.tables import OURS, RESCUED
+from schemas.base import nearest
 from schemas.report import SchemaChange
 
 if TYPE_CHECKING:
@@ -234,8 +234,7 @@ class Reading:
             return
         for name in self.manifest.columns.hints:
             if name.lower() not in there:
-                near = get_close_matches(name.lower(), there, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"the columns are {', '.join(sorted(there)[:20])}"
+                hint = nearest(name.lower(), sorted(there), "columns")
                 raise Rejected(
                     f"schema.hints.{name}: there is no such column, neither in the files nor the table; {hint}"
                 )
