@@ -3,7 +3,7 @@
 attempt    claims, opens the Spark session (`session`, `pinned`), and writes why it failed; `life` tells the ledger
            that the run lives
 work       does in the session what the kind of the attempt says; pyspark is imported from here on, after the claim
-load       loads the batch: look, read, stage, audit, publish
+load       loads the batch: look, read, stage, audit, publish its bad records and then itself
 closing    closes the batch, or finds that it is loaded already
 glancing   shows the first rows of a file to whoever asked
 
