@@ -181,3 +181,11 @@ def test_files_that_share_nothing_but_hinted_columns_belong_together() -> None:
     assert not decided(
         None, {"1": csv("id"), "2": csv("tip"), "3": csv("day")}, hints={"id": "int", "tip": "int", "day": "date"}
     ).aside
+
+
+@pytest.mark.parametrize("uris", [("1", "2"), ("2", "1")])
+def test_of_as_many_files_those_decide_a_type_that_store_it_as_it_is(uris: tuple[str, str]) -> None:
+    made, plain = uris
+    files = {made: Found({"a": Typed(TimestampNTZType(), made=True)}), plain: parquet(a=StringType())}
+
+    assert set(decided(None, files).aside) == {made}

@@ -24,7 +24,7 @@ from flows.loading.reading.types import ddl, is_number, joined, promotes, widens
 from flows.loading.writing.tables import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from flows.loading.reading.found import Found, Values
     from schemas.config.sources import Columns
@@ -72,17 +72,23 @@ def _conflicts(plan: Plan) -> dict[str, str]:
     """Files whose types for a new column do not go with those of most of the others."""
     aside: dict[str, str] = {}
     for path, files in plan.add.items():
-        types = {uri: values.kind for uri, values in files.items() if isinstance(values, Typed)}
-        most = Counter(map(ddl, types.values())).most_common(1)
-        column = next((kind for kind in types.values() if ddl(kind) == most[0][0]), None)
-        for uri, kind in types.items():
-            both = joined(column, kind) if column is not None else None
-            if both is None:
+        types = {uri: values for uri, values in files.items() if isinstance(values, Typed)}
+        column = most = _most(types.values())
+        for uri, one in types.items():
+            if (both := joined(column, one.kind)) is None:
                 name = ".".join(path)
-                aside[uri] = f"column {name!r} is {ddl(kind)} in the file and {most[0][0]} in others of its batch"
+                aside[uri] = f"column {name!r} is {ddl(one.kind)} in the file and {ddl(most)} in others of its batch"
             else:
                 column = both
     return aside
+
+
+def _most(types: Collection[Typed]) -> DataType:
+    """The type of most files; of as many it is one that files store as it is, because its values fit for sure."""
+    votes = Counter((ddl(one.kind), one.made) for one in types)
+    counts = Counter(ddl(one.kind) for one in types)
+    best = max(types, key=lambda one: (counts[ddl(one.kind)], votes[ddl(one.kind), False]), default=None)
+    return NullType() if best is None else best.kind
 
 
 @dataclass(frozen=True, slots=True)

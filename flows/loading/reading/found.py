@@ -50,9 +50,10 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Values have a type of Spark's, which holds each of them exactly."""
+    """Values have a type of Spark's, which holds each of them exactly. `made`: it is made of what is stored first."""
 
     kind: DataType
+    made: bool = False
 
 
 Values: TypeAlias = Texts | Tokens | Typed

@@ -132,7 +132,7 @@ def _footer(file: ManifestFile, place: Storage) -> Look:
             raise Unfit(f"it has two columns {one.name!r}")
         types[one.name] = found
     shape = ", ".join(f"{quoted(name)} {ddl(one.read)} {ddl(one.kind)}" for name, one in types.items())
-    columns = Found({name: Typed(one.kind) for name, one in types.items()})
+    columns = Found({name: Typed(one.kind, made=one.value is not None) for name, one in types.items()})
     return Look(metadata.num_rows, columns, stored=types, shape=shape)
 
 
