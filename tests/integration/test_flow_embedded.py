@@ -76,12 +76,15 @@ def test_a_file_means_the_same_whatever_the_server_was_given(lake: Lake) -> None
     odd = lake.folder / "bent"
     odd.mkdir()
     (odd / "spark-defaults.conf").write_text((settings / "spark-defaults.conf").read_text() + BENT)
-    whole = lake.land("whole.csv", f"a,at,{name}\n{'x' * 100},2026-01-01T00:00:00,1\n")
-    packed = gzip.compress(b"".join(b"%d,2026-01-01T00:00:00,%d\n" % (n, n * n) for n in range(5000)))
+    whole = lake.land("whole.csv", f"a,clock,at,{name}\n{'x' * 100},2026-01-01T00:00:00,2026-01-01T00:00:00Z,1\n")
+    rows = b"".join(b"%d,2026-01-01T00:00:00,2026-01-01T00:00:00Z,%d\n" % (n, n * n) for n in range(5000))
+    packed = gzip.compress(rows)
     half = lake.land("half.csv.gz", gzip.compress(whole.read_bytes()) + packed[: len(packed) // 2])
     batch = lake.batch(table, [whole, half], lane="high-memory")
 
     assert lake.process(batch, 1, "result", {**inherited(lake), "SPARK_CONF_DIR": str(odd)}).go_on() == 0
 
-    assert lake.rows(table, "a", "unix_seconds(at)") == [("x" * 100, 1767225600)]
-    assert lake.session.table(table).columns[:3] == ["a", "at", name]
+    assert lake.rows(table, "a", "string(clock)", "unix_seconds(at)") == [
+        ("x" * 100, "2026-01-01 00:00:00", 1767225600)
+    ]
+    assert lake.session.table(table).columns[:4] == ["a", "clock", "at", name]
