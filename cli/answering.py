@@ -76,6 +76,8 @@ def _would_do(preview: Preview) -> list[str]:
     """What a load of the file would do beside what is shown."""
     said = {"create": "makes the table with", "add": "adds", "widen": "widens"}
     lines = [f"{preview.records} records are in the file"] if preview.records is not None else []
+    if preview.estimated:
+        lines = [f"about {preview.records} records are in the file; what is said here is said of the first ones"]
     for op, words in said.items():
         if changed := [f"{one.column} {one.type}" for one in preview.schema_changes if one.op == op]:
             lines.append(f"a load {words} {', '.join(changed)}")

@@ -97,7 +97,8 @@ class Preview(Wire):
 
     Values are cut to 200 letters and columns to 100, so that it fits a Kafka record. `truncated`: something was cut,
     or the file has more rows. `records` are in the file, of which a load refuses `rows_bad`, such as `bad`; then
-    `set_aside` says whether it refuses the whole file. `schema_changes` are those it makes. `refused` says why the file
+    `set_aside` says whether it refuses the whole file. `estimated`: the file is big, so only its first 10,000 records
+    or so were looked at, and `records` is an estimate. `schema_changes` are those it makes. `refused` says why the file
     cannot be read; there are no columns then.
     """
 
@@ -105,6 +106,7 @@ class Preview(Wire):
     rows: tuple[tuple[str | None, ...], ...] = ()
     truncated: bool = False
     records: int | None = None
+    estimated: bool = False
     rows_bad: int = 0
     bad: tuple[Reason, ...] = ()
     set_aside: bool = False

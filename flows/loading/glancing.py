@@ -1,6 +1,7 @@
 """A look at the first rows of one file, as a load that makes the table would read them. Nothing is written.
 
-The types are those of the whole file, and so are the records that a load would refuse, so it is read to its end.
+The types are those of the whole file, and so are the records that a load would refuse, so it is read to its end; of a
+big file (`beginnings`) they are those of its first records.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def previewed(session: SparkSession, manifest: Manifest, steps: Steps) -> Previe
     if (glance := manifest.glance) is None:
         raise RuntimeError("a preview of no file")
     files, everything = Files([glance.file]), manifest.model_copy(update={"bad_rows": BadRows(max="100%")})
-    reading = Reading(session, everything, files, steps)
+    reading = Reading(session, everything, files, steps, glances=True)
     try:
         reading.begin()
         preview = reading.without_unreadable(lambda: _first_rows(reading, manifest, glance))
@@ -73,7 +74,8 @@ def _first_rows(reading: Reading, manifest: Manifest, glance: Glance) -> Preview
     fields, uri = data_fields(columns), glance.file.uri
     if uri not in reading.files.left or not reading.looked.records(uri):
         return Preview()
-    records, bad = reading.looked.records(uri), reading.bad_records(columns).get(uri)
+    records, about = reading.looked.records(uri), reading.looked.about(uri)
+    bad = reading.bad_records(columns).get(uri)
     if bad is not None and bad.count == records:
         return Preview(refused=bad.said(records))
     shown = fields[:MAX_COLUMNS]
@@ -82,8 +84,9 @@ def _first_rows(reading: Reading, manifest: Manifest, glance: Glance) -> Preview
     return Preview(
         columns=tuple(PreviewColumn(name=field.name, type=ddl(field.dataType)) for field in shown),
         rows=tuple(rows),
-        truncated=len(shown) < len(fields) or rows != found,
-        records=records,
+        truncated=len(shown) < len(fields) or rows != found or about is not None,
+        records=about or records,
+        estimated=about is not None,
         rows_bad=bad.count if bad is not None else 0,
         bad=bad.examples() if bad is not None else (),
         set_aside=bad is not None and not manifest.bad_rows.allows(bad.count, records),

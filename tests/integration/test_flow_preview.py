@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pandas as pd  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
@@ -75,6 +76,28 @@ def test_only_the_first_rows_are_shown(lake: Lake, format_: Mapping[str, Any]) -
     assert preview.rows == (("0",), ("1",), ("2",))
     assert preview.truncated
     assert not lake.previewed(lake.preview(file, format_, rows=1000)).truncated
+
+
+def test_of_a_big_file_the_beginning_is_shown_and_the_rest_is_not_read(lake: Lake) -> None:
+    line, last = "{},2026-11-24,x{},", "not read, so not seen to be bad\n"
+    text = "n,at,text,note\n" + "".join(line.format(n, n) + '"two\nlines"\n' for n in range(2_200_000)) + last
+    files = [
+        (lake.land("a.csv", text), CSV),
+        (lake.land("a.csv.gz", gzip.compress(text.encode(), 0)), CSV),
+        (lake.land("a.json", '{"n": 5, "text": "xxxxxxxxxxxxxxxxxxxx"}\n' * 1_900_000 + last), JSON),
+        (parquet(lake, {"n": np.random.default_rng(7).random(9_000_000)}), PARQUET),
+    ]
+
+    previews = [lake.previewed(lake.preview(file, format_, rows=3)) for file, format_ in files]
+
+    assert [one.estimated for one in previews] == [True] * 4, previews
+    assert [len(one.rows) for one in previews] == [3] * 4
+    assert previews[0].rows[2] == ("2", "2026-11-24", "x2", "two\nlines")
+    assert [one.rows_bad for one in previews] == [0] * 4
+    numbers = [one.records or 0 for one in previews]
+    assert numbers[0] == pytest.approx(2_200_000, rel=0.1)
+    assert numbers[1] == pytest.approx(2_200_000, rel=0.1)
+    assert numbers[2:] == [pytest.approx(1_900_000, rel=0.1), 9_000_000]
 
 
 def test_long_values_many_columns_and_large_rows_are_cut(lake: Lake) -> None:

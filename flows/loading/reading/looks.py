@@ -7,7 +7,7 @@ exact.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 import storage
 from flows.loading.errors import Unfit
+from flows.loading.reading import beginnings
 from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.found import Found, Texts, Typed
@@ -29,7 +30,7 @@ from schemas.formats.parquet import Parquet
 from storage.objects import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from flows.loading.reading.parquet_types import Stored
     from schemas.formats import Format
@@ -44,20 +45,23 @@ _FOOTER_END = 8  # bytes: the footer's length, and the word PAR1
 class Look:
     """What a file holds: its records and columns.
 
-    `head` is of a CSV file; `document` of a JSON file that is one; `stored` and `shape`, which is the same for files
-    with the same types, of a parquet file.
+    Where only the first records were looked at, `about` says how many there are. `head` is of a CSV file; `document` of
+    a JSON file that is one; `stored` and `shape`, which is the same for files with the same types, of a parquet file.
     """
 
     records: int
     found: Found
+    about: int | None = None
     head: Head | None = None
     document: bool = False
     stored: dict[str, Stored] = field(default_factory=dict)
     shape: str = ""
 
 
-def look_at(files: Iterable[ManifestFile], format_: Format, credentials: str | None = None) -> dict[str, Look | Unfit]:
-    """By URI: what was found, or why the file cannot be read rightly.
+def look_at(
+    files: Iterable[ManifestFile], format_: Format, credentials: str | None = None, *, glances: bool = False
+) -> dict[str, Look | Unfit]:
+    """By URI: what was found, or why the file cannot be read rightly. `glances`: of big files, in their first records.
 
     Raises:
         Infrastructure, Rejected: as the storage does.
@@ -66,7 +70,8 @@ def look_at(files: Iterable[ManifestFile], format_: Format, credentials: str | N
 
     def one(file: ManifestFile) -> tuple[str, Look | Unfit]:
         try:
-            return file.uri, _patiently(file, storage.of(file.uri, credentials), format_)
+            looking = glance if glances and file.size > beginnings.WHOLE_BYTES else look
+            return file.uri, _patiently(looking, file, storage.of(file.uri, credentials), format_)
         except Unfit as error:
             return file.uri, error
 
@@ -74,13 +79,15 @@ def look_at(files: Iterable[ManifestFile], format_: Format, credentials: str | N
         return dict(pool.map(one, files))
 
 
-def _patiently(file: ManifestFile, place: Storage, format_: Format) -> Look:
+def _patiently(
+    looking: Callable[[ManifestFile, Storage, Format], Look], file: ManifestFile, place: Storage, format_: Format
+) -> Look:
     """Twice, when the file cannot be read: what a storage's hiccup broke off is no fault of the file."""
     try:
-        return look(file, place, format_)
+        return looking(file, place, format_)
     except Unreadable:
         try:
-            return look(file, place, format_)
+            return looking(file, place, format_)
         except Unreadable as error:
             raise Unfit(str(error)) from error
 
@@ -93,16 +100,39 @@ def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
         Unreadable: it cannot be read at all.
     """
     match format_.options:
-        case Csv() as options:
-            first = head(scan_csv(_text(file, place), options), options)
-            return Look(first.records, Found({name: Texts() for name in first.names}), head=first)
-        case Json():
-            found = scan_json(_text(file, place))
-            return Look(found.records, Found(dict(found.columns)), document=found.document)
+        case Csv() | Json() as options:
+            return _of_text(_text(file, place), options)
         case Parquet():
             return _footer(file, place)
         case other:
             assert_never(other)
+
+
+def glance(file: ManifestFile, place: Storage, format_: Format) -> Look:
+    """Look at no more of a text file than its beginning, if its records can be told apart there. Raises the same."""
+    match format_.options:
+        case Parquet():
+            whole = _footer(file, place)
+            return replace(whole, records=min(whole.records, beginnings.RECORDS), about=whole.records)
+        case Csv() | Json() as options:
+            source = beginnings.Counted(place.pieces(file.uri, file.size))
+            text = beginnings.of(unpacked(source, compression(file.uri)), options)
+            try:
+                found = _of_text([text], options)
+            except Unfit:  # perhaps only here, where it was cut
+                return look(file, place, format_)
+            about = found.records * file.size // source.taken
+            return replace(found, records=min(found.records, beginnings.RECORDS), about=about)
+        case other:
+            assert_never(other)
+
+
+def _of_text(pieces: Iterable[bytes], options: Csv | Json) -> Look:
+    if isinstance(options, Csv):
+        first = head(scan_csv(pieces, options), options)
+        return Look(first.records, Found({name: Texts() for name in first.names}), head=first)
+    found = scan_json(pieces)
+    return Look(found.records, Found(dict(found.columns)), document=found.document)
 
 
 def _text(file: ManifestFile, place: Storage) -> Iterable[bytes]:

@@ -28,22 +28,28 @@ if TYPE_CHECKING:
 
 
 class Looked:
-    """What our own look at each file of the batch has found; each is looked at once."""
+    """What our own look at each file of the batch has found; each is looked at once, with `glances` not to its end."""
 
-    def __init__(self, format_: Format, credentials: str | None) -> None:
+    def __init__(self, format_: Format, credentials: str | None, *, glances: bool = False) -> None:
         self._format = format_
         self._credentials = credentials
+        self._glances = glances
         self._known: dict[str, Look] = {}
 
     def at(self, files: Iterable[ManifestFile]) -> dict[str, str]:
         """Look at those that are new; by URI, why a file cannot be read rightly. Raises as `look_at` does."""
-        found = look_at([file for file in files if file.uri not in self._known], self._format, self._credentials)
+        new = [file for file in files if file.uri not in self._known]
+        found = look_at(new, self._format, self._credentials, glances=self._glances)
         self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
         return {uri: str(look) for uri, look in found.items() if isinstance(look, Unfit)}
 
     def records(self, uri: str) -> int:
-        """How many records the file holds."""
+        """How many records the file holds, or were looked at."""
         return self._known[uri].records
+
+    def about(self, uri: str) -> int | None:
+        """How many records the file holds, about, when only its first were looked at."""
+        return self._known[uri].about
 
     def found(self, uris: Iterable[str]) -> dict[str, Found]:
         """The columns of each file."""

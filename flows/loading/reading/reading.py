@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from pyspark.sql.types import StringType, StructField, StructType
 
 from flows.loading.errors import Infrastructure, Rejected, Unreadable, Vanished
-from flows.loading.reading import badness, evolution, probe, readers
+from flows.loading.reading import badness, beginnings, evolution, probe, readers
 from flows.loading.reading.frames import empty
 from flows.loading.reading.parts import bad_rows, good_rows
 from flows.loading.reading.paths import READ_OPTIONS, escaped, unreadable
@@ -62,13 +62,15 @@ class Change:
 class Reading:
     """The reading of some files as their manifest says; `files` shrinks on the way.
 
-    `bad` has the bad records of the files that are loaded without them, by URI; `_columns` those of the last frame.
+    Of big files it `glances` at the first records alone. `bad` has the bad records of the files that are loaded without
+    them, by URI; `_columns` those of the last frame.
     """
 
     session: SparkSession
     manifest: Manifest
     files: Files
     steps: Steps
+    glances: bool = False
     looked: Looked = field(init=False)
     bad: dict[str, Bad] = field(default_factory=dict)
     _names: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -76,7 +78,7 @@ class Reading:
     _readable_alone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.looked = Looked(self.manifest.format, self.manifest.credentials)
+        self.looked = Looked(self.manifest.format, self.manifest.credentials, glances=self.glances)
 
     def begin(self) -> None:
         """End the files that are not to be read at all: each is looked at once."""
@@ -167,7 +169,10 @@ class Reading:
     def _parts(self, columns: StructType, uris: Iterable[str], texts: frozenset[str] = frozenset()) -> list[Part]:
         looks = {uri: look for uri, look in self.looked.with_records(uris).items() if uri in self._names}
         with named_errors():
-            return readers.parts(self.session, self.manifest, looks, columns, names=self._names, texts=texts)
+            parts = readers.parts(self.session, self.manifest, looks, columns, names=self._names, texts=texts)
+            if any(look.about is not None for look in looks.values()):
+                return [beginnings.first(part, beginnings.RECORDS) for part in parts]
+            return parts
 
     def _given(self) -> StructType:
         """The columns that a table which is to be made is given."""

@@ -1,0 +1,258 @@
+"""What strictness costs: the load of a batch beside bare Spark, which reads the same files FAILFAST by a given schema.
+
+    .venv/bin/python -m benchmarks.load [megabytes of CSV] [case ...]
+
+On a stack started for this. The rows are TPC-H's `lineitem`. Each case is done in turns, theirs and ours, after a turn
+of each that warms the server; the best counts, in seconds and in CPU seconds (of this process and of the server). Both
+have the same columns given, and append to unpartitioned tables of their own. The cases:
+
+    csv, parquet   a file of so many megabytes of CSV, 1000 by default, and of the same rows as parquet
+    json           1,000 files of 100 kB
+    json-small     20,000 files of 5 kB, in batches of 10,000
+    bad            100 files of CSV, 5 of them bad, each in its own way; not beside bare Spark, but 100 good files
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import psycopg
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from dev.stack import Stack
+from schemas.ledger.migrate import upgrade
+from tests.integration.flow_site import Lake, a_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from flows.loading.steps import Watch
+
+TURNS = 3
+MEGABYTES_AT_SCALE_1 = 750
+CONFIG = 'version: 1\nallow: ["file://${AUTOLOADER_HOME}/landing/"]\nsources: {}\n'
+COLUMNS = {
+    **dict.fromkeys(("l_orderkey", "l_partkey", "l_suppkey"), "bigint"),
+    "l_linenumber": "int",
+    **dict.fromkeys(("l_quantity", "l_extendedprice", "l_discount", "l_tax"), "decimal(15,2)"),
+    **dict.fromkeys(("l_returnflag", "l_linestatus"), "string"),
+    **dict.fromkeys(("l_shipdate", "l_commitdate", "l_receiptdate"), "date"),
+    **dict.fromkeys(("l_shipinstruct", "l_shipmode", "l_comment"), "string"),
+}
+DDL = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+
+
+@dataclass(frozen=True)
+class Site:
+    """A lake to load into, the server's process, and a folder for the files."""
+
+    lake: Lake
+    server: psutil.Process
+    folder: Path
+    megabytes: float
+
+    def cpu(self) -> float:
+        """CPU seconds of this process and of the server."""
+        own, other = psutil.Process().cpu_times(), self.server.cpu_times()
+        return own.user + own.system + other.user + other.system
+
+
+@dataclass
+class Turns:
+    """Seconds and CPU seconds of each turn of one way; by step, what ours says of itself."""
+
+    site: Site
+    seconds: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    steps: list[dict[str, float]] = field(default_factory=list)
+
+    def take(self, way: Callable[[Watch], object]) -> None:
+        """One turn."""
+        steps: dict[str, float] = defaultdict(float)
+        cpu, begun = self.site.cpu(), time.monotonic()
+        last = begun
+
+        def watch(step: str) -> None:
+            nonlocal last
+            steps[step], last = steps[step] + time.monotonic() - last, time.monotonic()
+
+        way(watch)
+        self.seconds.append(time.monotonic() - begun)
+        self.cpu.append(self.site.cpu() - cpu)
+        self.steps.append(steps)
+
+    def best(self) -> tuple[float, float, dict[str, float]]:
+        """Without the first turn."""
+        at = self.seconds.index(min(self.seconds[1:]))
+        return self.seconds[at], min(self.cpu[1:]), self.steps[at]
+
+
+def bare(site: Site, kind: str, batches: Sequence[Sequence[Path]]) -> Callable[[Watch], None]:
+    """Bare Spark, a job for each batch."""
+    table, options = a_table(), {"header": "true"} if kind == "csv" else {}
+    site.lake.session.sql(f"CREATE TABLE {table} ({DDL}) USING iceberg")
+
+    def append(_: Watch) -> None:
+        for files in batches:
+            read = site.lake.session.read.options(mode="FAILFAST", **options).schema(DDL)
+            read.format(kind).load([str(file) for file in files]).writeTo(table).append()
+
+    return append
+
+
+def ours(site: Site, kind: str, batches: Sequence[Sequence[Path]], aside: int = 0) -> Callable[[Watch], None]:
+    """Our load, a batch each, from the claim to the result; so many files are set aside."""
+    table, format_ = a_table(), {kind: dict[str, object]()}
+
+    def load(watch: Watch) -> None:
+        for files in batches:
+            batch = site.lake.batch(table, files, format_, schema={"columns": COLUMNS})
+            report = site.lake.published(batch, watch=watch)
+            wrong = [(one.uri, one.reason) for one in report.files if one.outcome != "loaded"]
+            if len(wrong) != aside:
+                raise RuntimeError(f"{len(wrong)} of {len(files)} files are set aside: {wrong[:5]}")
+
+    return load
+
+
+def lineitem(site: Site, kind: str, megabytes: float) -> Path:
+    """The rows that make so many megabytes of CSV."""
+    folder = site.folder / f"{kind}-{megabytes:g}"
+    options = ("--scale-factor", str(megabytes / MEGABYTES_AT_SCALE_1), "--tables", "lineitem", "--num-threads", "2")
+    program = Path(sysconfig.get_path("scripts")) / "tpchgen-cli"
+    subprocess.run([program, kind, *options, "--quiet", "--output-dir", folder], check=True)
+    return folder / f"lineitem.{kind}"
+
+
+def json_files(site: Site, count: int, size: int) -> list[Path]:
+    """So many files of JSON lines, of about so many bytes."""
+    source = pq.ParquetFile(lineitem(site, "parquet", count * size / 2.1e6))
+    folder = site.folder / f"json-{count}"
+    folder.mkdir()
+    files = [folder / f"{number:06}.json" for number in range(count)]
+    for file, batch in zip(files, source.iter_batches(size // 365), strict=False):
+        frame = batch.to_pandas()
+        for name, kind in COLUMNS.items():
+            if kind in {"date", "decimal(15,2)"}:
+                frame[name] = frame[name].astype(str if kind == "date" else float)
+        file.write_text(frame.to_json(orient="records", lines=True))
+    return files
+
+
+def csv_files(site: Site, count: int) -> tuple[list[Path], list[Path]]:
+    """So many files of CSV of 1 MB; and the same, five of them bad."""
+    header, *rows = lineitem(site, "csv", count).read_text().splitlines(keepends=True)
+    good, each = [], len(rows) // count
+    for at in range(count):
+        good.append(site.folder / f"good-{at:03}.csv")
+        good[-1].write_text(header + "".join(rows[at * each : (at + 1) * each]))
+    mixed, damaged = list(good), [good[at].read_bytes() for at in range(0, count, count // 5)]
+    half = len(damaged[0]) // 2
+    bad = (
+        damaged[0][:half] + b"\xff" + damaged[0][half:],  # no UTF-8
+        damaged[1][:half] + b'"' + damaged[1][half:],  # a quote that is not closed
+        damaged[2] + b"1,2,3\n",  # too few values
+        damaged[3].replace(b"1996-", b"1996-1", 1),  # no date
+        b"<html><body>503</body></html>\n",  # no file of ours
+    )
+    for at, content in enumerate(bad):
+        mixed[at * (count // 5)] = site.folder / f"bad-{at}.csv"
+        (site.folder / f"bad-{at}.csv").write_bytes(content)
+    return good, mixed
+
+
+def compared(site: Site, case: str, ways: Mapping[str, Callable[[Watch], None]]) -> None:
+    """Turn by turn; the second way beside the first."""
+    turns = {name: Turns(site) for name in ways}
+    for _ in range(TURNS):
+        for name, way in ways.items():
+            turns[name].take(way)
+    (base, before), (name, after) = turns.items()
+    (seconds, cpu, _), (our_seconds, our_cpu, steps) = before.best(), after.best()
+    print(
+        f"{case:11} {base} {seconds:6.1f} s, {cpu:6.1f} CPU s · {name} {our_seconds:6.1f} s, {our_cpu:6.1f} CPU s"
+        f" · {our_seconds / seconds:.2f} x, of CPU {our_cpu / cpu:.2f} x"
+    )
+    print("            " + " · ".join(f"{step} {took:.2f}" for step, took in steps.items()), flush=True)
+
+
+def one_file(kind: str) -> Callable[[Site], Mapping[str, Any]]:
+    """A case of one big file."""
+
+    def case(site: Site) -> Mapping[str, Any]:
+        batches = [[lineitem(site, kind, site.megabytes)]]
+        return {"bare": bare(site, kind, batches), "ours": ours(site, kind, batches)}
+
+    return case
+
+
+def many_files(count: int, size: int) -> Callable[[Site], Mapping[str, Any]]:
+    """A case of many files of JSON."""
+
+    def case(site: Site) -> Mapping[str, Any]:
+        files = json_files(site, count, size)
+        batches = [files[at : at + 10_000] for at in range(0, count, 10_000)]
+        return {"bare": bare(site, "json", batches), "ours": ours(site, "json", batches)}
+
+    return case
+
+
+def some_bad(site: Site) -> Mapping[str, Any]:
+    """A batch of which five files are bad, beside one without."""
+    good, mixed = csv_files(site, 100)
+    return {"good": ours(site, "csv", [good]), "5 bad": ours(site, "csv", [mixed], aside=5)}
+
+
+CASES = {
+    "csv": one_file("csv"),
+    "parquet": one_file("parquet"),
+    "json": many_files(1_000, 100_000),
+    "json-small": many_files(20_000, 5_000),
+    "bad": some_bad,
+}
+
+
+def main(megabytes: float, cases: Sequence[str]) -> None:
+    """A line for each case, and where ours spends its seconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "autoloader.yaml").write_text(CONFIG)
+        stack = Stack(home, home / "autoloader.yaml")
+        stack.up()
+        try:
+            settings = dict(stack.settings())
+            with psycopg.connect(settings["DATABASE_URL"], autocommit=True) as connection:
+                connection.execute("CREATE DATABASE load")
+            settings["DATABASE_URL"] = settings["DATABASE_URL"].rpartition("/")[0] + "/load"
+            upgrade(settings["DATABASE_URL"])
+            session = SparkSession.builder.remote(settings["SPARK_CONNECT_URL"]).create()
+            session.client.disable_reattachable_execute()
+            server = next(one for one in psutil.process_iter() if _serves(one, settings["SPARK_CONNECT_URL"]))
+            site = Site(Lake(settings, home / "landing", session), server, home / "files", megabytes)
+            site.folder.mkdir()
+            for case in cases or CASES:
+                compared(site, case, CASES[case](site))
+        finally:
+            stack.down()
+
+
+def _serves(process: psutil.Process, url: str) -> bool:
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    try:
+        return any(one.status == "LISTEN" and one.laddr.port == port for one in process.net_connections("tcp"))
+    except psutil.Error:
+        return False
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1000, sys.argv[2:])
