@@ -40,7 +40,16 @@ if TYPE_CHECKING:
 
 TURNS = 3
 MEGABYTES_AT_SCALE_1 = 750
-CONFIG = 'version: 1\nallow: ["file://${AUTOLOADER_HOME}/landing/"]\nsources: {}\n'
+CONFIG = """
+version: 1
+allow: ["file://${AUTOLOADER_HOME}/landing/"]
+sources:
+  lines:
+    id: lines
+    from: {path: "file://${AUTOLOADER_HOME}/landing/"}
+    format: csv
+    into: {table: lake.bench.lines}
+"""
 COLUMNS = {
     **dict.fromkeys(("l_orderkey", "l_partkey", "l_suppkey"), "bigint"),
     "l_linenumber": "int",

@@ -17,9 +17,10 @@ from aiokafka.errors import KafkaError
 
 from cli import environment
 from cli.exits import Exit, ended
-from flows.loading.errors import Infrastructure
-from flows.loading.session import preflight
+from flows.loading.errors import Infrastructure, LoadError
+from flows.loading.session import looking, preflight
 from flows.loading.trust import look_at_storage
+from flows.loading.writing import differences
 from router.adapters.kafka.connecting import Access
 from router.adapters.postgres.database import Database
 from router.adapters.prefect.runs import PrefectRuns
@@ -75,6 +76,7 @@ def _findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     yield _asked("prefect", lambda: asyncio.run(_prefect(prefect_settings(environ))))
     yield _asked("storage", lambda: asyncio.run(_storage(environ)))
     yield _asked("spark-connect", lambda: _spark_connect(spark_connect_url(environ)))
+    yield _tables(environ)
     yield _asked("router", lambda: _router(environ))
 
 
@@ -163,6 +165,22 @@ def _spark_connect(url: str | None) -> str:
         return "SPARK_CONNECT_URL is not set: every run has a Spark of its own"
     preflight(url)
     return f"{url.partition('/;')[0]} answers"
+
+
+def _tables(environ: Mapping[str, str]) -> Finding:
+    """What differs from the configuration in the tables that are there, or will lose what a load must find there."""
+    part, url = "tables", spark_connect_url(environ)
+    if url is None:
+        return Finding(part, "not looked at: SPARK_CONNECT_URL is not set")
+    try:
+        config = environment.config(environ)
+        with looking(url) as session:
+            differing = [f"{name}: {what}" for name, what in differences.of_sources(session, config)]
+    except (ConfigError, LoadError) as error:
+        return Finding(part, str(error), "mend what is said above first")
+    if differing:
+        return Finding(part, "; ".join(differing), "the table counts: change it, or the configuration")
+    return Finding(part, "those that are there are as configured, and keep their snapshots for long enough")
 
 
 def _router(environ: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ import os
 import socket
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
 from flows.loading import room, trust
 from flows.loading.errors import Denied, Infrastructure, ServerLost
@@ -66,6 +67,20 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     finally:
         if url and not alone:
             session.stop()
+
+
+@contextmanager
+def looking(url: str) -> Iterator[SparkSession]:
+    """A session on the Connect server that loads nothing, closed at the end.
+
+    Raises:
+        Infrastructure, Denied: as `opened` does.
+    """
+    session = _connected(url, uuid4())
+    try:
+        yield session
+    finally:
+        session.stop()
 
 
 def _open_buckets(session: SparkSession, claimed: Claimed, environ: Mapping[str, str]) -> None:
