@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.loading.closing import Ending
     from flows.loading.ledger import Claimed
     from flows.loading.steps import Steps
+    from flows.loading.writing.append import Staged
     from flows.loading.writing.history import Snap
 
 
@@ -47,23 +48,24 @@ class _Load:
         opened = self.ending.session
         reading = Reading(opened, self.claimed.manifest, Files(self.claimed.files), self.steps)
         staging = Staging(reading, table, self.claimed.batch)
-        head: int | None = None
         warehouse.probe(opened, table)
-        if tables.exists(opened, table):
-            staging.changes += tables.fit_for_loading(opened, table)
-            began = history.read(opened, table)
-            if (found := self.ending.found_in(table, began)) is not None:
-                return found
-            head = began.head
+        there = tables.look(opened, table)
+        if there is not None:
+            staging.there, staging.changes = there.columns, [*there.changes]
+            # Of a first attempt nothing is there; if it is all the same, the history tells once it is staged.
+            if self.claimed.attempt > 1:
+                found = self.ending.found_in(table, history.read(opened, table))
+                if found is not None:
+                    return found
         self.steps.done("look")
         reading.begin()
-        return self._publish(staging, head)
+        return self._publish(staging, there.head if there is not None else None)
 
     def _publish(self, staging: Staging, head: int | None) -> Report | Closed:
         opened, table, batch = self.ending.session, staging.table, self.claimed.batch
         staged, rows = self._staged(staging)
         report = self._report(staging, rows)
-        self.ending.ledger.stage(self.claimed, staged.id if staged else None, report)
+        self.ending.ledger.stage(self.claimed, staged.snap.id if staged else None, report)
         self.steps.done("record")
         if staged is None:
             return self.ending.record(report, None)
@@ -76,20 +78,25 @@ class _Load:
         self.steps.done("result")
         return recorded
 
-    def _staged(self, staging: Staging) -> tuple[Snap | None, dict[str, int]]:
+    def _staged(self, staging: Staging) -> tuple[Staged | None, dict[str, int]]:
         """The staged snapshot and its rows by file: of versions that stood in the storage before and after reading.
 
         And of all their records, wherever our own look has counted them.
         """
         while True:
             staged = staging.stage()
-            rows = append.rows_per_file(self.ending.session, staging.table, staged) if staged else {}
+            rows = self._rows(staging, staged.snap) if staged else {}
             if strange := rows.keys() - staging.reading.files.left.keys():
                 raise RuntimeError(f"rows of {min(strange)} are staged, which is not of {self.claimed.batch}")
             self.steps.done("audit")
-            visible = staged is not None and append.is_visible(self.ending.session, staging.table, staged)
-            if visible or not staging.reading.check(rows):
+            if (staged is not None and staged.is_visible) or not staging.reading.check(rows):
                 return staged, rows  # what is visible is not staged a second time
+
+    def _rows(self, staging: Staging, staged: Snap) -> dict[str, int]:
+        """The rows by file: of one file, as many as the snapshot says; of several, they are counted."""
+        if len(left := staging.reading.files.left) == 1:
+            return dict.fromkeys(left, staged.rows) if staged.rows else {}
+        return append.rows_per_file(self.ending.session, staging.table, staged)
 
     def _report(self, staging: Staging, rows: dict[str, int]) -> Report:
         return Report(

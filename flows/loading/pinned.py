@@ -1,4 +1,4 @@
-"""The settings of Spark that decide what a file means: the same in every session, whatever its server was given.
+"""The settings of Spark that decide what a file means and how it is read: the same whatever its server was given.
 
 A server's `spark-defaults.conf` can make Spark pass over half of a broken file, shift instants by hours, or take a
 column for the place of broken records. So a session is looked at, what differs is set, and it is looked at again.
@@ -25,6 +25,8 @@ _SQL = {
     "columnNameOfCorruptRecord": "_corrupt_record",
     "sources.useV1SourceList": "avro,csv,json,kafka,orc,parquet,text",  # the others have no `_metadata`
     "sources.parallelPartitionDiscovery.threshold": "10000",  # above, listing is a job with a task a file: minutes
+    # as if to open a file cost no more than to read so much: else 30 small files make a task, and a file of the table
+    "files.openCostInBytes": "65536",
     # what a text means
     "session.timeZone": "UTC",
     "timestampType": "TIMESTAMP_LTZ",

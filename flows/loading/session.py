@@ -105,6 +105,7 @@ def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
 
 def _embedded(environ: Mapping[str, str]) -> SparkSession:
     trust.give_to_java(environ)
+    _quieten()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
 
     builder = SparkSession.builder.appName("autoloader")
@@ -117,14 +118,18 @@ def _embedded(environ: Mapping[str, str]) -> SparkSession:
     return session
 
 
+def _quieten() -> None:
+    """Let pyspark not print each error with its whole stack; ours say it in a line."""
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
 def _connected(url: str, session_id: UUID) -> SparkSession:
     preflight(url)
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - seconds, after the claim alone
 
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
-    # pyspark prints each error with its whole stack; ours say it in a line.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
-    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)
+    _quieten()
     with _before_its_use(), named_errors():
         connected = ConnectSession.builder.channelBuilder(_channel(url, session_id)).create()
         session, client = cast("SparkSession", connected), connected.client

@@ -305,8 +305,8 @@ def test_the_catalog_refuses_a_staged_snapshot_of_a_batch_that_became_visible_un
         direct = append.stage(opened, table, nothing, batch)
 
         with pytest.raises(AlreadyPublished), named_errors():
-            opened.sql(f"CALL lake.system.cherrypick_snapshot('{table.within}', {staged.id})").collect()
-        assert append.publish(opened, table, staged, batch, None).snap.id == direct.id
+            opened.sql(f"CALL lake.system.cherrypick_snapshot('{table.within}', {staged.snap.id})").collect()
+        assert append.publish(opened, table, staged, batch, None).snap.id == direct.snap.id
 
 
 def test_a_batch_whose_snapshot_has_expired_is_found_by_its_rows(lake: Lake) -> None:

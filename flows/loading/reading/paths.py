@@ -45,10 +45,12 @@ def unreadable(uri: str) -> str | None:
 def file_uri(frame: DataFrame, uris: Iterable[str]) -> Column:
     """The file a row came from, as the ledger spells it. Spark tells it percent-encoded, but for `+`.
 
-    Where no name of these files needs that, the row is spared the decoding.
+    Of one file no row needs to tell, and where no name of these files needs it, the row is spared the decoding.
     """
+    if len(known := list(uris)) == 1:
+        return F.lit(known[0]).alias("_file_uri")
     path = frame.metadataColumn("_metadata").getField("file_path")
-    if all(_PLAIN.fullmatch(uri) for uri in uris):
+    if all(_PLAIN.fullmatch(uri) for uri in known):
         return F.replace(path, F.lit("file:/"), F.lit("file:///")).alias("_file_uri")
     decoded = F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
     return F.regexp_replace(decoded, "^file:/+", "file:///").alias("_file_uri")

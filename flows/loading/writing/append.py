@@ -6,7 +6,9 @@ one with the same id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -21,22 +23,45 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame, SparkSession
 
-    from flows.loading.writing.history import Snap
+    from flows.loading.writing.history import History, Snap
     from flows.loading.writing.tables import Table
     from schemas.report import Closed
 
 STAGES, PICKS = 3, 10
+FRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A staged snapshot, and the history in which it was found, at this moment of the monotonic clock."""
+
+    snap: Snap
+    seen: History
+    at: float
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether it is in the table, where it should only be staged: somebody took `write.wap.enabled` away."""
+        return any(snap.id == self.snap.id for snap in self.seen.ancestors())
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was found a moment ago."""
+        return time.monotonic() - self.at < FRESH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The snapshot under which the batch is in the table; `by_another` when it is not the one staged here."""
+    """The snapshot under which the batch is in the table; `by_another` when it is not the one staged here.
+
+    It is committed at the moment at which its rows can be read, not at that of its staging.
+    """
 
     snap: Snap
     by_another: bool
 
 
-def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Snap:
+def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Staged:
     """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`).
 
     Raises:
@@ -48,16 +73,22 @@ def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, clo
         try:
             _append(session, table, frame, batch, {history.TOKEN: token, **said})
         except (Outrun, Unheard):
-            if (found := history.staged_as(session, table, token)) is not None:
+            if (found := _staged_as(session, table, token)) is not None:
                 return found  # it was our own commit, whose answer was lost
             if not tries_left:
                 raise
         else:
             break
-    found = history.staged_as(session, table, token)
-    if found is None or batch not in found.batches:
+    found = _staged_as(session, table, token)
+    if found is None or batch not in found.snap.batches:
         raise RuntimeError(f"{table.name}: the snapshot staged for {batch} has another wap id, or is not there")
     return found
+
+
+def _staged_as(session: SparkSession, table: Table, token: str) -> Staged | None:
+    now, at = history.read(session, table), time.monotonic()
+    found = next((snap for snap in now.snapshots.values() if snap.token == token), None)
+    return None if found is None else Staged(found, now, at)
 
 
 def _append(session: SparkSession, table: Table, frame: DataFrame, batch: str, properties: Mapping[str, str]) -> None:
@@ -75,11 +106,6 @@ def _append(session: SparkSession, table: Table, frame: DataFrame, batch: str, p
 def _closing(closed: Closed) -> dict[str, str]:
     said = {history.CLOSED_CAUSE: closed.cause, history.CLOSED_REASON: closed.reason}
     return {**said, history.CLOSED_SPLIT: "true"} if closed.split else said
-
-
-def is_visible(session: SparkSession, table: Table, staged: Snap) -> bool:
-    """Whether a snapshot that should only be staged is in the table: somebody took `write.wap.enabled` away."""
-    return any(snap.id == staged.id for snap in history.read(session, table).ancestors())
 
 
 def rows_per_file(session: SparkSession, table: Table, staged: Snap) -> dict[str, int]:
@@ -104,27 +130,28 @@ def rows_per_file(session: SparkSession, table: Table, staged: Snap) -> dict[str
     return rows
 
 
-def publish(session: SparkSession, table: Table, staged: Snap, batch: str, began_at: int | None) -> Published:
+def publish(session: SparkSession, table: Table, staged: Staged, batch: str, began_at: int | None) -> Published:
     """Make the staged snapshot part of the table, or find the one that was quicker.
 
-    `began_at` is the head of main when the load began.
+    `began_at` is the head of main when the load began. What was committed since a fresh look at the history is found by
+    the catalog, which refuses a second snapshot of the batch.
 
     Raises:
         Infrastructure: the history was cut off since then, so nobody can tell whether the batch is in it; or the table
             changes faster than this can publish.
     """
-    for _ in range(PICKS):
-        now = history.read(session, table)
+    for tried in range(PICKS):
+        now = staged.seen if staged.is_fresh and not tried else history.read(session, table)
         if winner := now.published(batch):
-            return _is_in(winner, staged)
+            return _is_in(winner, staged.snap)
         if not now.reaches(began_at):
             raise Infrastructure(
                 f"{table.name}: its history was cut off while {batch} was loaded; it is loaded again", target=None
             )
         try:
-            return _is_in(_picked(session, table, staged, batch), staged)
+            return _is_in(_picked(session, table, staged.snap, batch), staged.snap)
         except AlreadyPublished:
-            return _is_in(_winner(session, table, batch), staged)
+            return _is_in(_winner(session, table, batch), staged.snap)
         except (Outrun, Unheard):
             continue
     raise Infrastructure(f"{table.name}: {PICKS} commits of others came first while {batch} was published", target=None)
@@ -139,7 +166,9 @@ def _picked(session: SparkSession, table: Table, staged: Snap, batch: str) -> Sn
         row = session.sql(f"CALL {table.catalog}.system.cherrypick_snapshot('{table.within}', {staged.id})").collect()[
             0
         ]
-    return staged if row["current_snapshot_id"] == staged.id else _winner(session, table, batch)
+    if row["current_snapshot_id"] == staged.id:
+        return replace(staged, committed_at=datetime.now(UTC))
+    return _winner(session, table, batch)
 
 
 def _winner(session: SparkSession, table: Table, batch: str) -> Snap:

@@ -1,9 +1,10 @@
 """The table's history, as its metadata tells it: which batches are in, and which snapshot is which.
 
-`t.history` lies after rollbacks and expiry, so the parents are followed. `refs` is read before `snapshots`: what is
-head by then is among the snapshots. A batch is known by the wap ids, and by the id we put beside them: the table may
-have stopped staging (`write.wap.enabled` was taken away) when we appended. Our own properties are not on a snapshot
-that was published over another: there the staged one, named by `source-snapshot-id`, still has them.
+`t.history` lies after rollbacks and expiry, so the parents are followed. `refs` and `snapshots` are asked together; a
+head that is not among the snapshots came between the two, and they are asked again. A batch is known by the wap ids,
+and by the id we put beside them: the table may have stopped staging (`write.wap.enabled` was taken away) when we
+appended. Our own properties are not on a snapshot that was published over another: there the staged one, named by
+`source-snapshot-id`, still has them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from flows.loading.errors import Infrastructure
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 BATCH, TOKEN = "autoloader.batch-id", "autoloader.attempt"
 CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT = "autoloader.closed", "autoloader.reason", "autoloader.split"
 _IDS = ("wap.id", "published-wap-id", BATCH)
+_HEAD, _TRIES = "the head of main", 5
 _PROPERTIES = (*_IDS, "source-snapshot-id", "added-records", TOKEN, CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT)
 
 
@@ -80,29 +83,31 @@ class History:
 
 
 def read(session: SparkSession, table: Table) -> History:
-    """The history now. The table exists."""
-    with named_errors():
-        main = f"SELECT snapshot_id FROM {table.name}.refs WHERE name = 'main'"  # noqa: S608 - a checked name
-        heads = session.sql(main).collect()
-        rows = session.sql(_snapshots(table)).collect()
-    return History(heads[0][0] if heads else None, {snap.id: snap for snap in map(_snap, rows)})
+    """The history now. The table exists.
+
+    Raises:
+        Infrastructure: its head is not among its snapshots.
+    """
+    for _ in range(_TRIES):
+        with named_errors():
+            rows = session.sql(_question(table)).collect()
+        head = next((row[0] for row in rows if row[1] == _HEAD), None)
+        snapshots = {snap.id: snap for snap in (_snap(row) for row in rows if row[1] != _HEAD)}
+        if head is None or head in snapshots:
+            return History(head, snapshots)
+    raise Infrastructure(f"{table.name}: its head {head} is not among its snapshots", target=None)
 
 
-def staged_as(session: SparkSession, table: Table, token: str) -> Snap | None:
-    """The snapshot that was staged with this token (hexadecimal digits)."""
-    with named_errors():
-        rows = session.sql(f"{_snapshots(table)} WHERE summary['{TOKEN}'] = '{token}'").collect()
-    return _snap(rows[0]) if rows else None
-
-
-def _snapshots(table: Table) -> str:
+def _question(table: Table) -> str:
     properties = ", ".join(f"summary['{name}']" for name in _PROPERTIES)
-    columns = f"snapshot_id, parent_id, unix_micros(committed_at), operation, {properties}"
-    return f"SELECT {columns} FROM {table.name}.snapshots"  # noqa: S608 - of checked words
+    columns = f"snapshot_id, operation, parent_id, unix_micros(committed_at), {properties}"
+    nothing = ", ".join("NULL" for _ in range(2 + len(_PROPERTIES)))
+    head = f"SELECT snapshot_id, '{_HEAD}', {nothing} FROM {table.name}.refs WHERE name = 'main'"  # noqa: S608 - of checked words
+    return f"{head} UNION ALL SELECT {columns} FROM {table.name}.snapshots"  # noqa: S608 - of checked words
 
 
 def _snap(row: Row) -> Snap:
-    snapshot_id, parent, micros, operation, wap, published, ours, source, rows, token, cause, reason, split = row
+    snapshot_id, operation, parent, micros, wap, published, ours, source, rows, token, cause, reason, split = row
     return Snap(
         id=snapshot_id,
         parent=parent,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
     from flows.loading.reading.reading import Change, Reading
-    from flows.loading.writing.history import Snap
+    from flows.loading.writing.append import Staged
     from flows.loading.writing.tables import Table
     from schemas.report import SchemaChange
 
@@ -26,14 +26,15 @@ _TRIES = 5  # others may change the same table
 
 @dataclass(slots=True)
 class Staging:
-    """The staging of one batch; `changes` grows on the way."""
+    """The staging of one batch; `there` are the table's columns, as far as is known, and `changes` grows on the way."""
 
     reading: Reading
     table: Table
     batch: str
+    there: StructType | None = None
     changes: list[SchemaChange] = field(default_factory=list)
 
-    def stage(self) -> Snap | None:
+    def stage(self) -> Staged | None:
         """The staged snapshot, perhaps an empty one; None when there is no table, and no row to make one of."""
         return self.reading.without_unreadable(self._stage)
 
@@ -53,7 +54,7 @@ class Staging:
             quarantine.publish(self.reading.session, self.table, bad, self.batch)
             self.reading.steps.done("quarantine")
 
-    def _stage(self) -> Snap | None:
+    def _stage(self) -> Staged | None:
         for tries_left in reversed(range(_TRIES)):
             columns = self._columns()
             if columns is None:
@@ -63,7 +64,8 @@ class Staging:
             try:
                 staged = append.stage(self.reading.session, self.table, frame, self.batch)
             except Rejected:
-                if not tries_left or tables.columns(self.reading.session, self.table) == columns:
+                self.there = tables.columns(self.reading.session, self.table)
+                if not tries_left or self.there == columns:
                     raise
             else:
                 self.reading.steps.done("stage")
@@ -72,20 +74,20 @@ class Staging:
 
     def _columns(self) -> StructType | None:
         """The table's columns, once it has those of the files; None while there is nothing to make a table of."""
-        session = self.reading.session
         for tries_left in reversed(range(_TRIES)):
-            there = tables.columns(session, self.table) if tables.exists(session, self.table) else None
-            change = self.reading.change(there)
+            change = self.reading.change(self.there)
             if not change.add and not change.widen:
-                return there
+                break
             try:
-                self._apply(change, is_new=there is None)
+                self._apply(change, is_new=self.there is None)
             except Outrun as error:
                 if not tries_left:
                     raise Rejected(f"{self.table.name} cannot be changed: {error}") from error
+                self.there = tables.columns(self.reading.session, self.table)
             else:
+                self.there = tables.columns(self.reading.session, self.table)
                 break
-        return tables.columns(session, self.table)
+        return self.there
 
     def _apply(self, change: Change, *, is_new: bool) -> None:
         session, partition = self.reading.session, self.reading.manifest.partition

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flows.loading.errors import Denied, LoadError, Outrun, Rejected, Unheard
+from flows.loading.errors import Denied, Infrastructure, LoadError, Outrun, Rejected, Unheard
 from flows.loading.reading.types import ddl, quoted
 from flows.loading.translation import named_errors
 from schemas.report import SchemaChange
@@ -51,6 +51,29 @@ class Table:
         return cls(name, found["catalog"], found["namespace"], found["within"])
 
 
+@dataclass(frozen=True, slots=True)
+class There:
+    """A table that is fit for loading: its columns, ours too; the head of main, None before there is one.
+
+    `changes` made it so.
+    """
+
+    columns: StructType
+    head: int | None
+    changes: tuple[SchemaChange, ...]
+
+
+def look(session: SparkSession, table: Table) -> There | None:
+    """The table, made fit for loading; None when it is not there. Raises as `exists` and `fit_for_loading` do."""
+    try:
+        return fit_for_loading(session, table)
+    except LoadError as error:
+        is_away = isinstance(error, Infrastructure) and not isinstance(error, Denied) and error.target is not None
+        if is_away or exists(session, table):
+            raise
+        return None
+
+
 def exists(session: SparkSession, table: Table) -> bool:
     """Whether there is such a table.
 
@@ -77,7 +100,7 @@ def columns(session: SparkSession, table: Table) -> StructType:
         return session.table(table.name).schema
 
 
-def fit_for_loading(session: SparkSession, table: Table) -> tuple[SchemaChange, ...]:
+def fit_for_loading(session: SparkSession, table: Table) -> There:
     """Make an existing table stage writes and forget old metadata, and give it our columns.
 
     Raises:
@@ -89,7 +112,10 @@ def fit_for_loading(session: SparkSession, table: Table) -> tuple[SchemaChange, 
         raise Rejected(f"{table.name} is not an Iceberg table; name another table")
     if wanted := _wanted(properties):
         _alter(session, table, f"SET TBLPROPERTIES ({_listed(wanted)})")
-    return _with_our_columns(session, table)
+    there, head = columns(session, table), properties.get("current-snapshot-id", "none")
+    changes = _with_our_columns(session, table, there)
+    known = columns(session, table) if changes else there
+    return There(known, None if head == "none" else int(head), changes)
 
 
 def create(
@@ -175,21 +201,20 @@ def _listed(properties: Mapping[str, str]) -> str:
     return ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
 
 
-def _with_our_columns(session: SparkSession, table: Table) -> tuple[SchemaChange, ...]:
-    missing = _missing(session, table)
+def _with_our_columns(session: SparkSession, table: Table, there: StructType) -> tuple[SchemaChange, ...]:
+    missing = _missing(there)
     if missing:
         try:
             _alter(session, table, f"ADD COLUMNS ({', '.join(f'{name} {kind}' for name, kind in missing.items())})")
         except Rejected:
-            if _missing(session, table):
-                raise
-            return ()  # another load added them in between
+            if _missing(columns(session, table)):
+                raise  # else another load added them in between
     return tuple(SchemaChange(op="add", column=name, type=kind) for name, kind in missing.items())
 
 
-def _missing(session: SparkSession, table: Table) -> dict[str, str]:
-    there = {field.name.lower() for field in columns(session, table).fields}
-    return {name: kind for name, kind in OURS.items() if name not in there}
+def _missing(there: StructType) -> dict[str, str]:
+    names = {field.name.lower() for field in there.fields}
+    return {name: kind for name, kind in OURS.items() if name not in names}
 
 
 def _alter(session: SparkSession, table: Table, change: str) -> None:
