@@ -1,5 +1,6 @@
 """Whatever is killed, raced or late: a batch's rows are in the table at most once, and the ledger says so."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -199,6 +200,7 @@ def test_nothing_is_published_when_the_history_was_cut_off_meanwhile(lake: Lake)
             lake.session.sql(
                 f"CALL lake.system.rollback_to_snapshot('{table.removeprefix('lake.')}', {first})"
             ).collect()
+            time.sleep(append.FRESH_SECONDS)
 
     with pytest.raises(Infrastructure, match="history was cut off"):
         lake.load(batch, watch=roll_back)
