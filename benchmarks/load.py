@@ -43,6 +43,7 @@ MEGABYTES_AT_SCALE_1 = 750
 CONFIG = """
 version: 1
 allow: ["file://${AUTOLOADER_HOME}/landing/"]
+lanes: {high-memory: {pool: {type: process}}}
 sources:
   lines:
     id: lines

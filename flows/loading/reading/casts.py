@@ -50,14 +50,17 @@ EXPONENT = "([eE][+-]?[0-9]+)"
 _CLOCK = "[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6}0*)?)?"
 LOCAL = f"(?!0000)[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}"
 ZONED = f"{LOCAL}(Z|[+-][0-9]{{2}}:[0-9]{{2}})"
-_FEW = 32  # conditions
 _BEGIN, _END = r"\A(?:", r")\z"  # `$` would stand before a last line end too
 _NAMED_NUMBERS = "(?i)(nan|[+-]?inf(inity)?)"
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """SQL of the value, NULL where the text does not fit, and of whether it fits, which is never NULL."""
+    """SQL of the value, NULL where the text does not fit, and of whether it fits, which is never NULL.
+
+    Spark computes what stands in an expression twice only once if both are sure to be asked for. So what is asked first
+    of a text that fits is asked of its value.
+    """
 
     value: str
     fits: str
@@ -86,13 +89,13 @@ def matches(text: str, pattern: str) -> str:
 
 
 def all_of(conditions: Sequence[str]) -> str:
-    """SQL of whether all of these hold, none of which is NULL.
+    """SQL of whether all of these hold, none of which is NULL; "true" if they do anyway.
 
-    Of many an array is made: Spark's code for a long AND is one method, which Java does not compile in time.
+    It is no AND: each of these is asked, so what they share with others is computed once; and Spark's code for a long
+    AND would be one method, which Java does not compile in time.
     """
-    if len(conditions) <= _FEW:
-        return " AND ".join(conditions) or "true"
-    return f"NOT array_contains(array({', '.join(conditions)}), false)"
+    open_ = [one for one in conditions if one != "true"]
+    return f"least({', '.join(open_)})" if open_[1:] else "".join(open_) or "true"
 
 
 ELEMENT = "_e"  # of an array, in a lambda; one within another means its own
@@ -134,12 +137,8 @@ def from_text(text: str, kind: DataType, spelling: Spelling, *, given: bool = Fa
         case TimestampNTZType():
             found = _local_timestamp(text, spelling)
         case _:
-            found = Cast(f"CAST(NULL AS {kind.simpleString()})", "false")
-    return _nothing_is_null(text, found)
-
-
-def _nothing_is_null(text: str, found: Cast) -> Cast:
-    return Cast(found.value, f"({text} IS NULL OR {text} = '' OR coalesce({found.fits}, false))")
+            found = Cast(f"CAST(NULL AS {kind.simpleString()})", _NO)
+    return Cast(found.value, f"coalesce({found.fits}, {text} IS NULL OR {text} = '')")  # where there is no value
 
 
 def _plain(text: str, spelling: Spelling) -> str:
@@ -149,11 +148,22 @@ def _plain(text: str, spelling: Spelling) -> str:
     return f"replace(replace({text}, '.', '?'), {literal(spelling.decimal)}, '.')"
 
 
+# In what follows "it fits" is NULL where there is no value.
+_NO = "CAST(NULL AS BOOLEAN)"
+
+
+def _if_any(value: str, fits: str = "true") -> str:
+    return f"if({value} IS NULL, NULL, {fits})"
+
+
+def _comes_back(value: str, text: str, *otherwise: str) -> str:
+    """Whether a value is written as its text is; or what is dearer to ask."""
+    return " OR ".join([f"CAST({value} AS STRING) = {text}", *(_if_any(value, one) for one in otherwise)])
+
+
 def _integer(text: str, kind: DataType, *, given: bool) -> Cast:
     value = f"try_cast({text} AS {kind.simpleString()})"
-    if given:
-        return Cast(value, f"({value} IS NOT NULL AND {matches(text, '[+-]?[0-9]+')})")
-    return Cast(value, f"CAST({value} AS STRING) = {text}")
+    return Cast(value, _comes_back(value, text, *([matches(text, "[+-]?[0-9]+")] if given else [])))
 
 
 def _decimal(text: str, kind: DecimalType, *, given: bool) -> Cast:
@@ -163,7 +173,7 @@ def _decimal(text: str, kind: DecimalType, *, given: bool) -> Cast:
     if given:
         pattern = f"[+-]?([0-9]+([.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{max(scale, 1)}}}0*)"
         pattern = pattern if scale else "[+-]?([0-9]+([.]0*)?|[.]0+)"
-    return Cast(value, f"({value} IS NOT NULL AND {matches(text, pattern)})")
+    return Cast(value, _comes_back(value, text, matches(text, pattern)))
 
 
 def _double(text: str, kind: DoubleType | FloatType, *, given: bool) -> Cast:
@@ -175,11 +185,11 @@ def _double(text: str, kind: DoubleType | FloatType, *, given: bool) -> Cast:
     if given:
         unusual = matches(text, f"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+){EXPONENT}?")
         words = matches(text, _NAMED_NUMBERS)
-        return Cast(value, f"({usual} OR ({unusual} AND {finite} AND {no_underflow}) OR {words})")
+        return Cast(value, _if_any(value, f"{usual} OR ({unusual} AND {finite} AND {no_underflow}) OR {words}"))
     unusual = f"{matches(text, NUMBER + EXPONENT + '?')} AND {matches(text, _significant(digits))}"
     exact = f"CAST({value} AS DECIMAL(38,0)) = try_cast({text} AS DECIMAL(38,0))"
     unusual += f" AND ({matches(text, '.*[.eE].*')} OR {exact})"  # a whole number is not rounded
-    return Cast(value, f"({usual} OR ({unusual} AND {finite} AND {no_underflow}))")
+    return Cast(value, _if_any(value, f"{usual} OR ({unusual} AND {finite} AND {no_underflow})"))
 
 
 def _significant(digits: int) -> str:
@@ -188,29 +198,31 @@ def _significant(digits: int) -> str:
 
 def _boolean(text: str) -> Cast:
     value = f"CASE lower({text}) WHEN 'true' THEN true WHEN 'false' THEN false END"
-    return Cast(value, f"{value} IS NOT NULL")
+    return Cast(value, _if_any(value))
 
 
 def _date(text: str, spelling: Spelling) -> Cast:
     if spelling.date:
         value = f"CAST(try_to_timestamp({text}, {literal(spelling.date)}) AS DATE)"
-        return Cast(value, f"{value} IS NOT NULL")
+        return Cast(value, _if_any(value))
     value = f"try_cast({text} AS DATE)"
-    return Cast(value, f"(octet_length({text}) = 10 AND {text} > '0001' AND CAST({value} AS STRING) = {text})")
+    # Spark takes yyyy-[m]m-[d]d and, after a blank or T, whatever follows. To write the date and compare is dearer.
+    dashes = f"octet_length({text}) = 10 AND instr({text}, '-') = 5 AND substr({text}, 8, 1) = '-'"
+    return Cast(value, _if_any(value, f"{dashes} AND substr({text}, 10, 1) BETWEEN '0' AND '9' AND {text} > '0001'"))
 
 
 def _timestamp(text: str, spelling: Spelling) -> Cast:
     if spelling.timestamp:
         value = f"try_to_timestamp({text}, {literal(spelling.timestamp)})"
-        fits = f"{value} IS NOT NULL"
+        fits = _if_any(value)
         return Cast(value, fits) if _has_zone(spelling.timestamp) else _in_zone(value, fits, spelling.zone)
     value, zoned, local = f"try_cast({text} AS TIMESTAMP)", matches(text, ZONED), matches(text, LOCAL)
     if spelling.zone == "UTC":
-        return Cast(value, f"({value} IS NOT NULL AND ({zoned} OR {local}))")
-    there = _in_zone(value, f"({value} IS NOT NULL AND {local})", spelling.zone)
+        return Cast(value, _if_any(value, f"{zoned} OR {local}"))
+    there = _in_zone(value, local, spelling.zone)
     return Cast(
         f"CASE WHEN {local} THEN {there.value} ELSE {value} END",
-        f"({there.fits} OR ({value} IS NOT NULL AND {zoned}))",
+        _if_any(value, f"{there.fits} OR {zoned}"),
     )
 
 
@@ -223,9 +235,9 @@ def _in_zone(value: str, fits: str, zone: str) -> Cast:
 def _local_timestamp(text: str, spelling: Spelling) -> Cast:
     if spelling.timestamp:
         value = f"CAST(try_to_timestamp({text}, {literal(spelling.timestamp)}) AS TIMESTAMP_NTZ)"
-        return Cast(value, "false" if _has_zone(spelling.timestamp) else f"{value} IS NOT NULL")
+        return Cast(value, _NO if _has_zone(spelling.timestamp) else _if_any(value))
     value = f"try_cast({text} AS TIMESTAMP_NTZ)"
-    return Cast(value, f"({value} IS NOT NULL AND {matches(text, LOCAL)})")
+    return Cast(value, _if_any(value, matches(text, LOCAL)))
 
 
 def _has_zone(pattern: str) -> bool:

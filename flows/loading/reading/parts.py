@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CORRUPT = "_autoloader_corrupt"
 # A query of the broken records alone is refused by Spark. What no record has is asked for too.
 NOWHERE = "_autoloader_nowhere"
+_GOOD = "_autoloader_good"
 MAX_SHOWN = 100  # letters of a value in a reason
 MAX_RAW = 100_000  # letters of a record that is kept
 
@@ -67,7 +68,13 @@ def _good(part: Part, columns: Sequence[StructField], *, rescued: bool) -> DataF
         else f"CAST({_or_null(casts[column.name], rescued=rescued)} AS {ddl(column.dataType)}) AS {quoted(column.name)}"
         for column in columns
     ]
-    return part.frame.where(_is_good(part, _judged(casts, columns, rescued))).selectExpr(*values, "_file_uri")
+    # Values and verdict in one step, so that a value is made once; by the number Spark leaves the two together.
+    good = _is_good(part, _judged(casts, columns, rescued))
+    if good == "true":
+        return part.frame.selectExpr(*values, "_file_uri")
+    judged = f"({good} AND monotonically_increasing_id() >= 0) AS {_GOOD}"
+    made = part.frame.selectExpr(*values, "_file_uri", judged).where(_GOOD)
+    return made.select(*(quoted(column.name) for column in columns), "_file_uri")
 
 
 def _or_null(cast: Cast, *, rescued: bool) -> str:
@@ -92,7 +99,7 @@ def _judged(casts: Mapping[str, Cast], columns: Sequence[StructField], rescued: 
 
 
 def _is_good(part: Part, casts: Mapping[str, Cast]) -> str:
-    return all_of([part.parsed, *(cast.fits for cast in casts.values() if cast.fits != "true")])
+    return all_of([part.parsed, *(cast.fits for cast in casts.values())])
 
 
 def bad_rows(parts: Sequence[Part], columns: StructType, *, rescued: bool) -> DataFrame:

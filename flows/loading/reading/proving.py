@@ -135,7 +135,7 @@ class Proof:
     def _wrong(self, part: Part) -> DataFrame:
         """The records that are bad, and those that refute a guess."""
         fits = [self._fits(part, one) for one in self._unknown]
-        proven = all_of([one for one in fits if one != "true"])
+        proven = all_of(fits)
         unchecked = "true"
         if self._checked:
             unchecked = f"_file_uri NOT IN ({', '.join(map(literal, sorted(self._checked)))})"
@@ -149,7 +149,7 @@ class Proof:
 
     def _good(self, part: Part) -> str:
         known = [part.cast(column).fits for column in data_fields(self._known) if column.name in part.casts]
-        return all_of([part.parsed, *(fits for fits in known if fits != "true")])
+        return all_of([part.parsed, *known])
 
     def _fits(self, part: Part, unknown: Unknown) -> str:
         if unknown.name not in part.casts:
