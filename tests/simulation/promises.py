@@ -10,6 +10,7 @@ from router.errors import Rejected
 from router.notifications.decode import decode
 from router.notifications.record import Arrival, Record
 from router.rules.identity import Identity, object_key
+from router.rules.looking import There
 from router.rules.outgoing import OutgoingEvent
 from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from tests.builders import NOON
@@ -49,10 +50,21 @@ def not_taken_care_of(world: World) -> Iterator[str]:
 
 
 def watched(world: World) -> Iterator[str]:
-    """What holds at every moment: P1 for what is committed, and what the lease is for."""
+    """What holds at every moment: P1 for what is committed, what is kept of a look, and what the lease is for."""
     if world.has_committed:
         yield from not_taken_care_of(world)
+    yield from last_landings(world)
     yield from admitted(world)
+
+
+def last_landings(world: World) -> Iterator[str]:
+    """Every landing counts: what was just found by several looks, and is to be loaded, landed when the last says."""
+    for one in world.database.answered:
+        if isinstance(one.answer, There):
+            key = one.look.identity._replace(version=one.answer.version)
+            file = world.database.files[key]
+            if file.outcome is None and file.landed < one.look.landed:
+                yield f"{file.uri} {key.version} landed at {one.look.landed}, recorded is {file.landed}"
 
 
 def admitted(world: World) -> Iterator[str]:
