@@ -19,6 +19,7 @@ from tests.simulation.world import SIZE, UNHEARD, World, wrong_mark
 
 SHORTENED = {"files", "files_truncated", "requests", "schema_changes"}
 SKEW = timedelta(hours=2)  # of producers' clocks
+UNKNOWN = "the run gone"  # Prefect's, which may have been restored, or answers from a replica
 FOR_GOOD = {"loaded", "quarantined", "failed"}
 
 
@@ -218,7 +219,7 @@ def patience(world: World) -> Iterator[str]:
         silence = row.ended - row.touched if row.cause == "silent" and row.ended and row.touched else None
         if silence is not None and silence < timedelta(minutes=3):
             yield f"{batch}/{n} was heard of {silence} before it was given up as silent"
-        if row.cause == "crash" and UNHEARD in (row.reason or ""):
+        if row.cause == "crash" and any(unseen in (row.reason or "") for unseen in (UNHEARD, UNKNOWN)):
             yield f"{batch}/{n} is counted as a crash, and nobody saw its process end"
 
 

@@ -75,6 +75,12 @@ STEPS = {
     "publication": 4,
 }
 ROUNDS_TO_HEAL = 1500
+ON_REQUEST = """  returns:
+    id: returns-v1
+    from: {path: "s3://landing/", match: "**/*.csv", trigger: requests}
+    format: {csv: {}}
+    into: {table: lake.sales.returns}
+"""
 SHORT_RUNS = "\nlanes: " + json.dumps({lane: {"longest_run": "30m"} for lane in LANES})
 SKEWS = [0, 0, 0, 3, -16 * 60, 16 * 60]  # seconds by which the clock of a router's host is wrong
 
@@ -122,7 +128,8 @@ class World:
         self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
         self._chances = chances or Chances()
         self._files_a_step = files_a_step
-        self._configure(config(CONFIG_TEXT + SHORT_RUNS))
+        self._whole = config(CONFIG_TEXT + ON_REQUEST + SHORT_RUNS)
+        self._configure(self._whole)
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
         self.broker = FakeBroker(PARTITIONS)
@@ -241,6 +248,7 @@ class World:
             (1, self._a_topic_has_trouble),
             (1, self._prefect_refuses),
             (1, self._a_request_takes_too_long),
+            (1, self._a_source_comes_or_goes),
             (2, self._hide_something),
             (2, self._refuse_something),
             (1, self.broker.rebalance),
@@ -284,6 +292,8 @@ class World:
             (2, LoadAsked(source=source, prefix=f"{uri.rpartition('/')[0]}/")),
             (2, LoadAsked(source=source, files=(uri,), deadline=deadline)),
             (2, PreviewAsked(source=source, file=uri, rows=5)),
+            (2, LoadAsked(source="returns", files=(uri,))),
+            (1, PreviewAsked(source="returns", file=uri)),
             (1, LoadAsked(source="nobody-knows-it", files=(uri,))),
             (2, RetryAsked(files=(uri,))),
             (1, RetryAsked(batch=batch)),
@@ -478,6 +488,14 @@ class World:
             self.runs.refuses.add(self._random.choice([*LANES, *self.database.batches]))
         self._says("Prefect refuses", *self.runs.refuses)
 
+    def _a_source_comes_or_goes(self) -> None:
+        """A router begins anew with the next configuration, and the other has the one before until it does so too."""
+        sources = {name: source for name, source in self._whole.sources.items() if name != "returns"}
+        is_whole = self.config is self._whole
+        self._configure(self._whole.model_copy(update={"sources": sources}) if is_whole else self._whole)
+        self._says("returns", "goes" if is_whole else "comes")
+        self._kill_a_router()
+
     def _a_topic_has_trouble(self) -> None:
         """It is missing, or takes only what is small, until it is mended."""
         topic = self._random.choice([COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC])
@@ -521,8 +539,8 @@ class World:
     async def heal(self, *, without: Lane | None = None) -> None:
         """All is well again; time passes until there is nothing left to do. Zombies go on last of all.
 
-        Before that one look finds all that has ended; then Prefect is away, while the storage still refuses something
-        and a request takes too long: what needs none of these comes to its end.
+        Before that one look at all attempts finds what has ended; and while Prefect is away, the storage refuses
+        something, a request takes too long and a source has gone, requests come to their end that need none of these.
         One lane may be the last to get its deployment back, and topics to be mended: until then the others come to
         their end.
         At the end all routers start anew: a late commit may have put an offset back, and reading again must do no harm.
@@ -536,9 +554,7 @@ class World:
             if turn.actor not in self._frozen | self._hung:
                 turn.goes_on.set_result(None)
         await self._one_look_finds_all()
-        self.runs.away = True
-        await self._until_quiet(self._unfinished_without_prefect)
-        self.runs.away = False
+        await self._without_prefect()
         self.store.denied.clear()
         if without is not None:
             self.runs.refuses = {without}
@@ -553,8 +569,7 @@ class World:
             self._says("thaws", turn)
             turn.goes_on.set_result(None)
         await self._until_quiet(self.unfinished)
-        for router in list(self.routers):
-            self._replace(router)
+        self._begin_anew()
         await self._until_quiet(self.unfinished)
 
     async def _one_look_finds_all(self) -> None:
@@ -578,12 +593,29 @@ class World:
         result = self.database.results.get((batch, n))
         return result is not None and result.state in REPORTED
 
+    async def _without_prefect(self) -> None:
+        """Requests are resolved and answered as far as they need it not, also those for a source that has gone."""
+        self.runs.away = True
+        if self.config is not self._whole:
+            self._begin_anew()
+        await self._until_done(self._unfinished_without_prefect)
+        self.runs.away = False
+        if self.config is not self._whole:
+            self.reconfigure(self._whole)
+
     async def _until_quiet(self, unfinished: Callable[[], str]) -> None:
         for _ in range(ROUNDS_TO_HEAL):
-            did = await self._healthy_round()
-            left = unfinished()
-            if not did and left == "":
+            await self._until_done(unfinished)
+            if not await self._healthy_round():
                 return
+            self._pass_time(1)
+        self.check(iter(["it never ends: something is always done"]))
+
+    async def _until_done(self, unfinished: Callable[[], str]) -> None:
+        for _ in range(ROUNDS_TO_HEAL):
+            if (left := unfinished()) == "":
+                return
+            did = await self._healthy_round()
             self._pass_time(1 if did else 20)
         self.check(iter([f"it never ends: {left}"]))
 
@@ -631,11 +663,17 @@ class World:
         return not is_refused and topic not in self.publisher.missing
 
     def _unfinished_without_prefect(self) -> str:
-        """Requests at their end that are not answered, and those of which files are to be found that may be."""
+        """Requests that are to be answered, or of which more may be found."""
         unread = ["requests are not read"] if self.desk.unread else []
-        requests = [of for of, row in self.database.requests.items() if row.end is None]
-        able = [of for of in requests if of not in self.database.poison]
-        return ", ".join([*unread, *(of for of in able if self.database.is_over(of) or self._may_be_resolved(of))])
+        source_ids = [None, *(source.id for source in self.config.sources.values())]
+        goes_on = [
+            of
+            for of, row in self.database.requests.items()
+            if row.end is None
+            and of not in self.database.poison
+            and (row.source_id not in source_ids or self.database.is_over(of) or self._may_be_resolved(of))
+        ]
+        return ", ".join([*unread, *goes_on])
 
     def _may_be_resolved(self, request_id: str) -> bool:
         files = [one for one, _ in self.database.files_asked(request_id)]
@@ -676,7 +714,11 @@ class World:
 
     def reconfigure(self, changed: Config) -> None:
         """All routers start anew with another configuration."""
+        self._whole = changed
         self._configure(changed)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         for router in list(self.routers):
             self._replace(router)
 
