@@ -539,10 +539,10 @@ class World:
     async def heal(self, *, without: Lane | None = None) -> None:
         """All is well again; time passes until there is nothing left to do. Zombies go on last of all.
 
-        Before that one look at all attempts finds what has ended; and while Prefect is away, the storage refuses
-        something, a request takes too long and a source has gone, requests come to their end that need none of these.
-        One lane may be the last to get its deployment back, and topics to be mended: until then the others come to
-        their end.
+        Not at once, for who keeps others waiting is seen only while he is in trouble himself. One look at all attempts
+        finds what has ended. While Prefect is away, the storage refuses something, a request takes too long and a
+        source has gone, requests come to their end that need none of these. One lane may be the last to get its
+        deployment back, and topics to be mended: until then the others come to their end.
         At the end all routers start anew: a late commit may have put an offset back, and reading again must do no harm.
         """
         for part in self._outside:
