@@ -596,8 +596,7 @@ class World:
     async def _without_prefect(self) -> None:
         """Requests are resolved and answered as far as they need it not, also those for a source that has gone."""
         self.runs.away = True
-        if self.config is not self._whole:
-            self._begin_anew()
+        self._begin_anew()
         await self._until_done(self._unfinished_without_prefect)
         self.runs.away = False
         if self.config is not self._whole:
