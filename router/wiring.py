@@ -24,7 +24,7 @@ from router.stages.discovery import DiscoveryStage
 from router.stages.intake import IntakeStage
 from router.stages.publication import PublicationStage
 from router.stages.requests import RequestsStage
-from router.stages.resolution import ResolutionStage
+from router.stages.resolution import FILES_A_STEP, ResolutionStage
 from router.stages.scheduling import SchedulingStage
 from router.stages.settlement import SettlementStage
 from router.step import Stage
@@ -52,9 +52,10 @@ class Ports:
 class Wiring:
     """The rules of one configuration, and the stages that ask them."""
 
-    def __init__(self, config: Config, *, portion: Portion = WHOLE_POLLS) -> None:
+    def __init__(self, config: Config, *, portion: Portion = WHOLE_POLLS, files_a_step: int = FILES_A_STEP) -> None:
         self._config = config
         self._portion = portion
+        self._files_a_step = files_a_step
         matcher = Matcher(config)
         self._sizing = Sizing(config)
         self._permissions = Permissions(config, matcher)
@@ -67,7 +68,7 @@ class Wiring:
             self.intake(ports.events, ports.intake),
             self.requests(ports.asked, ports.requests),
             DiscoveryStage(ports.store, ports.discovery, self._belonging, self._sizing),
-            ResolutionStage(ports.store, ports.requests, self._permissions, self._belonging, self._sizing),
+            self.resolution(ports.store, ports.requests),
             self.scheduling(ports.scheduling, ports.runs, ports.clock),
             settlement,
             PublicationStage(ports.publication, ports.publisher),
@@ -81,6 +82,12 @@ class Wiring:
     def requests(self, source: Source, ledger: RequestLedger) -> RequestsStage:
         """Requests are refused by the same permissions with which they are resolved and settled later."""
         return RequestsStage(source, ledger, self._permissions, portion=self._portion)
+
+    def resolution(self, store: Store, ledger: RequestLedger) -> ResolutionStage:
+        """What a request asks for is placed by the same sizes as what lands."""
+        return ResolutionStage(
+            store, ledger, self._permissions, self._belonging, self._sizing, files_a_step=self._files_a_step
+        )
 
     def scheduling(self, ledger: SchedulingLedger, runs: Runs, clock: Clock) -> SchedulingStage:
         """Batches are cut by the same sizes by which intake placed their files."""

@@ -36,18 +36,26 @@ class ResolutionStage:
     name = "listing"  # the label of its log lines and metrics, which stay as they are
 
     def __init__(
-        self, store: Store, ledger: RequestLedger, permissions: Permissions, belonging: Belonging, sizing: Sizing
+        self,
+        store: Store,
+        ledger: RequestLedger,
+        permissions: Permissions,
+        belonging: Belonging,
+        sizing: Sizing,
+        *,
+        files_a_step: int = FILES_A_STEP,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._permissions = permissions
         self._belonging = belonging
         self._sizing = sizing
+        self._files_a_step = files_a_step
         self._places = asyncio.Semaphore(STORAGE_CALLS_AT_ONCE)
 
     async def step(self, now: datetime) -> Step:
         """Find the next files of a request."""
-        request = await self._ledger.request_to_resolve(FILES_A_STEP)
+        request = await self._ledger.request_to_resolve(self._files_a_step)
         if request is None:
             return Step()
         try:
@@ -95,7 +103,7 @@ class ResolutionStage:
         """
         answers = await self._answers(load)
         troubles = [answer for answer in answers.values() if isinstance(answer, Transient)]
-        is_last = len(answers) == len(load.files) < FILES_A_STEP
+        is_last = len(answers) == len(load.files) < self._files_a_step
         is_stuck = len(troubles) == len(answers)
         if is_last and is_stuck and (troubles or load.cursor is not None):
             raise troubles[0] if troubles else Transient("what the storage did not tell of is asked for again")
@@ -110,7 +118,7 @@ class ResolutionStage:
         )
 
     async def _listed(self, load: LoadToResolve, prefix: str) -> Found:
-        page = await self._store.listed(prefix, load.cursor, FILES_A_STEP)
+        page = await self._store.listed(prefix, load.cursor, self._files_a_step)
         return Found(
             load.id,
             [
@@ -119,7 +127,7 @@ class ResolutionStage:
                 if self._belonging.refusal(load.source_id, one.uri) is None
             ],
             cursor=page[-1].uri if page else load.cursor,
-            is_all=len(page) < FILES_A_STEP,
+            is_all=len(page) < self._files_a_step,
         )
 
     async def _answers(self, load: LoadToResolve) -> Mapping[str, Measured | Transient | str | None]:

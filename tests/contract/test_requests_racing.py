@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from router.adapters.postgres.database import Database
+from router.adapters.postgres.requests.ledger import PostgresRequests
+from router.errors import Transient
 from router.ports.requests import CancelToResolve, RetryToResolve
 from schemas.events.requests import CancelAsked, LoadAsked, RetryAsked
 from tests.builders import (
@@ -67,6 +70,26 @@ async def test_a_request_is_listed_by_one_router(real_ledger: RealLedger) -> Non
     given = await asyncio.gather(*(real_ledger.requests.request_to_resolve(A_LISTING) for _ in range(8)))
 
     assert sorted(unlisted.id for unlisted in given if unlisted) == [f"r-{number}" for number in range(5)]
+
+
+async def test_a_request_that_takes_too_long_to_look_at_keeps_no_other_waiting(
+    database_url: str, real_ledger: RealLedger
+) -> None:
+    await is_asked(real_ledger, RetryAsked(files=(URIS[0],)), "r-1")
+    await is_asked(real_ledger, request_id="r-2")
+    holder, hasty = Database(database_url), Database(f"{database_url}?statement_timeout=200")
+    requests = PostgresRequests(hasty)
+
+    async with holder.transaction() as connection:
+        await connection.execute("LOCK TABLE file IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(Transient, match="statement timeout"):
+            await requests.request_to_resolve(A_LISTING)
+        given = await requests.request_to_resolve(A_LISTING)
+
+    for database in (holder, hasty):
+        await database.close()
+    assert given is not None
+    assert given.id == "r-2"
 
 
 @pytest.mark.parametrize("nth", ROUNDS)

@@ -1,6 +1,6 @@
 """The ledger's tables as dicts. A fake's method changes them without awaiting in between: that is its transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -9,6 +9,7 @@ from router.errors import Transient
 from router.notifications.record import Position
 from router.notifications.requests import Request
 from router.ports.clock import Clock
+from router.ports.discovery import Measurement
 from router.rules.answers import RequestEnd
 from router.rules.identity import Identity
 from router.rules.looking import PAUSES, Look, circle
@@ -168,13 +169,17 @@ class RequestFileRow:
 
 
 class FakeDatabase:
-    """Shared by all routers and runs. `away` makes every question to it `Transient`, `poison` those about requests."""
+    """Shared by all routers and runs. `away` makes every question to it `Transient`, `poison` those about requests.
+
+    `answered` is what was last told of objects that were looked at.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.away = False
         self.poison: set[str] = set()
         self.arrivals: dict[Identity, ArrivalRow] = {}
+        self.answered: Sequence[Measurement] = ()
         self.files: dict[Identity, FileRow] = {}
         self.batches: dict[str, BatchRow] = {}
         self.attempts: dict[tuple[str, int], AttemptRow] = {}
@@ -289,6 +294,21 @@ class FakeDatabase:
             for (of, source_id, key), row in self.request_files.items()
             if of == request_id
         ]
+
+    def is_over(self, request_id: str) -> bool:
+        """Whether a request is at its end: nothing that it asks for is open, or its time is over."""
+        row = self.requests[request_id]
+        if row.given_up is not None or (row.deadline is not None and row.deadline <= self._clock.now()):
+            return True
+        if row.request.kind == "preview":
+            return any(one.outcome is not None for one, _ in self.files_asked(request_id))
+        return not self.has_open_files(request_id)
+
+    def has_open_files(self, request_id: str) -> bool:
+        """Whether a file of a request is open, or not all of them are known."""
+        return self.requests[request_id].listed is None or any(
+            one.outcome is None and (file is None or file.outcome is None) for one, file in self.files_asked(request_id)
+        )
 
     def open_batch(self, batch: str) -> BatchRow | None:
         """A batch that has not ended."""

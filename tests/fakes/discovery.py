@@ -37,6 +37,7 @@ class FakeDiscovery:
 
     async def save_answers(self, measurements: Sequence[Measurement]) -> Looked:
         now = self._database.begin()
+        self._database.answered = measurements
         new = removed = 0
         for one in measurements:
             lasts = self._lasts(one.look)

@@ -51,6 +51,11 @@ class FakeRequests:
         _, request_id = min(due)
         row = self._database.requests[request_id]
         row.due, row.tries = now + timedelta(minutes=1), row.tries + 1
+        try:
+            self._look_at(request_id)
+        except Transient as trouble:
+            await self.put_off(request_id, str(trouble), row.cursor)
+            raise
         return self._to_resolve(request_id, row, files)
 
     async def save_found(self, found: Found, *, reload: bool) -> int:
@@ -122,7 +127,7 @@ class FakeRequests:
         found = [
             (request_id, row)
             for request_id, row in self._database.requests.items()
-            if row.end is None and (row.answer_due or now) <= now and self._is_over(request_id, row, now)
+            if row.end is None and (row.answer_due or now) <= now and self._database.is_over(request_id)
         ]
         for _, row in found[:limit]:
             row.answer_due = now + min(timedelta(seconds=15 * 2 ** min(row.answer_tries, 16)), _LONGEST_PAUSE)
@@ -131,9 +136,8 @@ class FakeRequests:
 
     async def request_to_answer(self, request_id: str) -> FinishedRequest | None:
         now, row = self._database.begin(), self._database.requests[request_id]
-        if request_id in self._database.poison:
-            raise Transient(f"PostgreSQL: {request_id} takes too long")
-        is_over = row.end is None and self._is_over(request_id, row, now)
+        self._look_at(request_id)
+        is_over = row.end is None and self._database.is_over(request_id)
         return self._finished(request_id, row, now) if is_over else None
 
     async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
@@ -167,6 +171,10 @@ class FakeRequests:
     async def end_request(self, end: RequestEnd) -> bool:
         self._database.begin()
         return self._database.end_request(end)
+
+    def _look_at(self, request_id: str) -> None:
+        if request_id in self._database.poison:
+            raise Transient(f"PostgreSQL: {request_id} takes too long")
 
     def _record(self, asked: AskedRequest, now: datetime) -> bool:
         request, known = asked.request, self._database.requests.get(asked.request.id)
@@ -311,19 +319,6 @@ class FakeRequests:
             )
         self._database.requests[request_id].listed = now
 
-    def _is_over(self, request_id: str, row: RequestRow, now: datetime) -> bool:
-        if row.given_up is not None or (row.deadline is not None and row.deadline <= now):
-            return True
-        asked = self._database.files_asked(request_id)
-        if row.request.kind == "preview":
-            return any(one.outcome is not None for one, _ in asked)
-        return not self._is_open(row, asked)
-
-    def _is_open(self, row: RequestRow, asked: Sequence[tuple[RequestFileRow, FileRow | None]]) -> bool:
-        return row.listed is None or any(
-            one.outcome is None and (file is None or file.outcome is None) for one, file in asked
-        )
-
     def _finished(self, request_id: str, row: RequestRow, now: datetime) -> FinishedRequest:
         asked = self._database.files_asked(request_id)
         given_up = [
@@ -351,7 +346,7 @@ class FakeRequests:
                 rows=sum(file.rows for file in files),
             ),
             files=files[:101],
-            expired=row.deadline is not None and row.deadline <= now and self._is_open(row, asked),
+            expired=row.deadline is not None and row.deadline <= now and self._database.has_open_files(request_id),
             given_up=row.given_up,
         )
 

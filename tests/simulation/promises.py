@@ -10,6 +10,7 @@ from router.errors import Rejected
 from router.notifications.decode import decode
 from router.notifications.record import Arrival, Record
 from router.rules.identity import Identity, object_key
+from router.rules.looking import There
 from router.rules.outgoing import OutgoingEvent
 from schemas.config.topics import COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC
 from tests.builders import NOON
@@ -18,6 +19,7 @@ from tests.simulation.world import SIZE, UNHEARD, World, wrong_mark
 
 SHORTENED = {"files", "files_truncated", "requests", "schema_changes"}
 SKEW = timedelta(hours=2)  # of producers' clocks
+UNKNOWN = "the run gone"  # Prefect's, which may have been restored, or answers from a replica
 FOR_GOOD = {"loaded", "quarantined", "failed"}
 
 
@@ -49,10 +51,21 @@ def not_taken_care_of(world: World) -> Iterator[str]:
 
 
 def watched(world: World) -> Iterator[str]:
-    """What holds at every moment: P1 for what is committed, and what the lease is for."""
+    """What holds at every moment: P1 for what is committed, what is kept of a look, and what the lease is for."""
     if world.has_committed:
         yield from not_taken_care_of(world)
+    yield from last_landings(world)
     yield from admitted(world)
+
+
+def last_landings(world: World) -> Iterator[str]:
+    """Every landing counts: what was just found by several looks, and is to be loaded, landed when the last says."""
+    for one in world.database.answered:
+        if isinstance(one.answer, There):
+            key = one.look.identity._replace(version=one.answer.version)
+            file = world.database.files[key]
+            if file.outcome is None and file.landed < one.look.landed:
+                yield f"{file.uri} {key.version} landed at {one.look.landed}, recorded is {file.landed}"
 
 
 def admitted(world: World) -> Iterator[str]:
@@ -206,7 +219,7 @@ def patience(world: World) -> Iterator[str]:
         silence = row.ended - row.touched if row.cause == "silent" and row.ended and row.touched else None
         if silence is not None and silence < timedelta(minutes=3):
             yield f"{batch}/{n} was heard of {silence} before it was given up as silent"
-        if row.cause == "crash" and UNHEARD in (row.reason or ""):
+        if row.cause == "crash" and any(unseen in (row.reason or "") for unseen in (UNHEARD, UNKNOWN)):
             yield f"{batch}/{n} is counted as a crash, and nobody saw its process end"
 
 

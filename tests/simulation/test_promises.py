@@ -25,7 +25,7 @@ def live(seed: int, chances: Chances, *promises: Callable[[World], Iterator[str]
     """A world's chaos, its healing, one lane the last of all, and what is left of its promises."""
 
     async def life() -> World:
-        world = World(seed, chances)
+        world = World(seed, chances, files_a_step=2)
         await world.chaos(MOVES, watched)
         await world.heal(without=LANES[seed % len(LANES)])
         for promise in (broken_promises, *promises):

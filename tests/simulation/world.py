@@ -15,7 +15,8 @@ from router.errors import Transient
 from router.ports.clock import Clock
 from router.rules.matching import Matcher
 from router.rules.portion import Portion
-from router.stages.settlement import SettlementStage
+from router.stages.resolution import FILES_A_STEP
+from router.stages.settlement import REPORTED, SWEEP_EVERY, SettlementStage
 from router.step import Stage, Step
 from router.wiring import Ports, Wiring
 from schemas.config import Config
@@ -25,7 +26,7 @@ from schemas.events.requests import Asked, CancelAsked, LoadAsked, PreviewAsked,
 from storage.objects import Measured
 from tests.builders import CONFIG_TEXT, NOON, config, file_event, request_event, s3_notification
 from tests.fakes.clock import FakeClock, SkewedClock
-from tests.fakes.database import FakeDatabase
+from tests.fakes.database import AttemptRow, FakeDatabase
 from tests.fakes.discovery import FakeDiscovery
 from tests.fakes.flow import CORRUPT, KILLER, LETHAL, POISON, Died, Failure, Parts, run_flow, server_lost
 from tests.fakes.intake import FakeIntake
@@ -74,6 +75,12 @@ STEPS = {
     "publication": 4,
 }
 ROUNDS_TO_HEAL = 1500
+ON_REQUEST = """  returns:
+    id: returns-v1
+    from: {path: "s3://landing/", match: "**/*.csv", trigger: requests}
+    format: {csv: {}}
+    into: {table: lake.sales.returns}
+"""
 SHORT_RUNS = "\nlanes: " + json.dumps({lane: {"longest_run": "30m"} for lane in LANES})
 SKEWS = [0, 0, 0, 3, -16 * 60, 16 * 60]  # seconds by which the clock of a router's host is wrong
 
@@ -117,10 +124,12 @@ def wrong_mark(version: str) -> str:
 class World:
     """Make it inside a running loop; `seed` and `chances` are all that it depends on."""
 
-    def __init__(self, seed: int, chances: Chances | None = None) -> None:
+    def __init__(self, seed: int, chances: Chances | None = None, *, files_a_step: int = FILES_A_STEP) -> None:
         self._random = Random(seed)  # noqa: S311 - a schedule, not a secret
         self._chances = chances or Chances()
-        self._configure(config(CONFIG_TEXT + SHORT_RUNS))
+        self._files_a_step = files_a_step
+        self._whole = config(CONFIG_TEXT + ON_REQUEST + SHORT_RUNS)
+        self._configure(self._whole)
         self.clock = FakeClock(NOON)
         self.database = FakeDatabase(self.clock)
         self.broker = FakeBroker(PARTITIONS)
@@ -239,7 +248,9 @@ class World:
             (1, self._a_topic_has_trouble),
             (1, self._prefect_refuses),
             (1, self._a_request_takes_too_long),
+            (1, self._a_source_comes_or_goes),
             (2, self._hide_something),
+            (2, self._refuse_something),
             (1, self.broker.rebalance),
             (1, self.desk.rebalance),
             (6, self._webhook),
@@ -248,7 +259,7 @@ class World:
         weights = [weight for weight, _ in kinds]
         self._several = True
         for _ in range(moves):
-            lag = self.broker.lag
+            lag, self.database.answered = self.broker.lag, ()
             self._random.choices(kinds, weights)[0][1]()
             await settle_down()
             self._reap()
@@ -277,9 +288,12 @@ class World:
         deadline = self.clock.now() + timedelta(seconds=self._random.choice([5, 60, 5000]))
         kinds: list[tuple[int, Asked]] = [
             (4, LoadAsked(source=source, files=(uri, URIS[0]))),
+            (2, LoadAsked(source=source, files=tuple(URIS if source == "audit" else URIS[:3]))),
             (2, LoadAsked(source=source, prefix=f"{uri.rpartition('/')[0]}/")),
             (2, LoadAsked(source=source, files=(uri,), deadline=deadline)),
             (2, PreviewAsked(source=source, file=uri, rows=5)),
+            (2, LoadAsked(source="returns", files=(uri,))),
+            (1, PreviewAsked(source="returns", file=uri)),
             (1, LoadAsked(source="nobody-knows-it", files=(uri,))),
             (2, RetryAsked(files=(uri,))),
             (1, RetryAsked(batch=batch)),
@@ -367,6 +381,12 @@ class World:
             self._says("is hidden", uri)
             self._hidden[uri] = self.clock.now() + timedelta(seconds=self._random.choice([1, 20, 300]))
             self.store.hidden.add(uri)
+
+    def _refuse_something(self) -> None:
+        """The storage tells nothing of some objects, until it tells nothing of others."""
+        uris = [*URIS, *self.store.objects]
+        self.store.denied = {*self._random.choices(uris, k=self._random.choice([0, 0, 1, 2]))}
+        self._says("is refused", *sorted(self.store.denied))
 
     def _worker_takes_a_run(self) -> None:
         scheduled = self.runs.in_phase("scheduled")
@@ -468,6 +488,14 @@ class World:
             self.runs.refuses.add(self._random.choice([*LANES, *self.database.batches]))
         self._says("Prefect refuses", *self.runs.refuses)
 
+    def _a_source_comes_or_goes(self) -> None:
+        """A router begins anew with the next configuration, and the other has the one before until it does so too."""
+        sources = {name: source for name, source in self._whole.sources.items() if name != "returns"}
+        is_whole = self.config is self._whole
+        self._configure(self._whole.model_copy(update={"sources": sources}) if is_whole else self._whole)
+        self._says("returns", "goes" if is_whole else "comes")
+        self._kill_a_router()
+
     def _a_topic_has_trouble(self) -> None:
         """It is missing, or takes only what is small, until it is mended."""
         topic = self._random.choice([COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC])
@@ -511,8 +539,10 @@ class World:
     async def heal(self, *, without: Lane | None = None) -> None:
         """All is well again; time passes until there is nothing left to do. Zombies go on last of all.
 
-        One lane may be the last to get its deployment back, and topics to be mended: until then the others come to
-        their end.
+        Not at once, for who keeps others waiting is seen only while he is in trouble himself. One look at all attempts
+        finds what has ended. While Prefect is away, the storage refuses something, a request takes too long and a
+        source has gone, requests come to their end that need none of these. One lane may be the last to get its
+        deployment back, and topics to be mended: until then the others come to their end.
         At the end all routers start anew: a late commit may have put an offset back, and reading again must do no harm.
         """
         for part in self._outside:
@@ -523,47 +553,93 @@ class World:
         for turn in self.gate.waiting():
             if turn.actor not in self._frozen | self._hung:
                 turn.goes_on.set_result(None)
-        self.runs.refuses = set() if without is None else {without}
-        await self._until_quiet(without)
+        await self._one_look_finds_all()
+        await self._without_prefect()
+        self.store.denied.clear()
+        if without is not None:
+            self.runs.refuses = {without}
+            await self._until_quiet(partial(self._unfinished_elsewhere, without))
         self.runs.refuses.clear()
         self.publisher.missing.clear()
         self.publisher.max_bytes.clear()
         self.runs.refuses_to_cancel.clear()
         self.database.poison.clear()
-        await self._until_quiet()
+        await self._until_quiet(self.unfinished)
         for turn in self.gate.waiting():
             self._says("thaws", turn)
             turn.goes_on.set_result(None)
-        await self._until_quiet()
-        for router in list(self.routers):
-            self._replace(router)
-        await self._until_quiet()
+        await self._until_quiet(self.unfinished)
+        self._begin_anew()
+        await self._until_quiet(self.unfinished)
 
-    async def _until_quiet(self, without: Lane | None = None) -> None:
+    async def _one_look_finds_all(self) -> None:
+        """Some have reported since the last look, others have crashed: none is kept waiting by the others."""
+        for run_id in self.runs.in_phase("scheduled"):
+            self._start(run_id)
+        await settle_down()
+        self._reap()
+        ended = [key for key, row in self.database.attempts.items() if self._has_ended(row)]
+        self._pass_time(SWEEP_EVERY.total_seconds())
+        await self.step("settlement")
+        left = [key for key in ended if self.database.attempts[key].ended is None and not self._has_reported(*key)]
+        self.check(f"{batch}/{n} has ended, and a look at all attempts does not find it" for batch, n in left)
+
+    def _has_ended(self, attempt: AttemptRow) -> bool:
+        """Whether somebody saw the process end that works on it."""
+        run = self.runs.runs.get(attempt.claimed_by or attempt.run_id or "")
+        return run is not None and run.state.cause is not None
+
+    def _has_reported(self, batch: str, n: int) -> bool:
+        result = self.database.results.get((batch, n))
+        return result is not None and result.state in REPORTED
+
+    async def _without_prefect(self) -> None:
+        """Requests are resolved and answered as far as they need it not, also those for a source that has gone."""
+        self.runs.away = True
+        self._begin_anew()
+        await self._until_done(self._unfinished_without_prefect)
+        self.runs.away = False
+        if self.config is not self._whole:
+            self.reconfigure(self._whole)
+
+    async def _until_quiet(self, unfinished: Callable[[], str]) -> None:
         for _ in range(ROUNDS_TO_HEAL):
-            did = await self._healthy_round()
-            unfinished = self.unfinished() if without is None else self._unfinished_elsewhere(without)
-            if not did and unfinished == "":
+            await self._until_done(unfinished)
+            if not await self._healthy_round():
                 return
+            self._pass_time(1)
+        self.check(iter(["it never ends: something is always done"]))
+
+    async def _until_done(self, unfinished: Callable[[], str]) -> None:
+        for _ in range(ROUNDS_TO_HEAL):
+            if (left := unfinished()) == "":
+                return
+            did = await self._healthy_round()
             self._pass_time(1 if did else 20)
-        self.check(iter([f"it never ends: {unfinished}"]))
+        self.check(iter([f"it never ends: {left}"]))
 
     async def _healthy_round(self) -> bool:
         did = False
         for source in self._left:  # a replaced router that thawed joined the group again; nobody drives it
             source.leave()
-        for run_id in self.runs.in_phase("scheduled"):
-            self._start(run_id)
-            did = True
-        for run_id in self.runs.in_phase("running"):
-            if run_id not in self._flows:
-                self.runs.becomes(run_id, "crashed", UNHEARD)
+        if not self.runs.away:
+            did = self._prefect_goes_on()
         for router in self.routers:
             for name in router.stages:
                 self._step(router, name)
                 await settle_down()
                 did = self._reap() or did
         return did
+
+    def _prefect_goes_on(self) -> bool:
+        """What is scheduled is begun, and who is not heard of any more is taken for crashed."""
+        scheduled = self.runs.in_phase("scheduled")
+        for run_id in scheduled:
+            self._start(run_id)
+        for run_id in self.runs.in_phase("running"):
+            if run_id not in self._flows:
+                self.runs.becomes(run_id, "crashed", UNHEARD)
+        return bool(scheduled)
 
     def unfinished(self) -> str:
         """What is still to be done, in words; empty when nothing is."""
@@ -584,6 +660,24 @@ class World:
         topic = self.database.outbox[row_id].topic
         is_refused = topic in self.publisher.max_bytes and row_id in self.database.set_aside
         return not is_refused and topic not in self.publisher.missing
+
+    def _unfinished_without_prefect(self) -> str:
+        """Requests that are to be answered, or of which more may be found."""
+        unread = ["requests are not read"] if self.desk.unread else []
+        source_ids = [None, *(source.id for source in self.config.sources.values())]
+        goes_on = [
+            of
+            for of, row in self.database.requests.items()
+            if row.end is None
+            and of not in self.database.poison
+            and (row.source_id not in source_ids or self.database.is_over(of) or self._may_be_resolved(of))
+        ]
+        return ", ".join([*unread, *goes_on])
+
+    def _may_be_resolved(self, request_id: str) -> bool:
+        files = [one for one, _ in self.database.files_asked(request_id)]
+        unknown = {one.uri for one in files if one.version is None and one.outcome is None}
+        return self.database.requests[request_id].listed is None and not (unknown and unknown <= self.store.denied)
 
     def _unfinished_elsewhere(self, lane: Lane) -> str:
         """What is still to be done of the other lanes; of requests where all of them wait in other lanes."""
@@ -619,14 +713,18 @@ class World:
 
     def reconfigure(self, changed: Config) -> None:
         """All routers start anew with another configuration."""
+        self._whole = changed
         self._configure(changed)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         for router in list(self.routers):
             self._replace(router)
 
     def _configure(self, now: Config) -> None:
         self.config = now
         self.matcher = Matcher(now, for_events=True)
-        self._wiring = Wiring(now, portion=PORTION)
+        self._wiring = Wiring(now, portion=PORTION, files_a_step=self._files_a_step)
 
     def _new_router(self, name: str) -> Router:
         lease, clock = FakeLease(self.database, name), self._clocks[name.partition("/")[0]]
