@@ -1,8 +1,8 @@
 """`autoloader worker`: Prefect's worker of a lane, which does not end before its runs."""
 
+import os
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -12,9 +12,13 @@ from cli.exits import Exit, ended
 from cli.working import worked
 from schemas.config.lanes import Lane, PoolType
 from schemas.connections import PrefectConnection, prefect_connection
+from worker.ahead import ONE_THREAD
 
 # The pool is made by `deploy`: a worker that made it would make it without our template.
-PREFECT = (sys.executable, "-m", "prefect", "worker", "start", "--with-healthcheck", "--no-create-pool-if-not-found")
+PREFECT = (
+    *(sys.executable, "-m", "prefect", "worker", "start", "--type", "kubernetes", "--install-policy", "never"),
+    *("--with-healthcheck", "--no-create-pool-if-not-found"),
+)
 
 
 def worker(
@@ -29,15 +33,25 @@ def worker(
     environ = environment.environment()
     prefect = prefect_connection(environ)
     prefect.trust.context()  # without an address Prefect's own program would start a server
-    pool = ("--pool", f"autoloader-{lane}", "--type", type_, "--limit", str(limit), "--install-policy", "never")
-    named = ("--name", name) if name else ()
-    with _tidied(prefect, environ) if type_ == "kubernetes" else nullcontext():
-        code = worked((*PREFECT, *pool, *named), environ, drain)
-    if code != 0:
-        raise ended(Exit.TROUBLE)
+    if type_ == "process":
+        _in_its_place(environ, (lane, str(limit), str(drain), name))
+    else:
+        options = ("--pool", f"autoloader-{lane}", "--limit", str(limit), *(("--name", name) if name else ()))
+        _in_kubernetes(prefect, environ, options, drain)
 
 
-def _tidied(prefect: PrefectConnection, environ: Mapping[str, str]) -> AbstractContextManager[None]:
+def _in_its_place(environ: Mapping[str, str], options: tuple[str, ...]) -> None:
+    """Become the warm worker: what it forks must have one thread, which is decided before Python starts."""
+    program = (sys.executable, "-m", "worker", *options)
+    os.execve(sys.executable, program, {**environ, **ONE_THREAD})  # noqa: S606 - a program of ours, with no shell
+
+
+def _in_kubernetes(
+    prefect: PrefectConnection, environ: Mapping[str, str], options: tuple[str, ...], drain: float
+) -> None:
     from cli.reaping import reaping  # noqa: PLC0415 - seconds, which other commands need not wait for
 
-    return reaping(prefect, environ)
+    with reaping(prefect, environ):
+        code = worked((*PREFECT, *options), environ, drain)
+    if code != 0:
+        raise ended(Exit.TROUBLE)

@@ -27,7 +27,7 @@ from tests.unit.test_notifications import WRITTEN
 
 README = Path("README.md").read_text()
 SETTINGS = Path("docs/settings.md").read_text()
-ROOMS = ("router", "flows", "cli", "dev", "schemas", "storage")
+ROOMS = ("router", "flows", "worker", "cli", "dev", "schemas", "storage")
 
 
 def code_blocks(language: str) -> list[str]:

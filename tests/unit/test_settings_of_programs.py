@@ -92,7 +92,7 @@ def ran(command: str, settings: Recorded, folder: Path, monkeypatch: pytest.Monk
     for effect in ("cli.commands.land.send", "cli.asking.send", "router.app.run"):
         monkeypatch.setattr(effect, sent)
     monkeypatch.setattr("router.adapters.logs.configure", lambda: None)
-    monkeypatch.setattr("cli.commands.worker.worked", lambda *_: 0)
+    monkeypatch.setattr("os.execve", lambda *_: None)
     monkeypatch.setattr(environment, "environment", lambda: settings)
     monkeypatch.chdir(folder)
     return CliRunner().invoke(app, [command, *COMMANDS[command]])

@@ -1,0 +1,190 @@
+"""Prefect's process worker, whose runs are given to children that are parked.
+
+Of what Prefect's own does for a run, that is kept which somebody sees or needs: the claim among workers (Pending), the
+limits, cancelling, the end of a process that could not tell it itself. What is no plain run of a deployment with an
+entrypoint of ours is left to Prefect's own way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import load_flow_from_flow_run
+from prefect.runner._flow_run_executor import FlowRunExecutorContext
+from prefect.states import Pending
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+
+from flows.infrastructure.process import COMMAND
+from worker.executing import ChildStarter
+from worker.messages import Job
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+    from worker.brood import Brood
+
+KNOWN_SECONDS = 60.0  # a deployment that was read is not read again within this
+AGAIN_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+
+# That the type is taken: it is meant to be, in this program alone.
+warnings.filterwarnings("ignore", message="Type 'WarmWorker'")
+
+
+class WarmWorker(ProcessWorker):
+    """See the module."""
+
+    def __init__(self, brood: Brood, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._brood = brood
+        self._polling = asyncio.Lock()
+        self._is_draining = False
+        self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
+        self._executing: asyncio.Future[FlowRunExecutorContext]
+        self._holding: asyncio.Task[None]
+
+    async def setup(self) -> None:
+        """Prepare the worker, as Prefect calls it."""
+        self._executing = asyncio.get_running_loop().create_future()
+        self._holding = asyncio.create_task(self._hold(), name="executor")
+        self._brood.start()
+        await super().setup()
+
+    async def teardown(self, *exc_info: Any) -> None:
+        """Clean up, as Prefect calls it."""
+        await super().teardown(*exc_info)
+        self._holding.cancel()
+        await asyncio.wait([self._holding])
+
+    def take_no_more(self) -> None:
+        """Leave what is scheduled to others, from now on."""
+        self._is_draining = True
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Ask for runs, as often as somebody likes: one question at a time, so that no answer is stale."""
+        async with self._polling:
+            return [] if self._is_draining else await super().get_and_submit_flow_runs()
+
+    async def finished(self) -> None:
+        """Wait until no run is executed any more, and the end of each is told."""
+        while self.limiter.borrowed_tokens:  # noqa: ASYNC110 - Prefect's limiter tells nobody when it changes
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def poll(self) -> None:
+        """Ask for runs now; who is away now is asked again by the loop."""
+        with suppress(httpx.HTTPError):
+            await self.get_and_submit_flow_runs()
+
+    async def _hold(self) -> None:
+        """Have what runs are executed with, for the life of the worker; Prefect's own makes it for each run."""
+        while True:
+            try:
+                async with FlowRunExecutorContext() as context:
+                    self._executing.set_result(context)
+                    await asyncio.Event().wait()
+            except httpx.HTTPError as error:
+                self._logger.warning("Prefect's API does not answer, the next try is in a second: %s", error)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        deployment = await self._deployment(flow_run)
+        configuration = None if deployment is None else await self._configuration(flow_run, deployment)
+        if deployment is None or configuration is None or not deployment.entrypoint:
+            await super()._submit_run(flow_run)
+            return
+        try:
+            if not self._is_draining and await self._propose_pending_state(flow_run):
+                await self._execute(flow_run, deployment, configuration)
+        except Exception:  # one run's trouble is not that of the others
+            self._logger.exception("The run %s could not be carried out", flow_run.id)
+        finally:
+            self._is_not_pending(flow_run.id)
+            self._release_limit_slot(flow_run.id)
+        await self.poll()
+
+    async def _execute(
+        self, flow_run: FlowRun, deployment: DeploymentResponse, configuration: ProcessJobConfiguration
+    ) -> None:
+        context, sent = await self._executing, flow_run.model_copy(update={"state": Pending()})
+        told: set[asyncio.Task[None]] = set()
+
+        def begun(pid: int) -> None:
+            self._is_not_pending(flow_run.id)
+            told.add(asyncio.create_task(self._tell_process(flow_run.id, pid)))
+
+        with tempfile.TemporaryDirectory(prefix="autoloader-run-") as folder:
+            job = Job(
+                flow_run=sent.model_dump_json(),
+                entrypoint=str(deployment.entrypoint),
+                environ=self._environ(flow_run, deployment, configuration),
+                folder=str(configuration.working_dir or folder),
+            )
+            executor = context.create_executor(
+                sent,
+                ChildStarter(self._brood, job, context.control_channel, begun),
+                resolve_flow=load_flow_from_flow_run,
+                propose_submitting=False,
+            )
+            await executor.submit()
+        await asyncio.gather(*told)
+
+    async def _deployment(self, flow_run: FlowRun) -> DeploymentResponse | None:
+        """None for what has none, or none any more, or when Prefect does not answer."""
+        if (wanted := flow_run.deployment_id) is None:
+            return None
+        read, known = self._deployments.get(wanted, (0.0, None))
+        if known is None or time.monotonic() - read > KNOWN_SECONDS:
+            try:
+                known = await self.client.read_deployment(wanted)
+            except (ObjectNotFound, httpx.HTTPError):
+                return None
+            self._deployments[wanted] = time.monotonic(), known
+        return known
+
+    async def _configuration(self, flow_run: FlowRun, deployment: DeploymentResponse) -> ProcessJobConfiguration | None:
+        """What the job variables come to; None when they want a command of their own."""
+        ours, theirs = deployment.job_variables or {}, flow_run.job_variables or {}
+        env = {**(ours.get("env") or {}), **(theirs.get("env") or {})}
+        configuration: ProcessJobConfiguration = await ProcessJobConfiguration.from_template_and_values(
+            base_job_template=self.work_pool.base_job_template,
+            values={**ours, **theirs, "env": env},
+            client=self.client,
+        )
+        return configuration if configuration.command in {None, COMMAND} else None
+
+    def _environ(
+        self, flow_run: FlowRun, deployment: DeploymentResponse, configuration: ProcessJobConfiguration
+    ) -> Mapping[str, str]:
+        """What a run finds beside the environment of its worker."""
+        environ = {
+            **configuration._base_flow_run_environment(flow_run),
+            **configuration._base_attribution_environment(
+                flow_run=flow_run, deployment=deployment, worker_id=self.backend_id, worker_name=self.name
+            ),
+            "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",  # the worker's part
+            "PREFECT__FLOW_ENTRYPOINT": str(deployment.entrypoint),
+            **configuration.env,
+        }
+        return {name: value for name, value in environ.items() if value is not None}
+
+    def _is_not_pending(self, flow_run_id: UUID) -> None:
+        """What cancels it from now on is the executor, which knows its process."""
+        self._submitting_flow_run_ids.discard(flow_run_id)
+        if self._cancelling_observer is not None:
+            self._cancelling_observer.remove_in_flight_flow_run_id(flow_run_id)
+
+    async def _tell_process(self, flow_run_id: UUID, pid: int) -> None:
+        """Say on the run's page which process it is; no more than that hangs on it."""
+        with suppress(httpx.HTTPError, ObjectNotFound):
+            await self.client.update_flow_run(flow_run_id, infrastructure_pid=str(pid))
