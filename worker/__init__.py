@@ -8,6 +8,8 @@ ahead         what is imported before the fork
 zygote        forks when it is told to, and tells who ended how; it never starts a thread
 child         parked, then one run, then gone
 brood         the children, as the worker sees them
+waking        when to ask Prefect for runs: when the router says so
+limits        how much memory a run may take
 executing     a run in a child, for Prefect's own executor
 process_pool  Prefect's process worker, whose runs are given to children
 messages      what they say to each other

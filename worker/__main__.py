@@ -1,4 +1,4 @@
-"""The program that `autoloader worker` becomes: `python -m worker LANE LIMIT DRAIN_SECONDS NAME`.
+"""The program that `autoloader worker` becomes: `python -m worker LANE LIMIT DRAIN_SECONDS MOST_BYTES NAME`.
 
 It reads top to bottom as the life of the process. A run that has begun finishes whatever happens to the worker: on
 SIGTERM it is waited for, and when the zygote is gone as well; and it goes on by itself when the worker is killed.
@@ -13,11 +13,12 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from worker.ahead import Threaded, import_all
 
 if TYPE_CHECKING:
+    from schemas.config.lanes import Lane
     from worker.brood import Brood
     from worker.process_pool import WarmWorker
     from worker.waking import Bell
@@ -33,12 +34,13 @@ class Options:
     lane: str
     limit: int
     drain_seconds: float
+    most_bytes: int
     name: str
 
 
 def main() -> None:
     """Import everything, fork the zygote, and be the worker. In each child: be that child."""
-    lane, limit, drain, name = sys.argv[1:]
+    lane, limit, drain, most, name = sys.argv[1:]
     try:
         import_all()
     except Threaded as error:
@@ -46,17 +48,17 @@ def main() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
-        _be_zygote(theirs)
+        _be_zygote(theirs, cast("Lane", lane))
     else:
         theirs.close()
-        sys.exit(asyncio.run(_be_worker(ours, Options(lane, int(limit), float(drain), name))))
+        sys.exit(asyncio.run(_be_worker(ours, Options(lane, int(limit), float(drain), int(most), name))))
 
 
-def _be_zygote(control: socket.socket) -> None:
+def _be_zygote(control: socket.socket, lane: Lane) -> None:
     from worker import child, zygote  # noqa: PLC0415 - imported by now
 
     if cradle := zygote.Zygote(control).serve():
-        child.live(cradle)
+        child.live(cradle, lane)
         return  # up to the end of the program: what waits to be sent is sent at its exit
     os._exit(0)
 
@@ -73,6 +75,7 @@ async def _be_worker(control: socket.socket, options: Options) -> int:
     brood = Brood(control, options.limit)
     worker = WarmWorker(
         brood,
+        options.most_bytes or None,
         work_pool_name=f"autoloader-{options.lane}",
         limit=options.limit,
         name=options.name or None,
@@ -101,7 +104,7 @@ async def _answer(bell: Bell, worker: WarmWorker) -> None:
 async def _drain(worker: WarmWorker, brood: Brood, seconds: float) -> None:
     """Take no more runs, and wait for those that have begun; when their time is over they are told to end."""
     worker.take_no_more()
-    await brood.send_home()
+    brood.send_home()
     with suppress(TimeoutError):
         await asyncio.wait_for(worker.finished(), seconds)
     for child in brood.running:

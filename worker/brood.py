@@ -8,17 +8,18 @@ import select
 import signal
 import socket
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from prefect.logging import get_logger
 
-from worker.messages import MOST_BYTES, PARKED, Birth, Born, Ended, Job, NotBorn, decoded
+from worker.messages import IS_PARKED, MOST_BYTES, Birth, Born, Ended, Job, NotBorn, decoded
 from worker.surroundings import without_its_run
 
 AGAIN_SECONDS = 1.0  # before another is made after one that ended, or could not be, without a run
 LATE_SECONDS = 2.0  # a child that is not parked by then is not waited for
+GONE = "the process that starts runs is gone"
 UNKNOWN = 1  # the exit code of a child whose zygote is gone
 
 
@@ -108,7 +109,7 @@ class Brood:
             self._stop_hearing(child)
             return child
 
-    async def send_home(self) -> None:
+    def send_home(self) -> None:
         """Let go of all that are parked, and keep no more."""
         if self._keeping is not None:
             self._keeping.cancel()
@@ -117,9 +118,14 @@ class Brood:
         self._parked.clear()
 
     @property
-    def running(self) -> list[Child]:
+    def waiting(self) -> Sequence[Child]:
+        """The children that have no run."""
+        return tuple(self._parked)
+
+    @property
+    def running(self) -> Sequence[Child]:
         """The children that have a run."""
-        return [child for child in self._children.values() if child not in self._parked]
+        return tuple(child for child in self._children.values() if child not in self._parked)
 
     async def _taken(self, environ: Mapping[str, str]) -> Child:
         fitting = [child for child in self._parked if child.environ == environ]
@@ -132,7 +138,7 @@ class Brood:
             if child.environ == environ and child.parked.is_set() and child.is_alive():
                 self._parked.remove(child)
                 return child
-        return await self._born(environ)
+        return await self._born(environ, waits=False)
 
     async def _keep(self) -> None:
         """As long as it lasts."""
@@ -144,17 +150,19 @@ class Brood:
                 self._stop_hearing(child)
             while len(self._children) < self._slots and not self.zygote_lost.is_set():
                 try:
-                    self._parked.append(await self._born(self._usual))
+                    self._parked.append(await self._born(self._usual, waits=True))
                 except OSError as error:
                     self._log.warning("no child can be parked, the next try is in a second: %s", error)
                     await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _born(self, environ: Mapping[str, str]) -> Child:
+    async def _born(self, environ: Mapping[str, str], *, waits: bool) -> Child:
+        if self.zygote_lost.is_set():
+            raise OSError(GONE)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         expected = _Expected(ours, environ, asyncio.get_running_loop().create_future())
         with theirs:
-            socket.send_fds(self._control, [Birth(environ).encoded()], [theirs.fileno()])
+            socket.send_fds(self._control, [Birth(environ, waits).encoded()], [theirs.fileno()])
         self._births.append(expected)
         try:
             return await asyncio.shield(expected.child)
@@ -181,7 +189,7 @@ class Brood:
 
     def _hear_of(self, child: Child) -> None:
         with suppress(OSError):
-            if child.socket.recv(1) == PARKED:
+            if child.socket.recv(1) == IS_PARKED:
                 child.parked.set()
                 return
         asyncio.get_running_loop().remove_reader(child.socket)  # it ends, which its zygote tells
@@ -208,9 +216,9 @@ class Brood:
         """Nobody tells any more who ended: so look, by the descriptors of the processes."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._control)
-        self._log.error("the process that starts runs is gone: no more are taken, those that have begun finish")
+        self._log.error("%s: no more are taken, those that have begun finish", GONE)
         for expected in self._births:
-            expected.child.set_exception(OSError("the process that starts runs is gone"))
+            expected.child.set_exception(OSError(GONE))
         for child in self._children.values():
             loop.add_reader(child.descriptor, self._miss, child)
         self.zygote_lost.set()

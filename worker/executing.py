@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 from prefect.runner._process_manager import ProcessHandle
 
+from worker.limits import hold_to
+
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
     from prefect.client.schemas.objects import FlowRun
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChildStarter:
-    """Prefect's `ProcessStarter`. `begun` is told the number of the process."""
+    """Prefect's `ProcessStarter`. `begun` is told the number of the process, which may take `most_bytes` of memory."""
 
     brood: Brood
     job: Job
     channel: ControlChannel
+    most_bytes: int | None
     begun: Callable[[int], object]
 
     async def start(
@@ -34,6 +37,8 @@ class ChildStarter:
         child = await self.brood.give(replace(self.job, environ={**self.job.environ, **self._way_back(flow_run)}))
         self.begun(child.pid)
         task_status.started(ProcessHandle(cast("Any", child), termination_scope=child))
+        if self.most_bytes is not None:
+            await hold_to(child, self.most_bytes)
         await child.ended.wait()
 
     def _way_back(self, flow_run: FlowRun) -> dict[str, str]:

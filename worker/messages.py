@@ -13,14 +13,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 MOST_BYTES = 128 * 1024  # of a message to or from the zygote; a socket's buffer holds more
-PARKED = b"p"
+IS_PARKED = b"p"
 
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """A child is wanted, in this environment (see `surroundings`)."""
+    """A child is wanted, in this environment (see `surroundings`). `waits`: there is no run for it yet."""
 
     environ: Mapping[str, str]
+    waits: bool
 
     def encoded(self) -> bytes:
         """As it is sent."""

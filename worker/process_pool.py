@@ -45,9 +45,10 @@ warnings.filterwarnings("ignore", message="Type 'WarmWorker'")
 class WarmWorker(ProcessWorker):
     """See the module."""
 
-    def __init__(self, brood: Brood, **settings: Any) -> None:
+    def __init__(self, brood: Brood, most_bytes: int | None, **settings: Any) -> None:
         super().__init__(**settings)
         self._brood = brood
+        self._most_bytes = most_bytes
         self._polling = asyncio.Lock()
         self._is_draining = False
         self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
@@ -132,7 +133,7 @@ class WarmWorker(ProcessWorker):
             )
             executor = context.create_executor(
                 sent,
-                ChildStarter(self._brood, job, context.control_channel, begun),
+                ChildStarter(self._brood, job, context.control_channel, self._most_bytes, begun),
                 resolve_flow=load_flow_from_flow_run,
                 propose_submitting=False,
             )

@@ -11,6 +11,7 @@ import signal
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from worker.messages import MOST_BYTES, Birth, Born, Ended, NotBorn, Told, encoded
 from worker.surroundings import Surroundings
@@ -20,10 +21,11 @@ _LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)  # its worker says whe
 
 @dataclass(frozen=True, slots=True)
 class Cradle:
-    """What a child finds: the way to its worker, and where it lives."""
+    """What a child finds: the way to its worker, where it lives, and whether it has to wait there for a run."""
 
     worker: socket.socket
     surroundings: Surroundings
+    waits: bool
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Zygote:
             self._tell(NotBorn(str(error)))
             pid = -1
         if pid == 0:
-            return self._cradle(worker)
+            return self._cradle(worker, waits=birth.waits)
         os.close(worker)
         if pid > 0:
             descriptor = os.pidfd_open(pid)
@@ -71,14 +73,16 @@ class Zygote:
             self._tell(Born(pid), descriptor)
         return None
 
-    def _cradle(self, worker: int) -> Cradle:
+    def _cradle(self, worker: int, *, waits: bool) -> Cradle:
         """In the child: forget what is the zygote's. Ctrl-C is for the worker, which lets its runs finish."""
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        with suppress(OSError):  # where memory is short, this one goes before its worker does
+            Path("/proc/self/oom_score_adj").write_text("500")
         self.control.close()
         for descriptor in self._children:
             os.close(descriptor)
-        return Cradle(socket.socket(fileno=worker), self._surroundings)
+        return Cradle(socket.socket(fileno=worker), self._surroundings, waits)
 
     def _bury(self, descriptor: int) -> None:
         pid = self._children.pop(descriptor)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import typer
+from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from cli import environment
 from cli.exits import Exit, ended
@@ -27,6 +28,7 @@ def worker(
     type_: Annotated[PoolType, typer.Option("--type", help="As the lane's pool.")] = "process",
     limit: Annotated[int, typer.Option(help="The most runs at once: `slots_per_worker`.")] = 2,
     drain: Annotated[float, typer.Option(help="Seconds that runs get to finish after SIGTERM.")] = 90,
+    memory: Annotated[str, typer.Option(help="What a run's process may take, 600MiB; left out, what there is.")] = "",
     name: Annotated[str, typer.Option(help="What Prefect calls it; left out, a name that nobody has.")] = "",
 ) -> None:
     """Run a worker of LANE until SIGTERM. Runs that have begun finish, or are told to end and loaded by others."""
@@ -34,10 +36,17 @@ def worker(
     prefect = prefect_connection(environ)
     prefect.trust.context()  # without an address Prefect's own program would start a server
     if type_ == "process":
-        _in_its_place(environ, (lane, str(limit), str(drain), name))
+        _in_its_place(environ, (lane, str(limit), str(drain), str(_bytes(memory)), name))
     else:
         options = ("--pool", f"autoloader-{lane}", "--limit", str(limit), *(("--name", name) if name else ()))
         _in_kubernetes(prefect, environ, options, drain)
+
+
+def _bytes(memory: str) -> int:
+    try:
+        return TypeAdapter(ByteSize).validate_python(memory or 0)
+    except ValidationError as error:
+        raise typer.BadParameter(f"--memory {memory}: write a number and MiB or GiB") from error
 
 
 def _in_its_place(environ: Mapping[str, str], options: tuple[str, ...]) -> None:
