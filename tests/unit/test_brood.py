@@ -113,6 +113,7 @@ async def test_one_that_dies_while_it_waits_is_passed_over_and_replaced() -> Non
     async with family(slots=1) as all_of_it:
         (victim,) = all_of_it.brood.waiting
         os.kill(victim.pid, signal.SIGKILL)
+        await until(lambda: not victim.is_alive())
 
         child = await all_of_it.brood.give(job(5))
 
