@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from worker.process_pool import WarmWorker
     from worker.waking import Bell
 
-TELLING_SECONDS = 10.0  # how a run ended, to Prefect
+TELLING_SECONDS = 10.0  # to Prefect how a run ended, to Spark that a session is not needed
 LEAVING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -111,7 +111,9 @@ async def _drain(worker: WarmWorker, brood: Brood, seconds: float) -> None:
         child.graceful_kill()
     await asyncio.gather(*(child.ended.wait() for child in brood.running))
     with suppress(TimeoutError):
-        await asyncio.wait_for(worker.finished(), TELLING_SECONDS)
+        async with asyncio.timeout(TELLING_SECONDS):
+            await worker.finished()
+            await brood.gone()
 
 
 if __name__ == "__main__":

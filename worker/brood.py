@@ -33,6 +33,7 @@ class Child:
     environ: Mapping[str, str]
     parked: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    has_run: bool = False
     returncode: int | None = None
     # How Prefect ends it: by the descriptor, because its number may be another's as soon as the zygote has buried it.
     wait_after_graceful_kill: bool = True
@@ -98,7 +99,7 @@ class Brood:
             OSError: there can be none.
         """
         environ = without_its_run(job.environ)
-        self._usual = environ
+        self.expect(environ)
         while True:
             child = await self._taken(environ)
             try:
@@ -107,7 +108,13 @@ class Brood:
                 await child.ended.wait()
                 continue
             self._stop_hearing(child)
+            child.has_run = True
             return child
+
+    def expect(self, environ: Mapping[str, str]) -> None:
+        """Have them wait in the environment that the next run will want."""
+        self._usual = environ
+        self._changed.set()
 
     def send_home(self) -> None:
         """Let go of all that are parked, and keep no more."""
@@ -125,7 +132,11 @@ class Brood:
     @property
     def running(self) -> Sequence[Child]:
         """The children that have a run."""
-        return tuple(child for child in self._children.values() if child not in self._parked)
+        return tuple(child for child in self._children.values() if child.has_run)
+
+    async def gone(self) -> None:
+        """Wait until there is no child left."""
+        await asyncio.gather(*(child.ended.wait() for child in self._children.values()))
 
     async def _taken(self, environ: Mapping[str, str]) -> Child:
         fitting = [child for child in self._parked if child.environ == environ]

@@ -59,8 +59,9 @@ class WarmWorker(ProcessWorker):
         """Prepare the worker, as Prefect calls it."""
         self._executing = asyncio.get_running_loop().create_future()
         self._holding = asyncio.create_task(self._hold(), name="executor")
-        self._brood.start()
         await super().setup()
+        await self._expect()
+        self._brood.start()
 
     async def teardown(self, *exc_info: Any) -> None:
         """Clean up, as Prefect calls it."""
@@ -79,7 +80,7 @@ class WarmWorker(ProcessWorker):
 
     async def finished(self) -> None:
         """Wait until no run is executed any more, and the end of each is told."""
-        while self.limiter.borrowed_tokens:  # noqa: ASYNC110 - Prefect's limiter tells nobody when it changes
+        while self._limiter and self._limiter.borrowed_tokens:  # noqa: ASYNC110 - Prefect's limiter tells nobody when it changes
             await asyncio.sleep(LOOK_SECONDS)
 
     async def poll(self) -> None:
@@ -99,19 +100,28 @@ class WarmWorker(ProcessWorker):
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
-        deployment = await self._deployment(flow_run)
-        configuration = None if deployment is None else await self._configuration(flow_run, deployment)
+        try:
+            deployment = await self._deployment(flow_run.deployment_id)
+            of_the_run = flow_run.job_variables or {}
+            configuration = None if deployment is None else await self._configuration(deployment, of_the_run)
+        except httpx.HTTPError as error:  # it is scheduled still, and asked for again
+            self._logger.warning("The run %s is not begun: Prefect's API does not answer: %s", flow_run.id, error)
+            self._give_back(flow_run.id)
+            return
         if deployment is None or configuration is None or not deployment.entrypoint:
             await super()._submit_run(flow_run)
             return
+        if self._is_draining or not await self._propose_pending_state(flow_run):
+            self._give_back(flow_run.id)
+            return
         try:
-            if not self._is_draining and await self._propose_pending_state(flow_run):
-                await self._execute(flow_run, deployment, configuration)
-        except Exception:  # one run's trouble is not that of the others
+            await self._execute(flow_run, deployment, configuration)
+        except Exception as error:  # one run's trouble is not that of the others
             self._logger.exception("The run %s could not be carried out", flow_run.id)
+            said = f"Failed to submit flow run to infrastructure: {type(error).__name__}: {error}"
+            await self._propose_crashed_state(flow_run, said)
         finally:
-            self._is_not_pending(flow_run.id)
-            self._release_limit_slot(flow_run.id)
+            self._give_back(flow_run.id)
         await self.poll()
 
     async def _execute(
@@ -140,29 +150,39 @@ class WarmWorker(ProcessWorker):
             await executor.submit()
         await asyncio.gather(*told)
 
-    async def _deployment(self, flow_run: FlowRun) -> DeploymentResponse | None:
-        """None for what has none, or none any more, or when Prefect does not answer."""
-        if (wanted := flow_run.deployment_id) is None:
+    async def _deployment(self, wanted: UUID | None) -> DeploymentResponse | None:
+        """None for a run that has none, or none any more."""
+        if wanted is None:
             return None
         read, known = self._deployments.get(wanted, (0.0, None))
         if known is None or time.monotonic() - read > KNOWN_SECONDS:
             try:
                 known = await self.client.read_deployment(wanted)
-            except (ObjectNotFound, httpx.HTTPError):
+            except ObjectNotFound:
                 return None
             self._deployments[wanted] = time.monotonic(), known
         return known
 
-    async def _configuration(self, flow_run: FlowRun, deployment: DeploymentResponse) -> ProcessJobConfiguration | None:
+    async def _configuration(
+        self, deployment: DeploymentResponse, of_the_run: Mapping[str, Any]
+    ) -> ProcessJobConfiguration | None:
         """What the job variables come to; None when they want a command of their own."""
-        ours, theirs = deployment.job_variables or {}, flow_run.job_variables or {}
-        env = {**(ours.get("env") or {}), **(theirs.get("env") or {})}
+        ours = deployment.job_variables or {}
+        env = {**(ours.get("env") or {}), **(of_the_run.get("env") or {})}
         configuration: ProcessJobConfiguration = await ProcessJobConfiguration.from_template_and_values(
             base_job_template=self.work_pool.base_job_template,
-            values={**ours, **theirs, "env": env},
+            values={**ours, **of_the_run, "env": env},
             client=self.client,
         )
         return configuration if configuration.command in {None, COMMAND} else None
+
+    async def _expect(self) -> None:
+        """Have the first children wait in the environment of loads, if they are deployed by now."""
+        lane = self._work_pool_name.removeprefix("autoloader-")
+        with suppress(httpx.HTTPError, ObjectNotFound):
+            deployment = await self.client.read_deployment_by_name(f"ingest/{lane}")
+            if self._work_pool is not None and (configuration := await self._configuration(deployment, {})):
+                self._brood.expect(_told(configuration.env))
 
     def _environ(
         self, flow_run: FlowRun, deployment: DeploymentResponse, configuration: ProcessJobConfiguration
@@ -177,7 +197,12 @@ class WarmWorker(ProcessWorker):
             "PREFECT__FLOW_ENTRYPOINT": str(deployment.entrypoint),
             **configuration.env,
         }
-        return {name: value for name, value in environ.items() if value is not None}
+        return _told(environ)
+
+    def _give_back(self, flow_run_id: UUID) -> None:
+        """The slot is free again."""
+        self._is_not_pending(flow_run_id)
+        self._release_limit_slot(flow_run_id)
 
     def _is_not_pending(self, flow_run_id: UUID) -> None:
         """What cancels it from now on is the executor, which knows its process."""
@@ -189,3 +214,7 @@ class WarmWorker(ProcessWorker):
         """Say on the run's page which process it is; no more than that hangs on it."""
         with suppress(httpx.HTTPError, ObjectNotFound):
             await self.client.update_flow_run(flow_run_id, infrastructure_pid=str(pid))
+
+
+def _told(environ: Mapping[str, str | None]) -> Mapping[str, str]:
+    return {name: value for name, value in environ.items() if value is not None}
