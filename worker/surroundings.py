@@ -21,17 +21,23 @@ class Surroundings:
 
     def __init__(self) -> None:
         self._base = dict(os.environ)
+        self._changes: Mapping[str, str] = {}
         self._settings = ExitStack()  # never closed: it lasts as long as the process
 
     def become(self, changes: Mapping[str, str]) -> None:
-        """Make this the environment: the worker's with these changes, and no others."""
-        wanted, before = {**self._base, **changes}, dict(os.environ)
-        if wanted == before:
-            return
-        for name in before.keys() - wanted.keys():
-            del os.environ[name]
-        os.environ.update(wanted)
-        if _settings(wanted) != _settings(before):
+        """Make this the environment: the worker's with these changes, instead of those before.
+
+        What a library has set for itself meanwhile stays.
+        """
+        before = _settings(os.environ)
+        for name in self._changes.keys() - changes.keys():
+            if name in self._base:
+                os.environ[name] = self._base[name]
+            else:
+                os.environ.pop(name, None)
+        os.environ.update(changes)
+        self._changes = dict(changes)
+        if _settings(os.environ) != before:
             profile = get_settings_context().profile
             self._settings.enter_context(SettingsContext(profile=profile, settings=Settings()))
 
