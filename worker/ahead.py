@@ -29,6 +29,7 @@ def import_all() -> None:
     """Import it, and keep the garbage collector from writing into the pages. Raises Threaded."""
     for name in _MODULES:
         importlib.import_module(name)
+    importlib.import_module("worker.lean").make_lean()
     gc.collect()
     gc.freeze()
     threads = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]

@@ -17,7 +17,6 @@ from prefect.logging.loggers import flow_run_logger, get_logger
 from flows.loading.errors import Denied
 from flows.loading.parked import PARKED, park, url_of
 from schemas.settings import SettingsError
-from worker.lean import make_lean
 from worker.messages import IS_PARKED, Job
 
 if TYPE_CHECKING:
@@ -78,7 +77,6 @@ def _carry_out(job: Job, surroundings: Surroundings) -> None:
     surroundings.become(job.environ)
     if job.folder:
         os.chdir(job.folder)
-    make_lean()
     configure_from_env()
     flow_run = FlowRun.model_validate_json(job.flow_run)
     with handle_engine_signals(flow_run.id):
