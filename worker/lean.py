@@ -20,7 +20,7 @@ from prefect.logging import get_logger
 
 
 class SharedContexts(ModuleType):
-    """Python's `ssl`, but a context with the same CAs is made once: it takes 26 ms, and clients of http have one too."""
+    """Python's `ssl`, but a context with the same CAs is made once: it takes 26 ms, for http too."""
 
     create_default_context = staticmethod(cache(ssl.create_default_context))
 
