@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from worker.brood import Brood
 
-KNOWN_SECONDS = 60.0  # a deployment that was read is not read again within this
 AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 
@@ -51,7 +49,6 @@ class WarmWorker(ProcessWorker):
         self._most_bytes = most_bytes
         self._polling = asyncio.Lock()
         self._is_draining = False
-        self._deployments: dict[UUID, tuple[float, DeploymentResponse]] = {}
         self._executing: asyncio.Future[FlowRunExecutorContext]
         self._holding: asyncio.Task[None]
 
@@ -154,14 +151,10 @@ class WarmWorker(ProcessWorker):
         """None for a run that has none, or none any more."""
         if wanted is None:
             return None
-        read, known = self._deployments.get(wanted, (0.0, None))
-        if known is None or time.monotonic() - read > KNOWN_SECONDS:
-            try:
-                known = await self.client.read_deployment(wanted)
-            except ObjectNotFound:
-                return None
-            self._deployments[wanted] = time.monotonic(), known
-        return known
+        try:
+            return await self.client.read_deployment(wanted)
+        except ObjectNotFound:
+            return None
 
     async def _configuration(
         self, deployment: DeploymentResponse, of_the_run: Mapping[str, Any]
