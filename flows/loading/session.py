@@ -78,7 +78,7 @@ def looking(url: str) -> Iterator[SparkSession]:
     Raises:
         Infrastructure, Denied: as `opened` does.
     """
-    session = _connected(url, uuid4())
+    session = connected(url, uuid4())
     try:
         yield session
     finally:
