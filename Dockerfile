@@ -25,10 +25,11 @@ COPY schemas schemas
 COPY storage storage
 COPY router router
 COPY flows flows
+COPY worker worker
 COPY cli cli
 COPY dev dev
 RUN /opt/autoloader/bin/pip install --no-deps . && /opt/autoloader/bin/pip uninstall --yes --quiet setuptools pip \
-    && /opt/autoloader/bin/python -c "import cli.main, flows.ingest, flows.preview, flows.loading.work"
+    && /opt/autoloader/bin/python -c "import cli.main, flows.ingest, flows.preview, flows.loading.work, worker.child, worker.process_pool"
 
 FROM ${BASE}
 RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \

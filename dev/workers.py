@@ -27,7 +27,6 @@ _PROGRAM = (sys.executable, "-m", "cli.main")
 _DRAIN_SECONDS = 10
 # Whether it is healthy is asked of Prefect's server; its own answer to that takes any port that is free.
 _WORKER = {
-    "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_WORKER_WEBSERVER_HOST": ADDRESS,
     "PREFECT_WORKER_WEBSERVER_PORT": "0",
 }

@@ -1,7 +1,7 @@
 """One attempt of one batch: what `flows.ingest` and `flows.preview` do, without Prefect.
 
-attempt    claims, opens the Spark session (`session`, `pinned`), and writes why it failed; `life` tells the ledger
-           that the run lives
+attempt    claims, opens the Spark session (`session`, `pinned`; `parked` when it is there already), and writes why it
+           failed; `life` tells the ledger that the run lives
 work       does in the session what the kind of the attempt says; pyspark is imported from here on, after the claim
 load       loads the batch: look, read, stage, audit, publish its bad records and then itself
 closing    closes the batch, or finds that it is loaded already

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
-from flows.loading import session
+from flows.loading import parked, session
 from flows.loading.errors import Infrastructure, NotWanted, cause_of, target_of
 from flows.loading.life import Life
 from flows.loading.steps import Steps, Watch, unwatched
@@ -47,7 +47,8 @@ def carry_out(
         NotWanted: the attempt was ended, or the batch closed, while this worked on it.
     """
     steps = Steps(watch)
-    claimed = ledger.claim(batch, attempt, run_id)
+    ahead = parked.ready(environ)
+    claimed = ledger.claim(batch, attempt, run_id, None if ahead is None else ahead.session_id)
     if claimed is None:
         return "not wanted"
     steps.done("claim")
@@ -56,7 +57,7 @@ def carry_out(
         from flows.loading.work import work  # noqa: PLC0415 - imports Spark for seconds: see there
 
         with (
-            session.opened(claimed, environ) as opened,
+            session.opened(claimed, environ, None if ahead is None else ahead.session) as opened,
             _telling(ledger, claimed, life),  # before it is closed: who was sent away has little time left
         ):
             steps.done("session")

@@ -59,14 +59,16 @@ class Ledger:
 
     url: str
 
-    def claim(self, batch: str, attempt: int, run_id: str) -> Claimed | None:
+    def claim(self, batch: str, attempt: int, run_id: str, session_id: UUID | None = None) -> Claimed | None:
         """Take the attempt for this process of the run, or None when nobody wants it any more.
+
+        `session_id` is that of a Spark session which is there already; without it one is made up.
 
         Raises:
             Infrastructure: another process of the same run had it, and is not heard of any more: the next attempt is
                 due. While it is heard of, this one is not wanted. Or the ledger's tables are older than this code.
         """
-        session_id = uuid4()
+        session_id = session_id or uuid4()
         key = {"batch": batch, "n": attempt, "run": run_id, "session": session_id, "host": socket.gethostname()}
         with self._transaction() as connection:
             _await_migration(connection)

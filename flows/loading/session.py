@@ -47,8 +47,10 @@ _KEEPALIVE = {"grpc.keepalive_time_ms": 330_000, "grpc.keepalive_timeout_ms": 20
 
 
 @contextmanager
-def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSession]:
+def opened(claimed: Claimed, environ: Mapping[str, str], ahead: SparkSession | None = None) -> Iterator[SparkSession]:
     """The session of this claim, closed at the end; the sessions of its rivals are closed at the beginning.
+
+    `ahead`: it is there already, on the Connect server.
 
     Raises:
         Infrastructure: the storage or the Connect server does not answer, or is not to be trusted, or the server's
@@ -58,7 +60,7 @@ def opened(claimed: Claimed, environ: Mapping[str, str]) -> Iterator[SparkSessio
     """
     url, alone = spark_connect_url(environ), is_alone(claimed.lane, environ)
     trust.look_at_storage(environ)
-    session = _embedded(environ) if alone or not url else _connected(url, claimed.session_id)
+    session = _embedded(environ) if alone or not url else ahead or connected(url, claimed.session_id)
     try:
         if url:
             _close_rivals(url, claimed)
@@ -76,7 +78,7 @@ def looking(url: str) -> Iterator[SparkSession]:
     Raises:
         Infrastructure, Denied: as `opened` does.
     """
-    session = _connected(url, uuid4())
+    session = connected(url, uuid4())
     try:
         yield session
     finally:
@@ -124,7 +126,8 @@ def _quieten() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _connected(url: str, session_id: UUID) -> SparkSession:
+def connected(url: str, session_id: UUID) -> SparkSession:
+    """A session on a Connect server. Raises Infrastructure; Denied when its settings cannot be made ours."""
     preflight(url)
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415 - seconds, after the claim alone
 

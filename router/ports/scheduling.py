@@ -92,7 +92,7 @@ class SchedulingLedger(Lease, Protocol):
         """Write the next attempt of a batch; None when there is one already. Raises LeaseLost."""
 
     async def save_run(self, submission: Submission, run_id: str) -> None:
-        """Keep the id of the run that was created."""
+        """Keep the id of the run that was created, and wake the workers of its lane."""
 
     async def put_off(self, submission: Submission, trouble: str) -> None:
         """Its run is to be created later, each time it comes to this later still, up to half a minute."""

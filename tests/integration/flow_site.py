@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -171,6 +171,16 @@ class Lake:
             ).fetchone()
         assert found is not None
         return found[0], found[1]
+
+    def session_of(self, batch: str, n: int) -> UUID | None:
+        """The Spark session that its claim has told."""
+        with self._connection() as connection:
+            found = connection.execute(
+                "SELECT session_id FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
+            ).fetchone()
+        assert found is not None
+        session_id: UUID | None = found[0]
+        return session_id
 
     def touched(self, batch: str, n: int) -> datetime:
         """When its run was last heard of."""

@@ -42,9 +42,9 @@ class Line:
 
 
 @contextmanager
-def line(port: int, server: tuple[str, int]) -> Iterator[Line]:
+def line(port: int, server: tuple[str, int], kind: type[Line] = Line) -> Iterator[Line]:
     """One from a loopback port to the server."""
-    made = Line(server)
+    made = kind(server)
     with socket.create_server(("127.0.0.1", port)) as listening:
 
         def accept() -> None:

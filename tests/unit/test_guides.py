@@ -28,7 +28,7 @@ PAGES = [
     *(Path(name) for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
     *(path for path in sorted(Path("docs").glob("*.md")) if path.name != "decisions.md"),
 ]
-PLACE = re.compile(r"`((?:router|flows|schemas|cli|dev|tests|docs|benchmarks|k8s)/[\w/.-]*)`")
+PLACE = re.compile(r"`((?:router|flows|worker|schemas|cli|dev|tests|docs|benchmarks|k8s)/[\w/.-]*)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("schemas", "storage", "router", "flows", "cli", "dev")
+ROOMS = ("schemas", "storage", "router", "flows", "worker", "cli", "dev")
 PURE = ("router/rules", "router/notifications")
 
 FORBIDDEN = {
@@ -40,6 +40,9 @@ FORBIDDEN = {
     "the command in the router": ("router/app.py", "import cli.main"),
     "Kafka in the flows": ("flows/loading/load.py", "import aiokafka"),
     "a new room of the flows that no layer names": ("flows/extra.py", "import flows.deploying"),
+    "the router in the worker": ("worker/zygote.py", "from router.rules import sizing"),
+    "Prefect in what forks": ("worker/zygote.py", "import prefect"),
+    "the worker in the flows": ("flows/ingest.py", "from worker import lean"),
     "a side in what both agree on": ("schemas/manifest.py", "from flows.loading import types"),
     "a side in the storage": ("storage/s3.py", "from router.rules import sizing"),
     "a vendor in the storage": ("storage/local.py", "import httpx"),

@@ -19,6 +19,7 @@ from router.rules.breaker import Breaker
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config.lanes import Lane
+from schemas.ledger.waking import CHANNEL
 from schemas.manifest import AttemptKind, ManifestFile
 from schemas.report import readable
 
@@ -147,9 +148,10 @@ class PostgresScheduling:
             return await _begin(connection, due, job_variables, epoch)
 
     async def save_run(self, submission: Submission, run_id: str) -> None:
-        """The run is known now; a repetition changes nothing."""
+        """The run is known now, and its lane's workers are woken; a repetition changes nothing."""
         async with self._database.transaction() as connection:
             await connection.execute(_SUBMITTED, submission.batch, submission.n, run_id)
+            await connection.execute(_WAKE, CHANNEL, submission.lane)
 
     async def put_off(self, submission: Submission, trouble: str) -> None:
         """Put the creation of its run off, twice as long each time."""
@@ -243,6 +245,9 @@ _CUT = Statement("""
 _SUBMITTED = Statement(
     "UPDATE attempt SET run_id = $3, submitted = now() WHERE batch_id = $1 AND n = $2 AND run_id IS NULL"
 )
+
+# There is a run for the workers of a lane.
+_WAKE = Statement("SELECT pg_notify($1, $2)")
 
 # Its run is to be created later, longer each time.
 _PUT_OFF = Statement(f"""

@@ -1,0 +1,70 @@
+"""A Spark session that was opened before its run: it is the run's own, and what became of it meanwhile does no harm."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from flows.loading import parked, session
+from flows.loading.parked import PARKED, Parked, park
+from tests.integration.flow_site import Lake, a_table
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def ahead(lake: Lake) -> Iterator[Parked]:
+    found = park(lake.settings["SPARK_CONNECT_URL"])
+    token = PARKED.set(found)
+    yield found
+    PARKED.reset(token)
+    found.close()
+
+
+def test_the_run_works_in_it_and_the_ledger_names_it(lake: Lake, ahead: Parked) -> None:
+    table = a_table()
+    batch = lake.batch(table, [lake.land("a.csv", "a\n1\n2\n")])
+
+    lake.published(batch)
+
+    assert lake.session_of(batch, 1) == ahead.session_id
+    assert lake.count(table, batch) == 2
+    assert not ahead.lives()  # a session is of one load alone
+
+
+def test_one_that_its_server_has_forgotten_is_replaced(lake: Lake, ahead: Parked) -> None:
+    table = a_table()
+    batch = lake.batch(table, [lake.land("a.csv", "a\n1\n")])
+    session._close(ahead.url, ahead.session_id)
+
+    lake.published(batch)
+
+    assert lake.session_of(batch, 1) not in {None, ahead.session_id}
+    assert lake.count(table, batch) == 1
+
+
+def test_one_on_another_server_is_left_alone(lake: Lake, ahead: Parked) -> None:
+    assert parked.ready(lake.settings) is ahead
+    assert parked.ready({**lake.settings, "SPARK_CONNECT_URL": "sc://127.0.0.1:9"}) is None
+    assert parked.ready({}) is None
+
+
+def test_where_each_run_has_a_spark_of_its_own_none_is_opened_ahead() -> None:
+    environ = {"SPARK_CONNECT_URL": "sc://127.0.0.1:9"}
+
+    assert parked.url_of("default", environ) == "sc://127.0.0.1:9"
+    assert parked.url_of("high-memory", environ) is None
+    assert parked.url_of("default", {**environ, "AUTOLOADER_SPARK": "embedded"}) is None
+    assert parked.url_of("default", {}) is None
+
+
+def test_the_next_claim_closes_it(lake: Lake, ahead: Parked) -> None:
+    table = a_table()
+    batch = lake.batch(table, [lake.land("a.csv", "a\n1\n")])
+    lake.ledger.claim(batch, 1, "the-first", ahead.session_id)
+    PARKED.set(None)
+
+    lake.attempt(batch, 2)
+    lake.published(batch, 2)
+
+    assert not ahead.lives()
+    assert lake.count(table, batch) == 1

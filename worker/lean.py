@@ -1,0 +1,55 @@
+"""What Prefect does for each run that costs its time and that nobody here needs, or that can be done once for all.
+
+It is replaced by name, in this program alone and before it forks. Where a name is gone, Prefect does as it likes: only
+the time is lost.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import cache, partial
+from types import ModuleType
+from typing import Any
+
+import pydantic
+from prefect import flow_engine
+from prefect.client import orchestration
+from prefect.logging import get_logger
+
+
+class SharedContexts(ModuleType):
+    """Python's `ssl`, but a context with the same CAs is made once: it takes 26 ms, for http too."""
+
+    create_default_context = staticmethod(cache(ssl.create_default_context))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ssl, name)
+
+
+REPLACED: dict[tuple[ModuleType, str], Callable[[Any], Any]] = {
+    # A websocket, 150 ms, by which a run learns that a person suspends it. A load cannot be: it is cancelled.
+    (flow_engine, "observe_flow_run_suspension"): lambda _theirs: lambda *_: nullcontext(),
+    # Its thread sleeps by the second, and the engine waits for it.
+    (flow_engine, "_send_heartbeats"): lambda theirs: partial(theirs, join_on_exit=False),
+    (orchestration, "ssl"): lambda _theirs: SharedContexts("ssl"),
+}
+
+
+def make_lean() -> None:
+    """Replace them, as far as they are there, and do what the first run would have to."""
+    for (module, name), ours in REPLACED.items():
+        if (theirs := getattr(module, name, None)) is not None:
+            setattr(module, name, ours(theirs))
+    for model in _models(pydantic.BaseModel):
+        if not model.__pydantic_complete__:
+            model.model_rebuild(raise_errors=False)
+    orchestration.get_client(sync_client=True)  # its context is the one of all later clients
+    get_logger("workers.process").info("everything is imported")  # the first line on a console takes 33 ms
+
+
+def _models(base: type[pydantic.BaseModel]) -> Iterator[type[pydantic.BaseModel]]:
+    for model in base.__subclasses__():
+        yield model
+        yield from _models(model)
