@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
+from prefect.logging import get_logger
 from prefect.runner._process_manager import ProcessHandle
 
 from worker.limits import hold_to
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from anyio.abc import TaskStatus
     from prefect.client.schemas.objects import FlowRun
     from prefect.runner._control_channel import ControlChannel
+    from prefect.runner._flow_run_executor import FlowRunExecutorContext
 
     from worker.brood import Brood
     from worker.messages import Job
+
+AGAIN_SECONDS = 2.0
+
+log = get_logger("workers.process.executing")
+
+
+def cancel_one_by_one(context: FlowRunExecutorContext) -> None:
+    """Try to cancel a run until it has ended; Prefect's own tries once, and what fails then ends all other runs too."""
+    theirs = context._cancellation_manager.cancel_by_id
+
+    async def cancel(flow_run_id: UUID) -> None:
+        while context.process_manager.get(flow_run_id) is not None:
+            try:
+                await theirs(flow_run_id)
+            except Exception as error:  # noqa: BLE001 - it is the trouble of this run alone
+                log.warning("the run %s is not cancelled yet: %s: %s", flow_run_id, type(error).__name__, error)
+                await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                return
+
+    vars(context._cancellation_manager)["cancel_by_id"] = cancel
 
 
 @dataclass(frozen=True, slots=True)

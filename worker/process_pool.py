@@ -22,7 +22,7 @@ from prefect.states import Pending
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from flows.infrastructure.process import COMMAND
-from worker.executing import ChildStarter
+from worker.executing import ChildStarter, cancel_one_by_one
 from worker.messages import Job
 
 if TYPE_CHECKING:
@@ -90,10 +90,13 @@ class WarmWorker(ProcessWorker):
         while True:
             try:
                 async with FlowRunExecutorContext() as context:
+                    cancel_one_by_one(context)
                     self._executing.set_result(context)
                     await asyncio.Event().wait()
-            except httpx.HTTPError as error:
-                self._logger.warning("Prefect's API does not answer, the next try is in a second: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, runs that come wait for the next try
+                self._logger.warning("What runs are executed with is made anew: %s: %s", type(error).__name__, error)
+                if self._executing.done():
+                    self._executing = asyncio.get_running_loop().create_future()
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _submit_run(self, flow_run: FlowRun) -> None:

@@ -16,6 +16,7 @@ NEEDED = {
     "job variables": "prefect.workers.process:ProcessJobConfiguration.from_template_and_values",
     "a run's process is watched": "prefect.runner._flow_run_executor:FlowRunExecutorContext.create_executor",
     "a run's process is ended": "prefect.runner._process_manager:ProcessHandle.graceful_kill",
+    "a run is cancelled": "prefect.runner._cancellation_manager:CancellationManager.cancel_by_id",
     "a run tells its own end (1)": "prefect.runner._control_channel:ControlChannel.register",
     "a run tells its own end (2)": "prefect._internal.control_listener:configure_from_env",
     "a run is carried out (1)": "prefect.engine:handle_engine_signals",
