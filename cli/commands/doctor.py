@@ -169,14 +169,14 @@ def _spark_connect(url: str | None) -> str:
 
 def _tables(environ: Mapping[str, str]) -> Finding:
     """What differs from the configuration in the tables that are there, or will lose what a load must find there."""
-    part, url = "tables", spark_connect_url(environ)
-    if url is None:
-        return Finding(part, "not looked at: SPARK_CONNECT_URL is not set")
+    part = "tables"
     try:
+        if (url := spark_connect_url(environ)) is None:
+            return Finding(part, "not looked at: SPARK_CONNECT_URL is not set")
         config = environment.config(environ)
         with looking(url) as session:
             differing = [f"{name}: {what}" for name, what in differences.of_sources(session, config)]
-    except (ConfigError, LoadError) as error:
+    except (ConfigError, SettingsError, LoadError) as error:
         return Finding(part, str(error), "mend what is said above first")
     if differing:
         return Finding(part, "; ".join(differing), "the table counts: change it, or the configuration")
