@@ -19,7 +19,7 @@ down: .venv/installed  ## Stop the local stack; its data stays
 	$(BIN)/autoloader down
 
 test: check  ## All checks, then the tests on real parts
-	$(BIN)/pytest -m "not soak" tests/contract tests/integration tests/e2e
+	$(BIN)/pytest -m "not soak" -n 2 --dist loadfile --no-loadscope-reorder tests/contract tests/integration tests/e2e
 
 test-kubernetes: .venv/installed  ## The image, the manifests and the Kubernetes lane on a cluster of this machine (root), or of KUBECONFIG
 	$(BIN)/python -m tests.kubernetes.lab
