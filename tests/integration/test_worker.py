@@ -156,7 +156,7 @@ async def test_a_run_is_in_a_process_that_waited_and_has_its_environment_its_fol
         seen, ended = told(begun), await site.ended(second)
 
         found = await site.client.read_flow_run(second)
-        logs = await site.logs(second)
+    logs = await site.logs(second)  # a worker sends its lines every two seconds, and at its end
     assert ended == ("COMPLETED", None)
     assert seen["pid"] == parked.pid
     assert found.infrastructure_pid == str(parked.pid)
