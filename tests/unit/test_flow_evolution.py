@@ -154,12 +154,13 @@ def test_a_file_without_a_required_column_is_set_aside() -> None:
 
 
 @pytest.mark.parametrize("name", ["1", "-2.50", "2026-01-05", "10:30", "<!DOCTYPE html>", '{"error": 1}'])
-def test_a_first_line_of_values_or_of_a_page_makes_no_table(name: str) -> None:
+def test_a_first_line_of_values_or_of_a_page_makes_no_table_and_no_column_of_one(name: str) -> None:
     plan = decided(None, {"1": csv("id", name)})
 
     assert "does not look like names of columns" in plan.aside["1"]
     assert not decided(None, {"1": csv("id", name)}, hints={"id": "bigint"}).aside
     assert not decided(ORDERS, {"1": csv("id", name)}).aside
+    assert "does not look like names of columns" in decided(ORDERS, {"1": csv(name, "x"), "2": csv("id")}).aside["1"]
 
 
 def test_years_may_be_names() -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pyspark.sql.types import ArrayType, DataType, MapType, NullType, StringType, StructType
 
 from flows.loading.reading.found import Texts, Tokens, Typed
-from flows.loading.reading.strangers import listed, strangers
+from flows.loading.reading.strangers import listed, strangers, without_names
 from flows.loading.reading.types import ddl, is_number, joined, promotes, widens
 from flows.loading.writing.tables import OURS
 
@@ -49,7 +49,8 @@ class Plan:
 
 def decide(table: StructType, found: Mapping[str, Found], columns: Columns, *, is_new: bool) -> Plan:
     """The plan for these files, by URI. A table that is new has the columns that the configuration gives."""
-    aside = strangers(found, columns) if is_new else {}
+    known = {name.lower() for name in (*table.fieldNames(), *columns.given)}
+    aside = strangers(found, columns) if is_new else without_names(found, known)
     while True:
         left = {uri: file for uri, file in found.items() if uri not in aside}
         plan = _decide_once(table, left, columns, "add-columns" if is_new and not columns.columns else columns.mode)

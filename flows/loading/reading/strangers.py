@@ -1,4 +1,4 @@
-"""Which files of a batch must not make a table: they are none of their source. Pure."""
+"""Which files of a batch must not make a table, or columns of one: they are none of their source. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flows.loading.reading.found import Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from flows.loading.reading.found import Found
     from schemas.config.sources import Columns
@@ -20,9 +20,7 @@ def strangers(found: Mapping[str, Found], columns: Columns) -> dict[str, str]:
     given = {name.lower() for name in (*columns.columns, *columns.required)}
     hints = {name.lower() for name in columns.hints}
     names = {uri: {name.lower() for name in one.columns} for uri, one in found.items() if one.columns}
-    nameless = {
-        uri: why for uri in names if not names[uri] & (given | hints) and (why := _nameless(found[uri])) is not None
-    }
+    nameless = without_names(found, given | hints)
     files = {uri: known_names for uri, known_names in names.items() if uri not in nameless}
     count = Counter(name for names in files.values() for name in names)
     usual = hints | (given or {name for name, times in count.items() if 2 * times > len(files)})
@@ -37,12 +35,21 @@ def strangers(found: Mapping[str, Found], columns: Columns) -> dict[str, str]:
     }
 
 
+def without_names(found: Mapping[str, Found], known: Collection[str]) -> dict[str, str]:
+    """Files that have none of the known columns (lower case) and whose first line holds values, or is of a page."""
+    return {
+        uri: why
+        for uri, one in found.items()
+        if not {name.lower() for name in one.columns} & set(known) and (why := _nameless(one)) is not None
+    }
+
+
 _VALUE = re.compile(r"[+-]?\d*[.,]?\d+([eE][+-]?\d+)?|\d{1,4}[-/.:]\d\d.*|[<{\[].*", re.DOTALL)
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
 def _nameless(file: Found) -> str | None:
-    """Whether the first line of a file of texts holds values, or is of a page, and would make a table of them."""
+    """Why the first line of a file of texts names no columns: it holds values, or is of a page."""
     for name, values in file.columns.items():
         if isinstance(values, Texts) and _VALUE.fullmatch(name) and not _YEAR.fullmatch(name):
             return (
