@@ -76,6 +76,11 @@ class Csv(Strict):
         return codec(self.encoding)
 
     @property
+    def is_wide(self) -> bool:
+        """Whether a line feed is more than one byte."""
+        return self.codec.startswith(("utf-16", "utf-32"))
+
+    @property
     def java_charset(self) -> str:
         """Java's name of the encoding."""
         return JAVA_CHARSETS[self.codec]

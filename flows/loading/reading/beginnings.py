@@ -32,15 +32,11 @@ class Counted:
 
 
 def of(pieces: Iterable[bytes], options: Csv | Json) -> bytes:
-    """Take pieces of a text up to `BYTES`, and of them what ends with a line and is within no quotes, if there is such.
-
-    With an encoding in which a line feed is more than a byte it is the whole text.
-    """
-    is_wide = isinstance(options, Csv) and options.codec.startswith(("utf-16", "utf-32"))
+    """Take a text up to `BYTES`, and of that what ends with a line and is within no quotes, if there is such."""
     text = b""
     for piece in pieces:
         text += piece
-        if len(text) >= BYTES and not is_wide:
+        if len(text) >= BYTES:
             return _whole_lines(text, options.quote.encode() if isinstance(options, Csv) else b"")
     return text
 

@@ -71,7 +71,7 @@ def _why_as_a_whole(found: Found, options: Csv) -> str | None:
         return "its values hold line breaks"
     if found.misread:
         return found.misread
-    if options.codec.startswith(("utf-16", "utf-32")):
+    if options.is_wide:
         return "it is read as a whole because of its encoding"  # Spark looks for the byte of a line feed
     return "it is read as a whole because of `multi_line`" if options.multi_line is True else None
 

@@ -114,6 +114,8 @@ def glance(file: ManifestFile, place: Storage, format_: Format) -> Look:
         case Parquet():
             whole = _footer(file, place)
             return replace(whole, records=min(whole.records, beginnings.RECORDS), about=whole.records)
+        case Csv(is_wide=True):  # its lines are no lines of bytes
+            return look(file, place, format_)
         case Csv() | Json() as options:
             source = beginnings.Counted(place.pieces(file.uri, file.size))
             text = beginnings.of(unpacked(source, compression(file.uri)), options)
