@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CATALOG = "lake"
 DEFAULT_MEMORY = "2g"
+DEFAULT_WARMING = "10"
 RECORDER = "spark-recorder"
 
 _SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -36,21 +37,17 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
-# The first query costs seconds, and so does the first look into the catalog: nobody's load should pay that.
-_WARM_UP = f"""
-import sys
-from pyspark.sql.connect.session import SparkSession
-session = SparkSession.builder.remote(sys.argv[1]).create()
-session.client.disable_reattachable_execute()  # its threads may hang the end of a session (SPARK-55362)
-session.sql("SELECT 1").collect()
-session.sql("SHOW NAMESPACES IN {CATALOG}").collect()
-session.stop()
+# Loads side by side take turns, task by task, so that a small one need not wait for a big.
+_FAIR = """<?xml version="1.0"?>
+<allocations>
+  <pool name="default"><schedulingMode>FAIR</schedulingMode></pool>
+</allocations>
 """
 
 
 def service(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], catalogs: Catalogs) -> Service:
-    """The server, with its first query answered; `catalogs` as in `defaults`."""
-    port, url = ports["spark-connect"], connect_url(ports)
+    """The server, warm; `catalogs` as in `defaults`."""
+    port = ports["spark-connect"]
 
     def prepare(_: RunOnce) -> None:
         write_configuration(home, ports, environ, catalogs)
@@ -62,7 +59,7 @@ def service(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], ca
         command=lambda: _server(home, port, _class_data(home, environ).use()),
         environment=_server_environment(home, ports),
         ready=lambda: answers(port),
-        complete=lambda run_once: run_once([sys.executable, "-c", _WARM_UP, url]),
+        complete=lambda run_once: run_once(_warming(home, environ), client_settings(home, ports)),
         start_seconds=120,
         stop_seconds=20,
     )
@@ -77,7 +74,8 @@ def recorder(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], p
     archive = _class_data(home, environ)
 
     def complete(run_once: RunOnce) -> None:
-        run_once(["nice", "-n", "19", sys.executable, "-c", _WARM_UP, f"sc://{ADDRESS}:{port}"])
+        settings = client_settings(home, {**ports, "spark-connect": port})
+        run_once(["nice", "-n", "19", *_warming(home, environ)], settings)
         archive.note_ready()
 
     return Service(
@@ -123,9 +121,16 @@ def spark_home() -> Path:
 
 
 def write_configuration(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], catalogs: Catalogs) -> None:
-    """`spark-defaults.conf` (private: it holds the catalog's password) and the logging beside it."""
+    """`spark-defaults.conf` (private: it holds the catalog's password), and beside it the logging and the pools."""
     (home.spark_conf / "log4j2.properties").write_text(_LOGGING)
+    (home.spark_conf / "fairscheduler.xml").write_text(_FAIR)
     write_private(home.spark_conf / "spark-defaults.conf", render(defaults(home, ports, environ, catalogs)))
+
+
+def _warming(home: Home, environ: Mapping[str, str]) -> list[str]:
+    """The first loads cost seconds: nobody's should pay that."""
+    loads = environ.get("AUTOLOADER_SPARK_WARMING", DEFAULT_WARMING)
+    return [sys.executable, "-m", "flows.loading.warming", CATALOG, str(home.spark), loads]
 
 
 def _server(home: Home, port: int, flags: list[str]) -> list[str]:
@@ -135,7 +140,8 @@ def _server(home: Home, port: int, flags: list[str]) -> list[str]:
     return [
         str(spark_home() / "bin" / "spark-submit"),
         *("--class", _SERVER, "--properties-file", str(defaults_file)),
-        *("--conf", f"spark.connect.grpc.binding.port={port}"),
+        *("--conf", f"spark.connect.grpc.binding.port={port}", "--conf", "spark.scheduler.mode=FAIR"),
+        *("--conf", f"spark.scheduler.allocation.file={_local_uri(home.spark_conf / 'fairscheduler.xml')}"),
         *("--driver-java-options", " ".join(options)),
         "spark-internal",
     ]
@@ -191,8 +197,6 @@ def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.shuffle.partitions": "8",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        # Many small files: read several in one task.
-        "spark.sql.files.openCostInBytes": "131072",
     }
 
 

@@ -57,6 +57,8 @@ class Progress:
 async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, progress: Progress) -> None:
     """Step a stage for ever: again at once while there is more, else when another stage did something, or a second on.
 
+    What one stage did in several steps without a pause is told to the others once: a burst is cut when it is all there.
+
     Trouble outside pauses the stage, longer each time that nothing was done; a bug ends the process. A cancellation
     counts even when a library has swallowed it, as `asyncio.wait_for` does in Python 3.11 for what is done just then.
     """
@@ -66,7 +68,7 @@ async def drive(stage: Stage, wakes: Mapping[str, asyncio.Event], clock: Clock, 
         begun = time.monotonic()
         step = await _step(stage, clock)
         progress.stepped(stage.name, step, time.monotonic() - begun)
-        if step.facts:
+        if step.facts and not step.goes_on:
             for other in wakes.values():
                 other.set()
         if step.facts or step.trouble is None:

@@ -18,12 +18,15 @@ STEP_SECONDS = 20.0  # liveness waits for two minutes; a call that hangs when th
 class Step:
     """What was done. `more` asks for another step at once, without a pause.
 
+    `goes_on`: what comes next is at hand. It is of one piece with this, so the other stages are not woken in between.
+
     `trouble`: something the stage depends on did not answer, for which all of it, or what is left of it, has to wait.
     """
 
     facts: tuple[Fact, ...] = ()
     more: bool = False
     trouble: str | None = None
+    goes_on: bool = False
 
 
 class Pass:

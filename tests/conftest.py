@@ -12,8 +12,9 @@ from tests.lakes import CATALOGS, S3
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-# All stacks share the libraries that are fetched once; the workers find the tests' own flow.
-ENVIRON = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), **os.environ, **S3, "PYTHONPATH": str(PROJECT)}
+# All stacks share the libraries that are fetched once, and are warm enough soon; the workers find the tests' own flow.
+SHARED = {"AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"), "AUTOLOADER_SPARK_WARMING": "1"}
+ENVIRON = {**SHARED, **os.environ, **S3, "PYTHONPATH": str(PROJECT)}
 
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.load_profile("default")

@@ -56,8 +56,9 @@ def carry_out(
     with life.told(claimed.manifest.touch_seconds if lives else None), _telling(ledger, claimed, life):
         from flows.loading.work import work  # noqa: PLC0415 - imports Spark for seconds: see there
 
+        total = sum(file.size for file in claimed.files)
         with (
-            session.opened(claimed, environ, None if ahead is None else ahead.session) as opened,
+            session.opened(claimed, environ, None if ahead is None else ahead.suited(total)) as opened,
             _telling(ledger, claimed, life),  # before it is closed: who was sent away has little time left
         ):
             steps.done("session")

@@ -83,14 +83,19 @@ class _Load:
 
         And of all their records, wherever our own look has counted them.
         """
+        staged = staging.stage()
         while True:
-            staged = staging.stage()
             rows = self._rows(staging, staged.snap) if staged else {}
-            if strange := rows.keys() - staging.reading.files.left.keys():
+            left = staging.reading.files.left
+            if strange := rows.keys() - left.keys():
                 raise RuntimeError(f"rows of {min(strange)} are staged, which is not of {self.claimed.batch}")
             self.steps.done("audit")
             if (staged is not None and staged.is_visible) or not staging.reading.check(rows):
                 return staged, rows  # what is visible is not staged a second time
+            if staged is None:
+                staged = staging.stage()
+            elif gone := rows.keys() - left.keys():
+                staged = staging.stage_without(staged, gone)  # files are read once, whatever is found to be wrong
 
     def _rows(self, staging: Staging, staged: Snap) -> dict[str, int]:
         """The rows by file: of one file, as many as the snapshot says; of several, they are counted."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from flows.loading.session import connected, is_alone, preflight
+from flows.loading.translation import named_errors
 from schemas.connections import spark_connect_url
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from schemas.config.lanes import Lane
 
+# To generate and compile code for a few rows takes a quarter of their load; for many it pays.
+_FEW_BYTES = 4 * 1024**2
+_FOR_A_FEW = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 _CATALOG = re.compile(r"spark\.sql\.catalog\.(?!spark_catalog)(\w+)")
 
 
@@ -53,6 +57,14 @@ class Parked:
                         self.session.catalog.tableExists(f"{catalog[1]}.autoloader.touched")
                         break
 
+    def suited(self, total: int) -> SparkSession:
+        """The session, made ready for so many bytes. Raises Infrastructure."""
+        if total > _FEW_BYTES:
+            with named_errors():
+                for name in _FOR_A_FEW:
+                    self.session.conf.unset(name)
+        return self.session
+
     def close(self) -> None:
         """Give it back."""
         with suppress(Exception):  # it is gone already, or its server is
@@ -69,9 +81,12 @@ def url_of(lane: Lane, environ: Mapping[str, str]) -> str | None:
 
 
 def park(url: str) -> Parked:
-    """Open one. Raises Infrastructure."""
+    """Open one, ready for a few bytes. Raises Infrastructure."""
     session_id = uuid4()
     parked = Parked(url, session_id, connected(url, session_id))
+    with named_errors():
+        for name, value in _FOR_A_FEW.items():
+            parked.session.conf.set(name, value)
     parked.touch()
     return parked
 

@@ -73,7 +73,7 @@ class IntakeStage:
             await self._source.commit()
             self._portion = self._portion.after_success()
         self._ahead = ahead
-        return Step(tuple(result.facts(recorded)), more=True)
+        return Step(tuple(result.facts(recorded)), more=True, goes_on=ahead is not None)
 
     async def _read(self, records: Sequence[Record], now: datetime) -> "_PollResult | None":
         """Read one portion. Between turns others have theirs: PostgreSQL is told to go on, Kafka that we live."""

@@ -31,6 +31,20 @@ def test_the_run_works_in_it_and_the_ledger_names_it(lake: Lake, ahead: Parked) 
     assert not ahead.lives()  # a session is of one load alone
 
 
+@pytest.mark.parametrize(("size", "generates"), [(100, "false"), (5_000_000, "true")])
+def test_code_is_generated_only_for_many_rows(lake: Lake, ahead: Parked, size: int, generates: str) -> None:
+    table, found = a_table(), []
+    batch = lake.batch(table, [lake.land("a.csv", "a\n" + "1234567\n" * (size // 8))])
+
+    def watch(step: str) -> None:
+        if step == "session":
+            found.append(ahead.session.conf.get("spark.sql.codegen.wholeStage"))
+
+    lake.published(batch, watch=watch)
+
+    assert found == [generates]
+
+
 def test_one_that_its_server_has_forgotten_is_replaced(lake: Lake, ahead: Parked) -> None:
     table = a_table()
     batch = lake.batch(table, [lake.land("a.csv", "a\n1\n")])

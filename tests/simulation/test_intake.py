@@ -8,6 +8,7 @@ import pytest
 
 from router.errors import Transient
 from router.ports.intake import Intake, Recorded
+from router.step import Step
 from router.wiring import Wiring
 from schemas.config.topics import ARRIVALS_TOPIC
 from tests.builders import NOON, config, file_event
@@ -46,7 +47,7 @@ class Scene:
         source = FakeSource(self.broker, records_a_poll=4)
         self.stage = Wiring(config()).intake(source, self.ledger)
 
-    def begin(self) -> "asyncio.Task[object]":
+    def begin(self) -> "asyncio.Task[Step]":
         return asyncio.create_task(self.stage.step(NOON))
 
     async def finish(self) -> None:
@@ -74,9 +75,9 @@ async def test_while_a_poll_is_recorded_the_next_is_taken_in() -> None:
 
     assert scene.broker.lag == 8
     scene.ledger.may_record.set()
-    await step
+    assert (await step).goes_on
     assert (scene.broker.lag, len(scene.database.files)) == (4, 4)
-    await scene.stage.step(NOON)
+    assert not (await scene.stage.step(NOON)).goes_on
     assert (scene.broker.lag, len(scene.database.files)) == (0, 8)
 
 

@@ -92,6 +92,25 @@ async def test_what_a_step_in_trouble_did_is_told_with_its_trouble() -> None:
         await loop
 
 
+async def test_the_others_hear_of_a_burst_when_it_is_all_there() -> None:
+    """Else its first file would be a batch of its own, and all the others would wait behind it."""
+    heard: list[bool] = []
+    wakes = {"intake": asyncio.Event(), "scheduling": asyncio.Event()}
+
+    async def does_next(step: Step) -> Step:
+        heard.append(wakes["scheduling"].is_set())
+        return step
+
+    first = Step((ArrivalsMeasured(1, new_files=1),), more=True, goes_on=True)
+    last = Step((ArrivalsMeasured(999, new_files=999),), more=True)
+    stage = Scripted(*(lambda step=step: does_next(step) for step in (first, last, Step(more=True))))
+
+    with suppress(EndOfScript):
+        await drive(stage, wakes, SystemClock(), Progress(["intake"], Metrics([]), SystemClock()))
+
+    assert heard == [False, False, True]
+
+
 async def test_the_pause_grows_only_while_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 

@@ -108,26 +108,30 @@ def _closing(closed: Closed) -> dict[str, str]:
     return {**said, history.CLOSED_SPLIT: "true"} if closed.split else said
 
 
+def rows(session: SparkSession, table: Table, staged: Snap) -> DataFrame:
+    """The rows a staged snapshot adds."""
+    if staged.parent is None:
+        return session.sql(f"SELECT * FROM {table.name} VERSION AS OF {staged.id}")  # noqa: S608 - a checked name, a number
+    return (
+        session.read.format("iceberg")
+        .option("start-snapshot-id", str(staged.parent))
+        .option("end-snapshot-id", str(staged.id))
+        .load(table.name)
+    )
+
+
 def rows_per_file(session: SparkSession, table: Table, staged: Snap) -> dict[str, int]:
-    """The rows a staged snapshot adds, by `_file_uri`.
+    """How many rows a staged snapshot adds, by `_file_uri`.
 
     Raises:
         RuntimeError: the snapshot says of itself that it holds more or fewer.
     """
     with named_errors():
-        if staged.parent is None:
-            frame = session.sql(f"SELECT _file_uri FROM {table.name} VERSION AS OF {staged.id}")  # noqa: S608 - a checked name, a number
-        else:
-            frame = (
-                session.read.format("iceberg")
-                .option("start-snapshot-id", str(staged.parent))
-                .option("end-snapshot-id", str(staged.id))
-                .load(table.name)
-            )
-        rows = {row[0]: row[1] for row in frame.groupBy("_file_uri").count().collect()}
-    if sum(rows.values()) != staged.rows:
-        raise RuntimeError(f"{table.name}: {sum(rows.values())} rows are staged, its snapshot says {staged.rows}")
-    return rows
+        counted = rows(session, table, staged).groupBy("_file_uri").count().collect()
+        found = {row[0]: row[1] for row in counted}
+    if sum(found.values()) != staged.rows:
+        raise RuntimeError(f"{table.name}: {sum(found.values())} rows are staged, its snapshot says {staged.rows}")
+    return found
 
 
 def publish(session: SparkSession, table: Table, staged: Staged, batch: str, began_at: int | None) -> Published:

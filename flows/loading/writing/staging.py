@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 from pyspark.sql.types import StructField
 
 from flows.loading.errors import Outrun, Rejected
@@ -13,6 +14,8 @@ from flows.loading.writing import append, quarantine, tables
 from schemas.report import SchemaColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pyspark.sql.types import StructType
 
     from flows.loading.reading.reading import Change, Reading
@@ -37,6 +40,14 @@ class Staging:
     def stage(self) -> Staged | None:
         """The staged snapshot, perhaps an empty one; None when there is no table, and no row to make one of."""
         return self.reading.without_unreadable(self._stage)
+
+    def stage_without(self, staged: Staged, files: Collection[str]) -> Staged:
+        """The snapshot that holds what is staged already but for these files' rows, which are read from it."""
+        session = self.reading.session
+        kept = append.rows(session, self.table, staged.snap).where(~F.col("_file_uri").isin(list(files)))
+        again = append.stage(session, self.table, kept, self.batch)
+        self.reading.steps.done("stage")
+        return again
 
     def told_columns(self) -> tuple[SchemaColumn, ...]:
         """The table's columns as they are now, for people."""
