@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-kubernetes soak fuzz tpch check docs clean lock
+.PHONY: help demo up down test test-kubernetes soak fuzz tpch bench check docs clean lock
 
 help:  ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -32,6 +32,9 @@ fuzz: .venv/installed  ## Random tables and damaged files for hours, of another 
 
 tpch: .venv/installed  ## All tables of TPC-H at scale 1 through every format, by count and checksum
 	TPCH_SCALE=1 $(BIN)/pytest --timeout=7200 tests/integration/test_flow_tpch.py
+
+bench: .venv/installed  ## Everything measured beside its peers, into docs/performance.md (an hour, on an idle machine)
+	$(BIN)/python -m benchmarks
 
 check: .venv/installed  ## Format, lint, types, import contracts, unit tests
 	$(BIN)/ruff format --check .

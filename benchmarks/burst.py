@@ -6,14 +6,21 @@ On a stack started for this, with four slots and a warm Spark Connect server. Be
 
     one run a file   the same flow on the same stack with batches of one file, over four sources so that all slots are
                      used; so many files are measured, and the seconds extrapolated to as many files as the burst has
+    stock worker     the same as that, with Prefect's own process worker in the place of ours
+    streaming        Spark Structured Streaming on the same server, which loads as many files and ends (availableNow)
     bare Spark       one warm Spark job that reads the same files by their paths and appends them to an Iceberg table
+
+Tables may have a snapshot at any time here (`commit_interval: 0s`).
 """
 
 import asyncio
+import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -56,6 +63,7 @@ class Site:
     """The running stack."""
 
     def __init__(self, stack: Stack, home: Path) -> None:
+        self._stack = stack
         self._settings = stack.settings()
         self._home = home
         self.connect = self._settings["SPARK_CONNECT_URL"]
@@ -79,6 +87,21 @@ class Site:
         seconds = time.monotonic() - begun
         return seconds, self._count("SELECT count(DISTINCT batch_id) FROM file", folders, "true")
 
+    @contextmanager
+    def stock_worker(self) -> Iterator[None]:
+        """Within, Prefect's own worker serves the lane in the place of ours, and has served one run."""
+        self._stack.stop("worker-default")
+        command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "autoloader-default", "--limit", "4")
+        environ = {**os.environ, **self._settings, "PREFECT_WORKER_WEBSERVER_PORT": "0"}
+        with (self._home / "stock.log").open("wb") as log:
+            worker = subprocess.Popen([*command, "--name", "stock"], env=environ, stdout=log, stderr=log)
+        try:
+            self.load(self.write("single0", "stock-warm", 1))
+            yield
+        finally:
+            worker.terminate()
+            worker.wait()
+
     def _count(self, select: str, folders: Sequence[str], condition: str) -> int:
         with psycopg.connect(self._settings["DATABASE_URL"]) as connection:
             row = connection.execute(
@@ -86,6 +109,23 @@ class Site:
                 [list(folders)],
             ).fetchone()
         return row[0] if row else 0
+
+
+def streaming(connect: str, folder: Path) -> float:
+    """Seconds of the second of two equal streams over the same folder, each from nothing to its end."""
+    spark = SparkSession.builder.remote(connect).create()
+    spark.client.disable_reattachable_execute()
+    schema = "id bigint, amount double, name string"
+    spark.sql(f"CREATE TABLE IF NOT EXISTS lake.bench.streamed ({schema}) USING iceberg")
+    seconds = 0.0
+    for turn in range(2):
+        begun = time.monotonic()
+        read = spark.readStream.schema(schema).csv(f"{folder.as_uri()}/", header=True)
+        write = read.writeStream.trigger(availableNow=True).option("checkpointLocation", f"{folder}-checkpoint-{turn}")
+        write.toTable("lake.bench.streamed").awaitTermination()
+        seconds = time.monotonic() - begun
+    spark.stop()
+    return seconds
 
 
 def bare(connect: str, uris: Sequence[str]) -> float:
@@ -104,23 +144,31 @@ def bare(connect: str, uris: Sequence[str]) -> float:
 
 
 def main(site: Site, files: int, singles: int) -> None:
-    """Three numbers, two ratios."""
-    warm = [uri for name in ("burst", *(f"single{n}" for n in range(SINGLES))) for uri in site.write(name, "warm", 1)]
-    site.load(warm)
-    each = [uri for n in range(SINGLES) for uri in site.write(f"single{n}", "measured", -(-singles // SINGLES))]
-    single_seconds, single_runs = site.load(each)
+    """A line for each way."""
+    names = [f"single{n}" for n in range(SINGLES)]
+    site.load([uri for name in ("burst", *names) for uri in site.write(name, "warm", 1)])
+
+    def one_run_each(folder: str) -> float:
+        each = [uri for name in names for uri in site.write(name, folder, -(-singles // SINGLES))]
+        seconds, runs = site.load(each)
+        print(
+            f"{folder:16} {len(each)} files: {seconds:.1f} s in {runs} runs ({runs / seconds:.2f}/s); "
+            f"{files} files would take {seconds / len(each) * files:.0f} s (extrapolated)"
+        )
+        return seconds
+
     uris = site.write("burst", "measured", files)
     seconds, runs = site.load(uris)
+    print(f"{'burst':16} {files} files, {files * ROWS} rows: {seconds:.1f} s in {runs} runs")
+    warm = one_run_each("one run a file")
+    with site.stock_worker():
+        stock = one_run_each("stock worker")
+    streamed = streaming(site.connect, Path(uris[0].removeprefix("file://")).parent)
     spark_seconds = bare(site.connect, uris)
-    extrapolated = single_seconds / len(each) * files
-    print(f"burst            {files} files, {files * ROWS} rows: {seconds:.1f} s in {runs} runs")
-    print(
-        f"one run a file   {len(each)} files: {single_seconds:.1f} s in {single_runs} runs "
-        f"({single_runs / single_seconds:.2f}/s); {files} files would take {extrapolated:.0f} s (extrapolated)"
-    )
-    print(f"bare Spark       {spark_seconds:.1f} s")
-    print(f"the burst is {extrapolated / seconds:.0f} times faster than one run a file")
-    print(f"the burst took {seconds / spark_seconds:.1f} times what bare Spark took")
+    print(f"{'streaming':16} {files} files: {streamed:.1f} s")
+    print(f"{'bare Spark':16} {files} files: {spark_seconds:.1f} s")
+    print(f"the burst took {seconds / spark_seconds:.1f} times bare Spark, {seconds / streamed:.1f} times streaming")
+    print(f"one run a file: the warm worker is {stock / warm:.1f} times as fast as the stock worker")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 Run by hand on a running local stack (`autoloader up` in another terminal, or `autoloader demo --keep` before):
 
-    .venv/bin/python benchmarks/latency.py [times]
+    .venv/bin/python -m benchmarks.latency [times]
 
-Spans, in seconds, p50 and the range. They add up to event → completion:
+Before each file the stack has two seconds to become idle. Spans, in seconds, p50 and the range; the first six add up
+to event → completion:
 
     intake, discovery   the event is written → its file waits → its batch is cut
     scheduling          the batch is cut → the run exists in Prefect
@@ -32,9 +33,12 @@ from cli.commands.land import announce, put
 from cli.demo import completions, events_of
 from schemas.connections import kafka_connection
 
+IDLE_SECONDS = 2
+
 
 async def one(environ: Mapping[str, str], number: int, folder: Path) -> dict[str, float]:
     """Land one file of ten rows and wait for its completion event."""
+    await asyncio.sleep(IDLE_SECONDS)
     config = environment.config(environ)
     file = folder / f"{datetime.now(UTC):%H%M%S%f}-{number}.csv"
     file.write_text("year,month,day\n" + "2013,1,1\n" * 10)
