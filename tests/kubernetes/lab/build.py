@@ -47,6 +47,7 @@ SOURCES = (
     "router",
     "schemas",
     "storage",
+    "worker",
 )
 # Where the package clients of this machine look, and whom they trust: mounted where there is such a file.
 SETTINGS = {
