@@ -52,10 +52,11 @@ def _run(folder: str, *command: str) -> None:
 
 
 class Prometheus:
-    """One that runs, by its address."""
+    """One that runs, by its address, and how many targets it scrapes."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, targets: int) -> None:
         self._url = url
+        self._targets = targets
 
     def ask(self, query: str) -> Sequence[tuple[Mapping[str, str], float]]:
         """What a query is just now: labels and value of each series; a wrong query raises."""
@@ -66,17 +67,18 @@ class Prometheus:
     def answers(self) -> bool:
         """Whether it is up and has scraped all its targets."""
         with suppress(URLError, ConnectionError):
-            up = self.ask("min(up)")
-            return bool(up) and up[0][1] == 1
+            return len(self.ask("up == 1")) == self._targets
         return False
 
 
 @contextmanager
-def scraping(targets: Sequence[str], folder: Path, port: int, rules: Path | None = None) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes these `host:port` as the job `router`, every second."""
+def scraping(targets: Sequence[str], folder: Path, port: int) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes these `host:port` as the job `router`, four times a second.
+
+    So often, because `increase` guesses what was counted between its last scrape and now.
+    """
     config: dict[str, Any] = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(rules.resolve())] if rules else [],
+        "global": {"scrape_interval": "250ms"},
         "scrape_configs": [{"job_name": "router", "static_configs": [{"targets": list(targets)}]}],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
@@ -88,7 +90,7 @@ def scraping(targets: Sequence[str], folder: Path, port: int, rules: Path | None
     ]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            prometheus = Prometheus(f"http://127.0.0.1:{port}")
+            prometheus = Prometheus(f"http://127.0.0.1:{port}", len(targets))
             while not prometheus.answers():
                 assert process.poll() is None, (folder / "log").read_text()
                 time.sleep(0.1)  # between two looks at a condition
