@@ -108,9 +108,10 @@ FLOW: Row = (
         ),
         Lines(
             "Landed → queryable",
-            "From a batch's oldest landing to its rows in the table.",
+            "From a batch's oldest landing to its rows. A dot is a batch, for `autoloader explain`, and its run.",
             {f"{share:.0%}": quantile(share, QUERYABLE) for share in (0.5, 0.95, 0.99)},
             unit="s",
+            has_examples=True,
             limits=Limits(warn=300, alarm=900),
         ),
         Lines(

@@ -121,6 +121,7 @@ class Lines:
     links: Sequence[Link] = ()
     width: int = 8
     is_stacked: bool = False
+    has_examples: bool = False
 
     def built(self) -> timeseries.Panel:
         """Limits are drawn as lines across."""
@@ -143,7 +144,12 @@ class Lines:
             .legend(_legend_below())
             .tooltip(VizTooltipOptions().mode(common.TooltipDisplayMode.MULTI).sort(common.SortOrder.DESCENDING))
             .data_links([link.built() for link in self.links])
-            .targets([_query(expr, legend, f"Q{place}") for place, (legend, expr) in enumerate(self.exprs.items())])
+            .targets(
+                [
+                    _query(expr, legend, f"Q{place}").exemplar(self.has_examples)
+                    for place, (legend, expr) in enumerate(self.exprs.items())
+                ]
+            )
         )
 
 

@@ -104,12 +104,13 @@ OVER_TIME: Row = (
     [
         Lines(
             "Landed → queryable, 95 %, beside the objective",
-            "From a batch's oldest landing to its rows in the table.",
+            "From a batch's oldest landing to its rows. A dot is a batch, for `autoloader explain`, and its run.",
             {
                 "{{source}}": quantile(0.95, QUERYABLE, "source", where=HERE),
                 "objective of {{source}}": standing("autoloader_objective_seconds", "source", where=HERE),
             },
             unit="s",
+            has_examples=True,
             links=[RUNS_OF_SOURCE],
         ),
         Lines(

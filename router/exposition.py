@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from router.adapters.metrics import Backlog, Metrics
@@ -52,17 +53,18 @@ class Exposition:
         self._clock = clock
         self._turn = asyncio.Lock()
         self._next_look = 0.0
-        self._next_text = 0.0
-        self._text = b""
+        self._next_text = dict.fromkeys((True, False), 0.0)
+        self._text = dict.fromkeys((True, False), b"")
 
-    async def text(self) -> bytes:
+    async def text(self, *, with_examples: bool = False) -> bytes:
         """The text, rendered outside the loop: of many sources that takes longer than a stage may wait."""
         async with self._turn:
-            if time.monotonic() >= self._next_text:
+            if time.monotonic() >= self._next_text[with_examples]:
                 await self._look()
-                self._text = await asyncio.to_thread(self._metrics.exposition)
-                self._next_text = time.monotonic() + RENDER_EVERY_SECONDS
-            return self._text
+                text = await asyncio.to_thread(partial(self._metrics.exposition, with_examples=with_examples))
+                self._text[with_examples] = text
+                self._next_text[with_examples] = time.monotonic() + RENDER_EVERY_SECONDS
+            return self._text[with_examples]
 
     async def _look(self) -> None:
         """Re-read lag and backlog; without the ledger's answer that stays as it was, with the time of its count."""

@@ -10,7 +10,8 @@ from datetime import datetime
 from itertools import islice, product
 from typing import assert_never, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from router import facts
 from router.errors import Reason
@@ -49,6 +50,7 @@ class Metrics:
     """
 
     def __init__(self, source_ids: Iterable[str]) -> None:
+        disable_created_metrics()  # a second series of each counter
         self.registry = CollectorRegistry()
         self._named = frozenset(islice(source_ids, MAX_SOURCES))
         self._facts = self._counter(
@@ -57,12 +59,7 @@ class Metrics:
         self._records = self._counter(
             "autoloader_records_total", "Announcements in records, by what became of them", "outcome"
         )
-        self._files = self._counter(
-            "autoloader_files_ended_total",
-            "Files of batches that ended, by whether they were loaded",
-            "source",
-            "outcome",
-        )
+        self._files = self._counter("autoloader_files_ended_total", "Files of ended batches", "source", "outcome")
         self._rows = self._counter("autoloader_rows_loaded_total", "Rows that were loaded", "source")
         self._dead_letters = self._counter("autoloader_dead_letters_total", "Records that could not be used", "reason")
         self._batches = self._counter(
@@ -93,9 +90,7 @@ class Metrics:
             "autoloader_runs_held_up", "Runs that Kubernetes cannot begin, by what it says", "lane", "diagnosis"
         )
         self._lag = self._gauge("autoloader_consumer_lag_records", "Records that are not read yet", "topic")
-        self._behind = self._gauge(
-            "autoloader_consumer_behind_seconds", "Age of the first record not taken in", "topic"
-        )
+        self._behind = self._gauge("autoloader_consumer_behind_seconds", "Age of the first not taken in", "topic")
         self._objective = self._gauge("autoloader_objective_seconds", "How soon rows should be in the table", "source")
         self._paused = self._gauge("autoloader_source_paused", "1 while nothing of a source is cut", "source")
         self._measuring = self._gauge("autoloader_to_measure_files", "Files that the storage is asked about", "source")
@@ -226,7 +221,7 @@ class Metrics:
             (self._started, fact.seconds_submit_to_start),
         ):
             if seconds is not None:
-                histogram.labels(*line).observe(seconds)
+                histogram.labels(*line).observe(seconds, _example(fact))
 
     def _source(self, source_id: str) -> str:
         return source_id if source_id in self._named else OTHERS
@@ -289,9 +284,13 @@ class Metrics:
         for labels, count in runs.items():
             self._held_up.labels(*labels).set(count)
 
-    def exposition(self) -> bytes:
-        """The text that Prometheus scrapes."""
-        return generate_latest(self.registry)
+    def exposition(self, *, with_examples: bool = False) -> bytes:
+        """The text that Prometheus scrapes; as OpenMetrics it has an example of each bucket, by batch and run."""
+        return openmetrics.generate_latest(self.registry) if with_examples else generate_latest(self.registry)
+
+
+def _example(fact: facts.BatchEnded) -> dict[str, str]:
+    return {"batch": fact.batch, **({"run": fact.run} if fact.run else {})}
 
 
 def _seconds(since: datetime, now: datetime) -> float:

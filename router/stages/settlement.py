@@ -279,6 +279,7 @@ def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:
         len(end.files),
         sum(file.outcome == "loaded" for file in end.files),
         sum(file.rows for file in end.files),
+        batch.run_id,
         seconds_event_to_submit=end.seconds.get("event_to_submit"),
         seconds_submit_to_start=end.seconds.get("submit_to_start"),
         seconds_load=end.seconds.get("load"),

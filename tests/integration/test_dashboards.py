@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.integration, HAS_PROMETHEUS]
 
 QUERIES = list(queries())
 EVERY_QUERY = pytest.mark.parametrize("query", QUERIES, ids=str)
-ENDED = BatchEnded(ORDERS, "b-1", 1, "default", "partly-loaded", None, 5, 4, 40, 0.4, 0.4, 0.4, 8.0)
+ENDED = BatchEnded(ORDERS, "b-1", 1, "default", "partly-loaded", None, 5, 4, 40, "run-1", 0.4, 0.4, 0.4, 8.0)
 FAILED = BatchEnded(ORDERS, "b-2", 1, "default", "failed", "why", 1, 0, 0)
 
 

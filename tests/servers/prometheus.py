@@ -64,6 +64,13 @@ class Prometheus:
             result = json.load(answer)["data"]["result"]
         return [(one["metric"], float(one["value"][1])) for one in result]
 
+    def examples(self, metric: str) -> Sequence[Mapping[str, str]]:
+        """The labels of the exemplars of a metric's series in the last hour."""
+        asked = urlencode({"query": metric, "start": time.time() - 3600, "end": time.time() + 60})
+        with urlopen(f"{self._url}/api/v1/query_exemplars?{asked}", timeout=30) as answer:  # noqa: S310 - a loopback address of ours
+            found = json.load(answer)["data"]
+        return [example["labels"] for series in found for example in series["exemplars"]]
+
     def answers(self) -> bool:
         """Whether it is up and has scraped all its targets."""
         with suppress(URLError, ConnectionError):
@@ -87,6 +94,7 @@ def scraping(targets: Sequence[str], folder: Path, port: int) -> Iterator[Promet
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
     ]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:

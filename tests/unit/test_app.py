@@ -215,7 +215,7 @@ async def test_rendering_metrics_does_not_hold_up_the_stages(monkeypatch: pytest
     counting, metrics, may_render = Counting(), Metrics([]), threading.Event()
     counting.may_answer.set()
 
-    def render_once_the_loop_has_gone_on() -> bytes:
+    def render_once_the_loop_has_gone_on(*, with_examples: bool) -> bytes:
         assert may_render.wait(60), "the loop stands still"
         return b"rendered"
 

@@ -101,6 +101,15 @@ def test_the_spans_of_a_batch_are_observed_by_source_and_lane(told: BatchEnded, 
     assert value(metrics, f"autoloader_{name}_seconds_bucket", **line, le="1.0") == 0
 
 
+def test_a_bucket_has_a_batch_and_its_run_as_an_example() -> None:
+    metrics = Metrics([SOURCE])
+
+    metrics.happened("settlement", replace(ENDED, run="6f2c", seconds_landed_to_queryable=1.5))
+
+    assert b'# {batch="b-1",run="6f2c"} 1.5' in metrics.exposition(with_examples=True)
+    assert b"b-1" not in metrics.exposition()
+
+
 def test_the_backlog_is_told_by_line_and_forgotten_when_it_is_gone() -> None:
     metrics, line = Metrics([SOURCE]), {"source": "orders-v1", "lane": "default"}
 
