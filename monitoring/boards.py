@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from grafana_foundation_sdk.builders import dashboard as build
-from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models import dashboard as model
 
 from monitoring.panels import DATASOURCE, Panel
@@ -34,7 +33,7 @@ def board(
     *,
     by_source: bool = False,
 ) -> build.Dashboard:
-    """A dashboard with its rows of panels; `by_source` lets people choose sources."""
+    """A dashboard with its rows of panels; `by_source` lets people choose a source."""
     made = (
         build.Dashboard(f"Autoloader / {title}")
         .uid(f"autoloader-{name}")
@@ -59,7 +58,7 @@ def board(
     )
     if by_source:
         told = 'autoloader_objective_seconds{namespace="$namespace", job="$job"}'
-        made.with_variable(_labels("source", "Source", told).include_all(True).all_value(".*").multi(True))
+        made.with_variable(_labels("source", "Source", told))
     made.with_variable(build.TextBoxVariable("prefect").label("Prefect's UI").default_value(PREFECT))
     for heading, panels in rows:
         made.with_row(build.Row(heading))
@@ -73,7 +72,7 @@ def _labels(name: str, label: str, told: str) -> build.QueryVariable:
     return (
         build.QueryVariable(name)
         .label(label)
-        .datasource(common.DataSourceRef(type_val=DATASOURCE.type_val, uid=DATASOURCE.uid))
+        .datasource(DATASOURCE)
         .query(query)
         .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(model.VariableSort.ALPHABETICAL_ASC)

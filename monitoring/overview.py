@@ -12,10 +12,11 @@ WAITING = total("autoloader_backlog_files", "source", "lane")
 IN_FLIGHT = total("autoloader_in_flight_files", "source")
 TO_MEASURE = total("autoloader_to_measure_files", "source")
 UNREAD = f"({owned('autoloader_consumer_lag_records')} or {zero()})"
-LATE = (
-    f"{standing('autoloader_backlog_oldest_seconds', 'source')} > on (source) "
-    f"{standing('autoloader_objective_seconds', 'source')}"
+OLDEST = (
+    f"({standing('autoloader_backlog_oldest_seconds', 'source')} unless on (source) "
+    f"{standing('autoloader_source_paused', 'source')} > 0)"
 )
+
 NOW: Row = (
     "Now",
     [
@@ -32,15 +33,14 @@ NOW: Row = (
         Number(
             "Oldest that waits",
             "How long ago the first in line landed, of all sources that are not paused.",
-            f"max({standing('autoloader_backlog_oldest_seconds', 'source')} unless on (source) "
-            f"{standing('autoloader_source_paused', 'source')} > 0) or {zero()}",
+            f"max({OLDEST}) or {zero()}",
             unit="s",
             limits=Limits(warn=300, alarm=900),
         ),
         Number(
             "Sources over their objective",
             "The first in their line landed longer ago than their `objective`.",
-            f"count({LATE}) or {zero()}",
+            f"count({OLDEST} > on (source) {standing('autoloader_objective_seconds', 'source')}) or {zero()}",
             limits=ANY_IS_WRONG,
             width=3,
         ),

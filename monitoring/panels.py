@@ -57,9 +57,11 @@ class Link:
 
 SOURCE_HERE = Link(
     "The source ${__field.labels.source}",
-    "/d/autoloader-source?${__url_time_range}&var-source=${__field.labels.source}",
+    "/d/autoloader-source?${__url_time_range}&${datasource:queryparam}&${namespace:queryparam}&${job:queryparam}"
+    "&var-source=${__field.labels.source}",
 )
 RUNS_OF_SOURCE = Link("Its runs in Prefect", "${prefect}/runs?flow-run-search=${__field.labels.source}")
+RUNS_OF_CHOSEN = Link("Its runs in Prefect", "${prefect}/runs?flow-run-search=${source}")
 POOL_OF_LANE = Link("Its pool in Prefect", "${prefect}/work-pools/work-pool/autoloader-${__field.labels.lane}")
 RUNS = Link("Runs in Prefect", "${prefect}/runs")
 

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from monitoring.boards import ASK, Row, board
-from monitoring.panels import ANY_IS_WRONG, RUNS_OF_SOURCE, Limits, Lines, Number, Words
+from monitoring.panels import ANY_IS_WRONG, RUNS_OF_CHOSEN, Limits, Lines, Number, Words
 from monitoring.queries import increase, quantile, rate, standing, total
 
 HERE = 'source=~"$source"'
@@ -20,7 +20,7 @@ NOW: Row = (
             "Files that wait",
             "In all lanes.",
             total("autoloader_backlog_files", "source", "lane", where=HERE),
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
         ),
         Number(
             "Their bytes",
@@ -32,7 +32,7 @@ NOW: Row = (
             "Files in flight",
             "In batches that have not ended.",
             total("autoloader_in_flight_files", "source", where=HERE),
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
         ),
         Number(
             "Files to measure",
@@ -64,7 +64,7 @@ SHOWN: Row = (
             "Files loaded",
             "Their rows are in the table.",
             increase("autoloader_files_ended_total", where=f'{HERE}, outcome="loaded"'),
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
             is_of_shown_time=True,
         ),
         Number(
@@ -72,7 +72,7 @@ SHOWN: Row = (
             "Quarantined, missing, superseded or failed: `autoloader explain URI`.",
             increase("autoloader_files_ended_total", where=f'{HERE}, outcome="not-loaded"'),
             limits=ANY_IS_WRONG,
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
             is_of_shown_time=True,
         ),
         Number("Rows loaded", "", increase("autoloader_rows_loaded_total", where=HERE), is_of_shown_time=True),
@@ -80,7 +80,7 @@ SHOWN: Row = (
             "Batches",
             "That ended, however.",
             increase("autoloader_batches_ended_total", where=HERE),
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
             is_of_shown_time=True,
         ),
         Number(
@@ -111,7 +111,7 @@ OVER_TIME: Row = (
             },
             unit="s",
             has_examples=True,
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
         ),
         Lines(
             "Where the time goes, 95 %",
@@ -123,7 +123,7 @@ OVER_TIME: Row = (
             "Files that wait, by lane",
             "",
             {"{{source}} {{lane}}": standing("autoloader_backlog_files", "source", "lane", where=HERE)},
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
             is_stacked=True,
         ),
         Lines(
@@ -136,7 +136,7 @@ OVER_TIME: Row = (
             "Batches by outcome",
             "In five minutes.",
             {"{{outcome}}": increase("autoloader_batches_ended_total", "outcome", where=HERE, over="5m")},
-            links=[RUNS_OF_SOURCE],
+            links=[RUNS_OF_CHOSEN],
             is_stacked=True,
         ),
         Lines(
