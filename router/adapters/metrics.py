@@ -241,10 +241,11 @@ class Metrics:
         self._counted.set(now.timestamp())
 
     def configured(self, config: Config) -> None:
-        """What the configuration says: objectives, and slots."""
+        """What the configuration says: objectives, slots, and the line in which most of a source's batches will be."""
         for source in config.sources.values():
             if source.id in self._named:
                 self._objective.labels(source.id).set(source.objective.total_seconds())
+                self._queryable.labels(source.id, source.lane.pin if source.lane else "default")
         for lane in LANES:
             self._slots.labels(lane).set(config.lanes.of(lane).slots)
 
