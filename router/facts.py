@@ -188,6 +188,9 @@ class BatchEnded:
     outcome: BatchOutcome
     reason: str | None
     files: int
+    files_loaded: int
+    rows: int
+    run: str | None = None
     seconds_event_to_submit: float | None = None
     seconds_submit_to_start: float | None = None
     seconds_load: float | None = None

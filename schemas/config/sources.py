@@ -130,7 +130,8 @@ class SourceConfig(Strict):
     """One source: files that land below a prefix, loaded into one table.
 
     `id` is the identity of everything recorded of it: rename the source freely, never its id. `weight` is its share
-    of a lane that is full.
+    of a lane that is full. `objective` is how soon a file's rows should be in the table: nothing is done differently
+    for it, but metrics tell it, and an alert compares.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -141,6 +142,7 @@ class SourceConfig(Strict):
     into: Into
     batch: BatchLimits = BatchLimits()
     weight: float = Field(1, ge=0.001, le=1000)
+    objective: Duration = Field(timedelta(minutes=15), ge=timedelta(seconds=1))
     lane: LanePin | None = None
 
 
