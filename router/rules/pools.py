@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from schemas.config.lanes import PoolType, SizeClass
+from schemas.config.lanes import PoolType, Reserved, SizeClass
+
+# What a worker asks for that only makes pods, in `k8s/base/worker-high-memory.yaml`.
+POD_MAKER = Reserved(cpu=0.5, memory=1024**3)
 
 
 def is_sized(pool: PoolType) -> bool:

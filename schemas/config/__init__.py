@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from schemas.base import Strict
-from schemas.config.lanes import Lanes
+from schemas.config.lanes import ConnectServers, Lanes
 from schemas.config.reading import document
 from schemas.config.sources import From, NamedSource, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, OUR_TOPICS, TopicConfig
@@ -38,6 +38,7 @@ class Config(Strict):
     allow: tuple[Prefix, ...] = Field(min_length=1)
     topics: dict[Topic, TopicConfig] = {}
     lanes: Lanes = Lanes()
+    spark_connect: ConnectServers | None = None
     start_deadline: Duration = Field(timedelta(minutes=15), ge=timedelta(minutes=1))
     commit_interval: Duration = timedelta(seconds=10)
     commit_burst: int = Field(5, ge=1, le=10_000)

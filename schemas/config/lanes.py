@@ -86,6 +86,19 @@ BIG_CLASSES = (
 )
 
 
+class Reserved(Strict):
+    """What a worker or a server has asked for, for as long as it stands; only `autoloader cost` reads it."""
+
+    cpu: float = Field(gt=0, le=10_000)
+    memory: Bytes
+
+
+class ConnectServers(Reserved):
+    """The Spark Connect servers: how many there are, and what each has asked for."""
+
+    servers: int = Field(1, ge=1, le=10_000)
+
+
 SparkMode = Literal["embedded", "connect"]
 
 
@@ -99,7 +112,7 @@ class LaneConfig(Strict):
     """How many runs of a lane may be in flight (its workers times the slots of each), where they run, and how long.
 
     `spark` says which Spark they use: one of their own, or the Connect server of `SPARK_CONNECT_URL`. `classes` are the
-    sizes of a Job in a Kubernetes pool.
+    sizes of a Job in a Kubernetes pool; `worker` is what each of the lane's workers has asked for.
 
     A run that a worker took begins within `pending_deadline` (in a Kubernetes pool within `start_deadline`). Then it
     says in the ledger that it lives: it is given up when nothing is heard for `silent_after`, or after `longest_run`.
@@ -107,6 +120,7 @@ class LaneConfig(Strict):
 
     pool: Pool = ProcessPool()
     spark: SparkMode | SparkConf | None = None
+    worker: Reserved | None = None
     workers: int = Field(1, ge=1, le=100_000)
     slots_per_worker: int = Field(2, ge=1, le=100_000)
     pending_deadline: Duration = Field(timedelta(minutes=1), gt=timedelta(0))

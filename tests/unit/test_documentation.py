@@ -18,7 +18,7 @@ from router.notifications.record import Arrival, Position, Record
 from router.notifications.requests import MODELS, request
 from schemas.completions import BatchCompletion, BatchOutcome, RequestOutcome
 from schemas.config import Config, parse_config
-from schemas.config.lanes import HighMemory, SizeClass
+from schemas.config.lanes import ConnectServers, HighMemory, SizeClass
 from schemas.config.sources import BatchLimits, From, Into, LanePin, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC, TopicConfig
 from schemas.formats.csv import Csv
@@ -114,7 +114,8 @@ def test_every_file_the_architecture_names_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Config, HighMemory, SizeClass, TopicConfig, SourceConfig, From, Into, BatchLimits, LanePin]
+    "model",
+    [Config, ConnectServers, HighMemory, SizeClass, TopicConfig, SourceConfig, From, Into, BatchLimits, LanePin],
 )
 def test_every_key_of_the_configuration_is_documented(model: type[BaseModel]) -> None:
     text = Path("docs/configuration.md").read_text()
