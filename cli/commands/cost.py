@@ -15,7 +15,7 @@ from cli.answering import AsJson
 from cli.ledger import with_ledger
 from router.adapters.postgres.cost import PostgresCost
 from router.rules.cost import Cost, Costing, LaneCost, for_programs, origins
-from schemas.config.lanes import Reserved
+from schemas.config.sizes import Reserved
 
 
 def cost(

@@ -17,7 +17,8 @@ from datetime import datetime
 from router.rules import pools
 from router.rules.sizing import size_classes
 from schemas.config import Config
-from schemas.config.lanes import LANES, Lane, Reserved, SizeClass
+from schemas.config.lanes import LANES, Lane
+from schemas.config.sizes import Reserved, SizeClass
 
 HOUR, GIB = 3600, 1024**3
 

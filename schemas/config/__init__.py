@@ -15,8 +15,9 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from schemas.base import Strict
-from schemas.config.lanes import ConnectServers, Lanes
+from schemas.config.lanes import Lanes
 from schemas.config.reading import document
+from schemas.config.sizes import ConnectServers
 from schemas.config.sources import From, NamedSource, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, OUR_TOPICS, TopicConfig
 from schemas.config.values import Duration, Prefix, SourceLabel, Topic, checked_prefix
@@ -79,6 +80,17 @@ class Config(Strict):
                 f"sources.{one}: files of {other} can be files of it too, and would be in their table twice; "
                 f"give one of them another table, or narrow its path and match"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pins_have_sizes(self) -> Self:
+        for name, source in self.sources.items():
+            if source.lane is None or (size := source.lane.size) is None:
+                continue
+            try:
+                self.lanes.high_memory.pool.job_variables(size)
+            except ValueError as error:
+                raise ValueError(f"sources.{name}.lane: {error}") from error
         return self
 
     def _twice(self) -> Iterator[tuple[str, str]]:
