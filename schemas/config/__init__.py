@@ -32,7 +32,7 @@ class Config(Strict):
     """The whole of `autoloader.yaml`.
 
     A table gets `commit_burst` commits at once and then one each `commit_interval`, so that a steady trickle does not
-    make a snapshot a second. What a person asked for is not held up.
+    make a snapshot a second. What a person asked for is not held up. With `traces` each file belongs to one.
     """
 
     version: Literal[1]
@@ -43,6 +43,7 @@ class Config(Strict):
     start_deadline: Duration = Field(timedelta(minutes=15), ge=timedelta(minutes=1))
     commit_interval: Duration = timedelta(seconds=10)
     commit_burst: int = Field(5, ge=1, le=10_000)
+    traces: bool = False
     sources: dict[SourceLabel, SourceConfig] = Field(min_length=1)
 
     @field_validator("allow")

@@ -185,6 +185,7 @@ class FakeDatabase:
         self.batches: dict[str, BatchRow] = {}
         self.attempts: dict[tuple[str, int], AttemptRow] = {}
         self.results: dict[tuple[str, int], ResultRow] = {}
+        self.traces: dict[Identity, str] = {}
         self.outbox: dict[int, OutgoingEvent] = {}
         self.set_aside: dict[int, datetime] = {}
         self.recorded: dict[int, OutgoingEvent] = {}
