@@ -10,6 +10,7 @@ import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from cli import environment
+from cli.errors import CommandError
 from cli.exits import Exit, ended
 from cli.working import worked
 from schemas.config.lanes import Lane
@@ -40,12 +41,20 @@ def worker(
     if type_ == "process":
         _in_its_place(environ, (lane, str(limit), str(drain), str(_bytes(memory)), name))
     else:
+        _check_package(type_)
         named = ("--name", name) if name else ()
         options = ("--type", type_, "--pool", f"autoloader-{lane}", "--limit", str(limit), *named)
         with _reaping(prefect, environ) if type_ == "kubernetes" else nullcontext():
             code = worked((*PREFECT, *options), environ, drain)
         if code != 0:
             raise ended(Exit.TROUBLE)
+
+
+def _check_package(type_: PoolType) -> None:
+    from flows.infrastructure.containers import lacking  # noqa: PLC0415 - imports Prefect, which others need not
+
+    if said := lacking(type_):
+        raise CommandError(f"a worker of type {type_} {said}")
 
 
 def _bytes(memory: str) -> int:

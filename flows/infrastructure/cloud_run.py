@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacks, sized
+from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
 from schemas.config.pools.cloud_run import CloudRunPool
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def job_variables() -> dict[str, Any]:
 
 def trouble(_lane: LaneConfig) -> str | None:
     """What is missing to deploy it."""
-    return lacks("prefect_gcp", "gcp")
+    return lacking("cloud-run-v2")
 
 
 def default_template() -> dict[str, Any]:

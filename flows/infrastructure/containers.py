@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from schemas.config.lanes import LaneConfig
+    from schemas.config.pools import PoolType
 
 COMMAND = "python -m prefect.engine"  # one Python; by itself the worker names a program of two
 # On a stop the run says that it crashed; `reschedule` would start a second container of the same run.
 ENDED_BY_SIGTERM = {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "crash"}
 # What `flows.loading.room` reads, by the variables that say it.
 TOLD = {"AUTOLOADER_CPUS": "autoloader_cpus", "AUTOLOADER_MEMORY": "autoloader_memory"}
+
+# What has the pool's worker, and the optional group of ours that brings it.
+PACKAGES: Mapping[PoolType, tuple[str, str]] = {
+    "docker": ("prefect_docker", "docker"),
+    "ecs": ("prefect_aws", "aws"),
+    "cloud-run-v2": ("prefect_gcp", "gcp"),
+    "vertex-ai": ("prefect_gcp", "gcp"),
+}
 
 
 def sized(default: Mapping[str, Any], lane: LaneConfig, **defaults: object) -> dict[str, Any]:
@@ -34,8 +43,9 @@ def sized(default: Mapping[str, Any], lane: LaneConfig, **defaults: object) -> d
     return ours
 
 
-def lacks(package: str, group: str) -> str | None:
+def lacking(pool: PoolType) -> str | None:
     """What is missing, when the package is not installed that has the pool's worker."""
+    package, group = PACKAGES.get(pool, ("prefect", ""))
     if find_spec(package) is not None:
         return None
     return f"needs {package.replace('_', '-')}; install autoloader[{group}] here and where its worker runs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacks, sized
+from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
 from schemas.config.pools.docker import DockerPool
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def job_variables() -> dict[str, Any]:
 
 def trouble(_lane: LaneConfig) -> str | None:
     """What is missing to deploy it."""
-    return lacks("prefect_docker", "docker")
+    return lacking("docker")
 
 
 def default_template() -> dict[str, Any]:

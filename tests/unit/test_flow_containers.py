@@ -5,7 +5,9 @@ compared with the saved one, and its own configuration is made of ours.
 """
 
 import importlib
+import tomllib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,8 +15,8 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.utilities.templating import apply_values
 
-from flows.infrastructure import cloud_run, docker, ecs, of, vertex_ai
-from flows.infrastructure.containers import lacks
+from flows.infrastructure import cloud_run, containers, docker, ecs, of, vertex_ai
+from flows.infrastructure.containers import lacking
 from schemas.config.lanes import HighMemory
 from schemas.config.pools import PoolType
 from schemas.config.sizes import SizeClass
@@ -33,6 +35,7 @@ CONFIGURATIONS: Mapping[PoolType, tuple[str, str]] = {
     "cloud-run-v2": ("prefect_gcp.workers.cloud_run_v2", "CloudRunWorkerJobV2Configuration"),
     "vertex-ai": ("prefect_gcp.workers.vertex", "VertexAIWorkerJobConfiguration"),
 }
+GROUPS: Mapping[PoolType, str] = {"docker": "docker", "ecs": "aws", "cloud-run-v2": "gcp", "vertex-ai": "gcp"}
 ALL = sorted(POOLS)
 
 
@@ -172,11 +175,27 @@ def test_vertex_ai_has_a_machine_for_a_class(cpu: int, memory: str, machine: str
     assert (told["machine_type"], told["autoloader_cpus"]) == (machine, cpus)
 
 
-def test_a_worker_that_is_not_installed_is_named_with_what_to_install() -> None:
-    assert lacks("prefect", "docker") is None
-    assert lacks("prefect_of_nobody", "gcp") == (
-        "needs prefect-of-nobody; install autoloader[gcp] here and where its worker runs"
-    )
+@pytest.mark.parametrize("pool", ALL)
+def test_a_worker_that_is_not_installed_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, pool: PoolType
+) -> None:
+    monkeypatch.setattr(containers, "find_spec", lambda _package: None)
+
+    said = of(pool).trouble(lane_of(pool))
+
+    assert said == f"needs {WORKERS[pool][0]}; install autoloader[{GROUPS[pool]}] here and where its worker runs"
+
+
+def test_the_groups_that_are_named_bring_the_packages() -> None:
+    groups = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    for pool, group in GROUPS.items():
+        assert [one.partition(">")[0] for one in groups[group]] == [WORKERS[pool][0]]
+
+
+@pytest.mark.parametrize("pool", ["process", "kubernetes"])
+def test_the_workers_of_every_installation_need_nothing_more(pool: PoolType) -> None:
+    assert lacking(pool) is None
 
 
 @pytest.mark.parametrize("pool", ALL)
