@@ -179,7 +179,9 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:
-    """A batch is at its end, and its completion event tells of each file. Spans are None where they are not known."""
+    """A batch is at its end, and its completion event tells of each file. Spans are None where they are not known.
+
+    `traces` are the ids of its files' traces, a hundred at most."""
 
     source: str
     batch: str
@@ -195,6 +197,7 @@ class BatchEnded:
     seconds_submit_to_start: float | None = None
     seconds_load: float | None = None
     seconds_landed_to_queryable: float | None = None
+    traces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

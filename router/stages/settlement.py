@@ -55,6 +55,7 @@ from schemas.completions import SourceName
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 from schemas.report import Preview
+from schemas.traces import trace_ids
 
 SWEEP_EVERY = timedelta(seconds=15)
 MAX_HINTS = 10_000
@@ -284,4 +285,5 @@ def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:
         seconds_submit_to_start=end.seconds.get("submit_to_start"),
         seconds_load=end.seconds.get("load"),
         seconds_landed_to_queryable=end.seconds.get("landed_to_queryable"),
+        traces=trace_ids(batch.traces.values()),
     )

@@ -7,7 +7,8 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
 
 from schemas.base import Strict
-from schemas.config.lanes import Lane, SizeClass
+from schemas.config.lanes import Lane
+from schemas.config.sizes import SizeClass
 from schemas.config.values import Bytes, Duration, Prefix, checked_glob, checked_prefix
 from schemas.formats import Format
 
@@ -104,7 +105,7 @@ class BatchLimits(Strict):
 
 
 class LanePin(Strict):
-    """All of a source's batches go into this lane; `cpu` and `memory` are for a lane in Kubernetes."""
+    """All of a source's batches go into this lane; `cpu` and `memory` are for runs that have a size each."""
 
     pin: Lane
     cpu: int | None = Field(None, ge=1, le=10_000)
