@@ -9,6 +9,7 @@ import typer
 
 from cli.commands import (
     cancel,
+    cost,
     deploy,
     doctor,
     down,
@@ -78,6 +79,7 @@ for function in (
     resume.resume,
     status.status,
     explain.explain,
+    cost.cost,
     schema.schema,
     quarantine.quarantine,
     doctor.doctor,

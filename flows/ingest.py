@@ -33,7 +33,16 @@ def run(batch: str, attempt: int, watch: Watch = unwatched) -> None:
     log = get_run_logger()
     ledger = Ledger(postgres_connection(os.environ).url)
     try:
-        ended = carry_out(batch, attempt, str(flow_run.id), ledger=ledger, environ=os.environ, lives=True, watch=watch)
+        ended = carry_out(
+            batch,
+            attempt,
+            str(flow_run.id),
+            ledger=ledger,
+            environ=os.environ,
+            lives=True,
+            watch=watch,
+            note=log.info,
+        )
     except NotWanted as error:
         log.info("not wanted any more: %s", error)
         return

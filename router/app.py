@@ -21,12 +21,13 @@ from router.adapters.postgres.publication import PostgresPublication
 from router.adapters.postgres.requests.ledger import PostgresRequests
 from router.adapters.postgres.scheduling import PostgresScheduling
 from router.adapters.postgres.settlement import PostgresSettlement
+from router.adapters.postgres.standing import PostgresStanding
 from router.adapters.postgres.status import PostgresStatus
 from router.adapters.prefect.runs import PrefectRuns
 from router.adapters.storage import ObjectStore
 from router.driver import Progress, drive, log
 from router.errors import Transient
-from router.exposition import Exposition
+from router.exposition import Exposition, Sources
 from router.settings import Settings
 from router.wiring import Ports, Wiring
 from schemas.config import Config
@@ -74,7 +75,10 @@ async def run(settings: Settings, config: Config) -> None:
         settlement.hint(run_id)
         wakes[settlement.name].set()
 
-    exposition = Exposition(metrics, PostgresStatus(database).lines, [events.lag, asked.lag], settlement.held_up, clock)
+    metrics.configured(config)
+    standing = PostgresStanding(database, settings.holder)
+    told = Sources(PostgresStatus(database).lines, standing.read, [events, asked], settlement.held_up)
+    exposition = Exposition(metrics, told, clock)
     routes = [
         *webhook_routes(settings.webhook_secret, hint),
         *health_routes(progress.stuck, progress.not_ready, exposition.text),

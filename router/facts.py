@@ -179,7 +179,8 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:
-    """A batch is at its end, and its completion event tells of each file. Spans are None where they are not known."""
+    """A batch is at its end, its event tells of each file. `traces`: the ids of a hundred; spans may not be known."""
+
 
     source: str
     batch: str
@@ -188,10 +189,14 @@ class BatchEnded:
     outcome: BatchOutcome
     reason: str | None
     files: int
+    files_loaded: int
+    rows: int
+    run: str | None = None
     seconds_event_to_submit: float | None = None
     seconds_submit_to_start: float | None = None
     seconds_load: float | None = None
     seconds_landed_to_queryable: float | None = None
+    traces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

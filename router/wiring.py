@@ -77,7 +77,8 @@ class Wiring:
     def intake(self, source: Source, ledger: IntakeLedger) -> IntakeStage:
         """Events find no source that loads only what is requested, so it has a matcher of its own."""
         matcher = Matcher(self._config, for_events=True)
-        return IntakeStage(source, ledger, matcher, self._sizing, self._config.arrival_topics, portion=self._portion)
+        topics, traces = self._config.arrival_topics, self._config.traces
+        return IntakeStage(source, ledger, matcher, self._sizing, topics, portion=self._portion, traces=traces)
 
     def requests(self, source: Source, ledger: RequestLedger) -> RequestsStage:
         """Requests are refused by the same permissions with which they are resolved and settled later."""

@@ -13,6 +13,8 @@ An event stays below a megabyte, Kafka's usual limit: hence the bounds on what i
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.base import Wire
 from schemas.events.requests import RequestKind
 from schemas.report import FileOutcome, Preview, SchemaChange, Snapshot
@@ -24,6 +26,10 @@ RequestOutcome = Literal[
 MAX_FILES_NAMED = 100
 MAX_REQUESTS_NAMED = 100
 MAX_CHANGES_NAMED = 100
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class SourceName(Wire):
@@ -51,7 +57,7 @@ class Counts(Wire):
 
 
 class CompletedFile(Wire):
-    """How one file ended."""
+    """How one file ended. `traceparent` is there only of one that belongs to a trace."""
 
     uri: str
     version: str
@@ -59,6 +65,7 @@ class CompletedFile(Wire):
     rows: int = 0
     rows_bad: int = 0
     reason: str | None = None
+    traceparent: str | None = Field(None, exclude_if=_is_none)
 
 
 class Run(Wire):
@@ -182,7 +189,7 @@ class DeadLetter(Wire):
 
 
 class CloudEvent(Wire):
-    """The CloudEvents envelope of a completion or a dead letter."""
+    """The CloudEvents envelope of a completion or a dead letter; `traceparent` where all its files have the same."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
@@ -191,4 +198,5 @@ class CloudEvent(Wire):
     subject: str
     time: datetime
     datacontenttype: str = "application/json"
+    traceparent: str | None = Field(None, exclude_if=_is_none)
     data: BatchCompletion | RequestCompletion | DeadLetter

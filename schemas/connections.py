@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 from schemas.settings import SettingsError, needed
 from schemas.tls import Trust
 
-Part = Literal["postgres", "kafka", "prefect", "s3", "spark-connect"]
+Part = Literal["postgres", "kafka", "prefect", "s3", "spark-connect", "otlp"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism = Literal["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"]
 SASL = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
@@ -23,6 +23,7 @@ PREFECT_TRUST = Trust("PREFECT_API_SSL_CERT_FILE")
 S3_TRUST = Trust("AWS_CA_BUNDLE")
 CONNECT_TRUST = Trust("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")  # read by gRPC itself
 CONNECT_PORT = 15002
+OTLP_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 ENCRYPTED_MODES = ("require", "verify-ca", "verify-full")  # in every other PostgreSQL may be talked to in plain text
 
 
@@ -151,6 +152,15 @@ def spark_connect_url(environ: Mapping[str, str]) -> str | None:
     hosts = [] if url is None or is_encrypted_connect(url) else [connect_address(url)[0]]
     _judge(environ, "spark-connect", hosts, "SPARK_CONNECT_URL; end it with /;use_ssl=true")
     return url
+
+
+def otlp_endpoint(environ: Mapping[str, str]) -> str | None:
+    """Read where OpenTelemetry sends spans; None where it is not told. Raises SettingsError."""
+    name = next(filter(environ.get, OTLP_ENDPOINTS), None)
+    if name is None:
+        return None
+    _judge(environ, "otlp", _without_tls(name, environ[name]), f"{name}; write https://…")
+    return environ[name]
 
 
 def connect_address(url: str) -> tuple[str, int]:

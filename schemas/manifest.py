@@ -29,7 +29,7 @@ class Manifest(Wire):
 
     Stored as `batch.manifest`. Nothing is read outside of the prefixes `allow`, and as whom says the name
     `credentials`. With a `glance` it is a preview, and has no files in the ledger. Its runs say every `touch_seconds`
-    in the ledger that they live.
+    in the ledger that they live. With `traces` its files may belong to some.
     """
 
     source_id: str
@@ -43,3 +43,4 @@ class Manifest(Wire):
     credentials: str | None = None
     glance: Glance | None = None
     touch_seconds: float = 20
+    traces: bool = False

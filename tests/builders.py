@@ -18,6 +18,7 @@ from router.rules.recovery import OpenAttempt
 from router.rules.scheduling import WaitingFile
 from router.rules.settlement import Settlement
 from router.rules.sizing import Place
+from router.rules.status import Standing
 from schemas.completions import CompletedFile, RequestCounts, RequestedFile, RequestOutcome
 from schemas.config import Config, parse_config
 from schemas.config.lanes import Lane
@@ -308,6 +309,23 @@ def finished_request(files: Sequence[RequestedFile] = (), **changes: Any) -> Fin
 
 def requested_file(uri: str = A_CSV, **changes: Any) -> RequestedFile:
     return RequestedFile(**{"uri": uri, "version": "v1", "outcome": "loaded", "rows": 5, **changes})
+
+
+def standing(**changes: Any) -> Standing:
+    """By default a ledger with nothing in it, and a server that nobody else uses."""
+    values: Mapping[str, Any] = {
+        "in_flight": {},
+        "in_flight_files": {},
+        "to_measure_files": {},
+        "paused": (),
+        "roles": (),
+        "outbox_events": 0,
+        "outbox_since": None,
+        "connections": 1,
+        "connections_limit": 100,
+        "bytes": 8_000_000,
+    }
+    return Standing(**{**values, **changes})
 
 
 def _kind(asked: Asked) -> RequestKind:

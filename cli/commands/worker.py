@@ -3,21 +3,24 @@
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from cli import environment
+from cli.errors import CommandError
 from cli.exits import Exit, ended
 from cli.working import worked
-from schemas.config.lanes import Lane, PoolType
+from schemas.config.lanes import Lane
+from schemas.config.pools import PoolType
 from schemas.connections import PrefectConnection, prefect_connection
 from worker.ahead import ONE_THREAD
 
 # The pool is made by `deploy`: a worker that made it would make it without our template.
 PREFECT = (
-    *(sys.executable, "-m", "prefect", "worker", "start", "--type", "kubernetes", "--install-policy", "never"),
+    *(sys.executable, "-m", "prefect", "worker", "start", "--install-policy", "never"),
     *("--with-healthcheck", "--no-create-pool-if-not-found"),
 )
 
@@ -38,8 +41,20 @@ def worker(
     if type_ == "process":
         _in_its_place(environ, (lane, str(limit), str(drain), str(_bytes(memory)), name))
     else:
-        options = ("--pool", f"autoloader-{lane}", "--limit", str(limit), *(("--name", name) if name else ()))
-        _in_kubernetes(prefect, environ, options, drain)
+        _check_package(type_)
+        named = ("--name", name) if name else ()
+        options = ("--type", type_, "--pool", f"autoloader-{lane}", "--limit", str(limit), *named)
+        with _reaping(prefect, environ) if type_ == "kubernetes" else nullcontext():
+            code = worked((*PREFECT, *options), environ, drain)
+        if code != 0:
+            raise ended(Exit.TROUBLE)
+
+
+def _check_package(type_: PoolType) -> None:
+    from flows.infrastructure.containers import lacking  # noqa: PLC0415 - imports Prefect, which others need not
+
+    if said := lacking(type_):
+        raise CommandError(f"a worker of type {type_} {said}")
 
 
 def _bytes(memory: str) -> int:
@@ -55,12 +70,7 @@ def _in_its_place(environ: Mapping[str, str], options: tuple[str, ...]) -> None:
     os.execve(sys.executable, program, {**environ, **ONE_THREAD})  # noqa: S606 - a program of ours, with no shell
 
 
-def _in_kubernetes(
-    prefect: PrefectConnection, environ: Mapping[str, str], options: tuple[str, ...], drain: float
-) -> None:
+def _reaping(prefect: PrefectConnection, environ: Mapping[str, str]) -> AbstractContextManager[None]:
     from cli.reaping import reaping  # noqa: PLC0415 - seconds, which other commands need not wait for
 
-    with reaping(prefect, environ):
-        code = worked((*PREFECT, *options), environ, drain)
-    if code != 0:
-        raise ended(Exit.TROUBLE)
+    return reaping(prefect, environ)

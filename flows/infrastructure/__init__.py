@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
-from flows.infrastructure import kubernetes, process
+from flows.infrastructure import cloud_run, docker, ecs, kubernetes, process, vertex_ai
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from schemas.config.lanes import LaneConfig, PoolType
+    from schemas.config.lanes import LaneConfig
+from schemas.config.pools import PoolType
 
 
 class Infrastructure(Protocol):
@@ -35,5 +36,13 @@ def of(pool: PoolType) -> Infrastructure:
             return process
         case "kubernetes":
             return kubernetes
+        case "docker":
+            return docker
+        case "ecs":
+            return ecs
+        case "cloud-run-v2":
+            return cloud_run
+        case "vertex-ai":
+            return vertex_ai
         case _:
             assert_never(pool)

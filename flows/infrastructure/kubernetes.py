@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.config.lanes import KubernetesPool
+from schemas.config.pools.kubernetes import KubernetesPool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +109,7 @@ def _set_defaults(variables: dict[str, Any], lane: LaneConfig, pool: KubernetesP
         "service_account_name": pool.service_account,
         "finished_job_ttl": FINISHED_TTL_SECONDS,
         "backoff_limit": 0,  # what comes next is decided by the router alone
-        **lane.classes[0].kubernetes_variables,
+        **pool.job_variables(lane.classes[0]),
     }
     for name, value in defaults.items():
         if value is not None:

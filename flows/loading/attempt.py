@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
-from flows.loading import parked, session
+from flows.loading import parked, session, traces
 from flows.loading.errors import Infrastructure, NotWanted, cause_of, target_of
 from flows.loading.life import Life
 from flows.loading.steps import Steps, Watch, unwatched
@@ -36,11 +36,13 @@ def carry_out(
     environ: Mapping[str, str],
     lives: bool,
     watch: Watch = unwatched,
+    note: traces.Note = traces.unnoted,
 ) -> Ended:
     """Do what this attempt is for, and write its result.
 
     `environ` says where Spark is (see `session.opened`). Why it failed is in the ledger before an error leaves here.
-    `lives`: it says so in the ledger, and ends this process if it is not wanted any more and hangs.
+    `lives`: it says so in the ledger, and ends this process if it is not wanted any more and hangs. `note` takes lines
+    for the log.
 
     Raises:
         Infrastructure, OutOfMemory: try again.
@@ -53,7 +55,8 @@ def carry_out(
         return "not wanted"
     steps.done("claim")
     life = Life(ledger, claimed)
-    with life.told(claimed.manifest.touch_seconds if lives else None), _telling(ledger, claimed, life):
+    seconds = claimed.manifest.touch_seconds if lives else None
+    with traces.told(ledger, claimed, environ, note), life.told(seconds), _telling(ledger, claimed, life):
         from flows.loading.work import work  # noqa: PLC0415 - imports Spark for seconds: see there
 
         total = sum(file.size for file in claimed.files)

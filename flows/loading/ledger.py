@@ -23,6 +23,7 @@ from schemas.report import Cause, Closed, Preview, Report, Target, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from schemas.config.lanes import Lane
 
@@ -51,6 +52,18 @@ class Claimed:
     closing: str | None = None
     splitting: bool = False
     rivals: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A file that belongs to a trace, W3C's `traceparent`, and the moments of its path."""
+
+    uri: str
+    traceparent: str
+    landed: datetime
+    cut: datetime
+    submitted: datetime | None
+    claimed: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +169,12 @@ class Ledger:
         with self._transaction() as connection:
             connection.execute(_FAILED, {**_key(claimed), "cause": cause, "reason": readable(reason), "target": target})
 
+    def traced(self, claimed: Claimed) -> tuple[Traced, ...]:
+        """The files of the batch that belong to a trace, and what had become of them when they were claimed."""
+        with self._transaction() as connection:
+            rows = connection.execute(_TRACED, _key(claimed)).fetchall()
+        return tuple(Traced(*row) for row in rows)
+
     def report_of(self, batch: str, snapshot_id: int) -> Report | None:
         """What an earlier attempt staged as this snapshot."""
         with self._transaction() as connection:
@@ -229,6 +248,18 @@ WHERE batch_id = %(batch)s AND n = %(n)s AND session_id = %(session)s AND ended 
 RETURNING n
 """
 _FILES = "SELECT uri, version, size FROM file WHERE batch_id = %(batch)s ORDER BY uri"
+_TRACED = """
+SELECT f.uri, t.traceparent, f.landed, b.cut, a.submitted, a.claimed
+FROM batch b
+JOIN attempt a ON a.batch_id = b.id AND a.n = %(n)s
+JOIN file f ON f.batch_id = b.id
+CROSS JOIN LATERAL (
+    SELECT traceparent FROM file_trace
+    WHERE (source_id, object) = (f.source_id, f.object) AND version IN (f.version, '')
+    ORDER BY version DESC LIMIT 1) t
+WHERE b.id = %(batch)s
+ORDER BY f.uri
+"""
 _RIVALS = """
 SELECT session_id FROM attempt
 WHERE batch_id = %(batch)s AND n < %(n)s AND session_id IS NOT NULL

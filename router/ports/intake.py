@@ -22,14 +22,22 @@ class Announced(NamedTuple):
     place: Place | None = None
 
 
+class Trace(NamedTuple):
+    """The trace to which an arrival belongs: W3C's `traceparent`."""
+
+    identity: Identity
+    traceparent: str
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What one poll brought: files known well enough, files to be measured first, removals, dead letters."""
+    """What one poll brought: files known well enough, files to be measured first, removals, dead letters, traces."""
 
     files: Sequence[Announced]
     unmeasured: Sequence[Announced]
     removed: Sequence[Announced]
     letters: Sequence[OutgoingEvent]
+    traces: Sequence[Trace] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from router.rules.recovery import RunState
 from schemas.config.lanes import Lane
+from schemas.config.sizes import JobVariables
 from schemas.manifest import AttemptKind
 
 
@@ -18,7 +19,7 @@ class Submission:
     lane: Lane
     source_id: str
     kind: AttemptKind
-    job_variables: Mapping[str, str]
+    job_variables: JobVariables
 
     @property
     def key(self) -> str:

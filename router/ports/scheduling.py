@@ -10,6 +10,7 @@ from router.rules.breaker import Breaker
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config.lanes import Lane
+from schemas.config.sizes import JobVariables
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 
 
@@ -20,7 +21,7 @@ class NewBatch:
     id: str
     lane: Lane
     size_class: int
-    job_variables: Mapping[str, str]
+    job_variables: JobVariables
     manifest: Manifest
     files: Sequence[WaitingFile] = ()
     request_id: str | None = None
@@ -88,7 +89,7 @@ class SchedulingLedger(Lease, Protocol):
     async def cut(self, batch: NewBatch, epoch: int) -> Submission | None:
         """Write a batch and its first attempt; None when there is nothing left to be in it. Raises LeaseLost."""
 
-    async def begin_attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
+    async def begin_attempt(self, due: DueBatch, job_variables: JobVariables, epoch: int) -> Submission | None:
         """Write the next attempt of a batch; None when there is one already. Raises LeaseLost."""
 
     async def save_run(self, submission: Submission, run_id: str) -> None:

@@ -19,4 +19,5 @@ def manifest_of(config: Config, name: str, source: SourceConfig, glance: Glance 
         credentials=source.from_.credentials,
         glance=glance,
         touch_seconds=touch_seconds(config),
+        traces=config.traces,
     )

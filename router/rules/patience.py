@@ -28,9 +28,8 @@ class Patience:
 def patience_of(config: Config, lane: Lane) -> Patience:
     """The patience that a lane is configured with. A pod may take as long to start as a run may wait for a worker."""
     settings = config.lanes.of(lane)
-    in_pods = pools.is_sized(settings.pool.type)
-    pending = config.start_deadline if in_pods else settings.pending_deadline
-    diagnosis = DIAGNOSED_AFTER if in_pods else timedelta(0)
+    pending = config.start_deadline if pools.is_sized(settings.pool.type) else settings.pending_deadline
+    diagnosis = DIAGNOSED_AFTER if pools.is_diagnosed(settings.pool.type) else timedelta(0)
     return Patience(config.start_deadline, pending, settings.silent_after, settings.longest_run, diagnosis)
 
 

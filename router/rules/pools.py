@@ -1,9 +1,12 @@
-"""What a type of work pool means to the router: whether its runs have a size each, and how they are told it."""
+"""What a type of work pool means to the router: whether its runs have a size each, and who says how they ended."""
 
-from collections.abc import Mapping
 from typing import assert_never
 
-from schemas.config.lanes import PoolType, SizeClass
+from schemas.config.pools import PoolType
+from schemas.config.sizes import Reserved
+
+# What a worker asks for that only makes pods, in `k8s/base/worker-high-memory.yaml`.
+POD_MAKER = Reserved(cpu=0.5, memory=1024**3)
 
 
 def is_sized(pool: PoolType) -> bool:
@@ -11,18 +14,18 @@ def is_sized(pool: PoolType) -> bool:
     match pool:
         case "process":
             return False
-        case "kubernetes":
+        case "kubernetes" | "docker" | "ecs" | "cloud-run-v2" | "vertex-ai":
             return True
         case _:
             assert_never(pool)
 
 
-def job_variables(pool: PoolType, size: SizeClass) -> Mapping[str, str]:
-    """Tell the pool's Prefect worker the size of a run; nothing where runs have none."""
+def is_diagnosed(pool: PoolType) -> bool:
+    """Whether somebody says in Prefect's events why a run's pod does not begin, or has ended."""
     match pool:
-        case "process":
-            return {}
         case "kubernetes":
-            return size.kubernetes_variables
+            return True
+        case "process" | "docker" | "ecs" | "cloud-run-v2" | "vertex-ai":
+            return False
         case _:
             assert_never(pool)

@@ -71,7 +71,7 @@ class BatchContext:
 class EndedBatch:
     """Everything the ledger knows of a batch whose run has reported. `landed` and `last_landed` are of its files.
 
-    `given_up`: it was to be closed for good, not for its files to go on in two halves.
+    `given_up`: it was to be closed for good, not for its files to go on in two halves. `traces`: of its files, by URI.
     """
 
     id: str
@@ -89,6 +89,7 @@ class EndedBatch:
     run_id: str | None
     report: Report | Closed
     given_up: bool = False
+    traces: Mapping[str, str] = field(default_factory=dict)
     context: BatchContext = field(default_factory=BatchContext)
 
 
@@ -120,7 +121,7 @@ class Settlement:
 
 def settle(batch: EndedBatch, *, now: datetime, run_url: str | None) -> Settlement:
     """How a batch ends whose run has reported, and how each of its files does."""
-    files = _files(batch)
+    files = [_traced(file, batch.traces.get(file.uri)) for file in _files(batch)]
     outcome, reason = _outcome(batch.report, files)
     newest_landed = max(batch.context.newest_landed or batch.last_landed, batch.last_landed)
     complete_through = batch.context.oldest_open or newest_landed
@@ -180,9 +181,16 @@ def batch_event(
         type=f"autoloader.batch.{outcome}.v1",
         subject=batch.manifest.table,
         time=now,
+        traceparent=_common(files),
         data=data,
     )
     return OutgoingEvent(COMPLETIONS_TOPIC, batch.manifest.table, to_json(event))
+
+
+def _common(files: Sequence[CompletedFile]) -> str | None:
+    """The one trace to which all files belong, if there is one."""
+    traces = {file.traceparent for file in files}
+    return traces.pop() if len(traces) == 1 else None
 
 
 def _progress(asking: RequestInBatch) -> RequestProgress:
@@ -208,6 +216,10 @@ def _files(batch: EndedBatch) -> list[CompletedFile]:
         ]
     reported = {(file.uri, file.version): file for file in batch.report.files}
     return [_completed(file, reported.get((file.uri, file.version))) for file in batch.files]
+
+
+def _traced(file: CompletedFile, traceparent: str | None) -> CompletedFile:
+    return file if traceparent is None else file.model_copy(update={"traceparent": traceparent})
 
 
 def _completed(file: ManifestFile, reported: FileReport | None) -> CompletedFile:

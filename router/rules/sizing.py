@@ -16,7 +16,8 @@ from typing import NamedTuple
 from router.notifications.record import made
 from router.rules import pools
 from schemas.config import Config
-from schemas.config.lanes import HighMemory, Lane, SizeClass
+from schemas.config.lanes import HighMemory, Lane
+from schemas.config.sizes import JobVariables, SizeClass
 from schemas.config.sources import SourceConfig
 from schemas.formats import Format, Options
 
@@ -82,12 +83,12 @@ class Sizing:
         """The biggest size class that a source may have."""
         return len(self._classes(source_id))
 
-    def job_variables(self, source_id: str, size_class: int) -> Mapping[str, str]:
+    def job_variables(self, source_id: str, size_class: int) -> JobVariables:
         """What the worker of high-memory is told of a run's size; nothing of a run that has none."""
         if size_class == 0:
             return {}
         size = self._classes(source_id)[min(size_class, self.last_class(source_id)) - 1]
-        return pools.job_variables(self._lanes.high_memory.pool.type, size)
+        return self._lanes.high_memory.pool.job_variables(size)
 
     def _classes(self, source_id: str) -> Sequence[SizeClass]:
         source = self._sources.get(source_id)

@@ -43,6 +43,27 @@ class LineStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands in the ledger beside the lines, as one router sees it: `roles` are those of the leases it holds.
+
+    `in_flight` counts attempts by lane; files are counted by source, what is to be measured up to 100,000 together.
+    `outbox_since`: when the first event that is not published was written, of `outbox_events` up to 100,000.
+    `connections` are those of PostgreSQL's whole server, which takes `connections_limit`; `bytes` are the ledger's.
+    """
+
+    in_flight: Mapping[Lane, int]
+    in_flight_files: Mapping[str, int]
+    to_measure_files: Mapping[str, int]
+    paused: Sequence[str]
+    roles: Sequence[str]
+    outbox_events: int
+    outbox_since: datetime | None
+    connections: int
+    connections_limit: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A batch that was not loaded as a whole."""
 

@@ -15,13 +15,15 @@ from router.facts import EventsRecorded, EventsUnmatched, Fact, RecordsDeadLette
 from router.notifications.decode import decode
 from router.notifications.fields import EARLIEST
 from router.notifications.record import Arrival, Position, Record, made
-from router.ports.intake import Announced, Intake, IntakeLedger, Recorded, Source
+from router.notifications.traces import traceparent
+from router.ports.intake import Announced, Intake, IntakeLedger, Recorded, Source, Trace
 from router.rules.dead_letters import dead_letter
 from router.rules.identity import Identity, object_key
 from router.rules.matching import Matcher
 from router.rules.outgoing import OutgoingEvent
 from router.rules.portion import TURN_BYTES, WHOLE_POLLS, Portion, weight
 from router.rules.sizing import Sizing
+from router.rules.traces import ours
 from router.step import Step
 from schemas.config.topics import TopicConfig
 
@@ -44,6 +46,7 @@ class IntakeStage:
         topics: Mapping[str, TopicConfig],
         *,
         portion: Portion = WHOLE_POLLS,
+        traces: bool = False,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -51,6 +54,7 @@ class IntakeStage:
         self._sizing = sizing
         self._topics = topics
         self._portion = portion
+        self._traces = traces
         self._ahead: _PollResult | None = None
 
     async def step(self, now: datetime) -> Step:
@@ -90,6 +94,7 @@ class IntakeStage:
         for record in result.turn(min(TURN_BYTES, self._portion.bytes)):
             entries = decode(record)
             result.weight += weight(record, len(entries))
+            trace = (traceparent(record) or ours(record.position)) if self._traces else None
             for index, entry in enumerate(entries):
                 if isinstance(entry, Rejected):
                     result.reject(record, index, entry)
@@ -100,7 +105,7 @@ class IntakeStage:
                     self._reject(record, index, rejected, result)
                     continue
                 for source_id in sources:
-                    result.accept(entry, source_id, record.position)
+                    result.accept(entry, source_id, record.position, trace)
 
     def _reject(self, record: Record, index: int, rejected: Rejected, result: "_PollResult") -> None:
         if rejected.reason in UNMATCHED and self._topics[record.position.topic].unmatched == "count":
@@ -125,6 +130,7 @@ class _PollResult:
         self.files: dict[Identity, Announced] = {}
         self.unmeasured: dict[Identity, Announced] = {}
         self.removed: dict[Identity, Announced] = {}
+        self.traces: dict[Identity, str] = {}
         self.letters: list[OutgoingEvent] = []
         self.reasons: Counter[Reason] = Counter()
         self.unmatched = 0
@@ -141,10 +147,12 @@ class _PollResult:
         self._records += count
         self.rest = self.rest[count:]
 
-    def accept(self, arrival: Arrival, source_id: str, position: Position) -> None:
+    def accept(self, arrival: Arrival, source_id: str, position: Position, trace: str | None) -> None:
         kind, uri, size, version, landed = arrival
         identity = made(Identity, (source_id, object_key(uri), version or ""))
         landed = min(landed, self._latest) if landed >= EARLIEST else self._now
+        if trace is not None and kind == "landed":
+            self.traces[identity] = trace
         if kind == "removed":
             _keep_latest(self.removed, Announced(identity, uri, None, landed, position))
         elif version is None or size is None:
@@ -172,6 +180,7 @@ class _PollResult:
             unmeasured=_in_order(self.unmeasured),
             removed=_in_order(self.removed),
             letters=self.letters,
+            traces=[Trace(identity, self.traces[identity]) for identity in sorted(self.traces)],
         )
 
     def facts(self, recorded: Recorded) -> Iterator[Fact]:

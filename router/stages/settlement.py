@@ -55,6 +55,7 @@ from schemas.completions import SourceName
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 from schemas.report import Preview
+from schemas.traces import trace_ids
 
 SWEEP_EVERY = timedelta(seconds=15)
 MAX_HINTS = 10_000
@@ -268,7 +269,7 @@ def _held_up(attempts: Sequence[OpenAttempt], states: Mapping[str, RunState]) ->
 def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:
     source = batch.manifest.source_id
     if isinstance(end, Split):
-        return BatchEnded(source, batch.id, batch.n, batch.lane, "split", end.reason, files=0)
+        return BatchEnded(source, batch.id, batch.n, batch.lane, "split", end.reason, files=0, files_loaded=0, rows=0)
     return BatchEnded(
         source,
         batch.id,
@@ -277,8 +278,12 @@ def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:
         end.outcome,
         end.reason,
         len(end.files),
+        sum(file.outcome == "loaded" for file in end.files),
+        sum(file.rows for file in end.files),
+        batch.run_id,
         seconds_event_to_submit=end.seconds.get("event_to_submit"),
         seconds_submit_to_start=end.seconds.get("submit_to_start"),
         seconds_load=end.seconds.get("load"),
         seconds_landed_to_queryable=end.seconds.get("landed_to_queryable"),
+        traces=trace_ids(batch.traces.values()),
     )

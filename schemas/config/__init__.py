@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from schemas.base import Strict
 from schemas.config.lanes import Lanes
 from schemas.config.reading import document
+from schemas.config.sizes import ConnectServers
 from schemas.config.sources import From, NamedSource, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, OUR_TOPICS, TopicConfig
 from schemas.config.values import Duration, Prefix, SourceLabel, Topic, checked_prefix
@@ -31,16 +32,18 @@ class Config(Strict):
     """The whole of `autoloader.yaml`.
 
     A table gets `commit_burst` commits at once and then one each `commit_interval`, so that a steady trickle does not
-    make a snapshot a second. What a person asked for is not held up.
+    make a snapshot a second. What a person asked for is not held up. With `traces` each file belongs to one.
     """
 
     version: Literal[1]
     allow: tuple[Prefix, ...] = Field(min_length=1)
     topics: dict[Topic, TopicConfig] = {}
     lanes: Lanes = Lanes()
+    spark_connect: ConnectServers | None = None
     start_deadline: Duration = Field(timedelta(minutes=15), ge=timedelta(minutes=1))
     commit_interval: Duration = timedelta(seconds=10)
     commit_burst: int = Field(5, ge=1, le=10_000)
+    traces: bool = False
     sources: dict[SourceLabel, SourceConfig] = Field(min_length=1)
 
     @field_validator("allow")
@@ -78,6 +81,17 @@ class Config(Strict):
                 f"sources.{one}: files of {other} can be files of it too, and would be in their table twice; "
                 f"give one of them another table, or narrow its path and match"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pins_have_sizes(self) -> Self:
+        for name, source in self.sources.items():
+            if source.lane is None or (size := source.lane.size) is None:
+                continue
+            try:
+                self.lanes.high_memory.pool.job_variables(size)
+            except ValueError as error:
+                raise ValueError(f"sources.{name}.lane: {error}") from error
         return self
 
     def _twice(self) -> Iterator[tuple[str, str]]:

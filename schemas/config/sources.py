@@ -7,7 +7,8 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, ByteSize, Field, field_validator, model_validator
 
 from schemas.base import Strict
-from schemas.config.lanes import Lane, SizeClass
+from schemas.config.lanes import Lane
+from schemas.config.sizes import SizeClass
 from schemas.config.values import Bytes, Duration, Prefix, checked_glob, checked_prefix
 from schemas.formats import Format
 
@@ -104,7 +105,7 @@ class BatchLimits(Strict):
 
 
 class LanePin(Strict):
-    """All of a source's batches go into this lane; `cpu` and `memory` are for a lane in Kubernetes."""
+    """All of a source's batches go into this lane; `cpu` and `memory` are for runs that have a size each."""
 
     pin: Lane
     cpu: int | None = Field(None, ge=1, le=10_000)
@@ -130,7 +131,8 @@ class SourceConfig(Strict):
     """One source: files that land below a prefix, loaded into one table.
 
     `id` is the identity of everything recorded of it: rename the source freely, never its id. `weight` is its share
-    of a lane that is full.
+    of a lane that is full. `objective` is how soon a file's rows should be in the table: nothing is done differently
+    for it, but metrics tell it, and an alert compares.
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -141,6 +143,7 @@ class SourceConfig(Strict):
     into: Into
     batch: BatchLimits = BatchLimits()
     weight: float = Field(1, ge=0.001, le=1000)
+    objective: Duration = Field(timedelta(minutes=15), ge=timedelta(seconds=1))
     lane: LanePin | None = None
 
 

@@ -23,13 +23,14 @@ class FileData(Wire):
 
 
 class FileEvent(Wire):
-    """`autoloader.file.landed.v1` or `autoloader.file.removed.v1`."""
+    """`autoloader.file.landed.v1` or `autoloader.file.removed.v1`; `traceparent` is W3C's, if it belongs to a trace."""
 
     specversion: Literal["1.0"] = "1.0"
     id: str
     source: str
     type: Literal["autoloader.file.landed.v1", "autoloader.file.removed.v1"]
     time: datetime
+    traceparent: str | None = None
     data: FileData
 
     def to_json(self) -> str:

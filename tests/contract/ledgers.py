@@ -40,7 +40,9 @@ from tests.fakes.results import Claimed, FakeResults, NotWanted
 from tests.fakes.scheduling import FakeScheduling
 from tests.fakes.settlement import FakeSettlement
 
-TABLES = "arrival, file, batch, attempt, result, outbox, lease, source_state, request, request_file, breaker"
+TABLES = (
+    "arrival, file, batch, attempt, result, outbox, lease, source_state, request, request_file, breaker, file_trace"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +351,10 @@ class RealLedger:
     def claimed(self, batch: str, n: int) -> flow_ledger.Claimed:
         """What the run knows."""
         return self._claims[batch, n]
+
+    def traced(self, batch: str, n: int) -> Sequence[flow_ledger.Traced]:
+        """What the run is told of its files' traces."""
+        return self._run.traced(self._claims[batch, n])
 
     async def empty(self) -> None:
         """Nothing of an earlier test."""

@@ -38,6 +38,20 @@ def test_status_is_a_table_for_people_and_json_for_programs(site: Site) -> None:
     assert told["lanes"]["default"]["slots"] == 2
 
 
+def test_cost_counts_the_runs_of_a_load_beside_a_pod_for_each(site: Site, tmp_path: Path) -> None:
+    file = tmp_path / "costs.csv"
+    file.write_text(csv(4, order_id=1, amount=1))
+    site.completion(autoloader(site, "land", "orders", str(file)).stdout.strip())
+
+    table, as_json = autoloader(site, "cost", "--above", "1MiB"), autoloader(site, "cost", "--json")
+
+    assert (table.returncode, as_json.returncode) == (0, 0)
+    assert "measured" in table.stdout
+    as_it_is, in_pods = json.loads(as_json.stdout)["costs"]
+    assert as_it_is["lanes"]["default"]["runs"] == in_pods["lanes"]["default"]["runs"] >= 1
+    assert as_it_is["lanes"]["default"]["run_hours"] > 0
+
+
 def test_an_unknown_file_is_explained_by_the_nearest_reason(site: Site) -> None:
     there = site.write("orders", "nobody-told.csv", csv(1, order_id=1, amount=1))
 

@@ -1,6 +1,6 @@
 """The ledger's tables as dicts. A fake's method changes them without awaiting in between: that is its transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -16,6 +16,7 @@ from router.rules.looking import PAUSES, Look, circle
 from router.rules.outgoing import OutgoingEvent
 from router.rules.settlement import TableSchema
 from schemas.config.lanes import Lane
+from schemas.config.sizes import JobVariables
 from schemas.manifest import AttemptKind, Manifest
 from schemas.report import Cause, Closed, Preview, Report, Target
 
@@ -85,7 +86,7 @@ class AttemptRow:
     created: datetime
     due: datetime
     size_class: int = 0
-    job_variables: Mapping[str, str] = field(default_factory=dict)
+    job_variables: JobVariables = field(default_factory=dict)
     tries: int = 0
     trouble: str | None = None
     run_id: str | None = None
@@ -184,6 +185,7 @@ class FakeDatabase:
         self.batches: dict[str, BatchRow] = {}
         self.attempts: dict[tuple[str, int], AttemptRow] = {}
         self.results: dict[tuple[str, int], ResultRow] = {}
+        self.traces: dict[Identity, str] = {}
         self.outbox: dict[int, OutgoingEvent] = {}
         self.set_aside: dict[int, datetime] = {}
         self.recorded: dict[int, OutgoingEvent] = {}

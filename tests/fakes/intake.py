@@ -25,6 +25,9 @@ class FakeIntake:
         doubted = sum(
             self._doubt(removal, now) for removal in {one.identity[:2]: one for one in intake.removed}.values()
         )
+        for trace in intake.traces:
+            if trace.identity.version == "" or trace.identity not in self._database.traces:
+                self._database.traces[trace.identity] = trace.traceparent
         for letter in intake.letters:
             self._database.put(letter)
         return Recorded(files, unmeasured, doubted)

@@ -10,6 +10,7 @@ from router.rules.breaker import Breaker
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config.lanes import Lane
+from schemas.config.sizes import JobVariables
 from schemas.events.requests import PreviewAsked
 from schemas.manifest import AttemptKind, ManifestFile
 from tests.fakes import breakers
@@ -168,7 +169,7 @@ class FakeScheduling:
         due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)
         return self._begin(due, batch.job_variables, epoch, now)
 
-    async def begin_attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
+    async def begin_attempt(self, due: DueBatch, job_variables: JobVariables, epoch: int) -> Submission | None:
         now = self._database.begin()
         self._lease.check(ROLE, epoch)
         return self._begin(due, job_variables, epoch, now)
@@ -186,7 +187,7 @@ class FakeScheduling:
             row.trouble, row.due = trouble, now + min(timedelta(seconds=2 ** min(row.tries, 16)), _LONGEST_PAUSE)
             row.tries += 1
 
-    def _begin(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int, now: datetime) -> Submission | None:
+    def _begin(self, due: DueBatch, job_variables: JobVariables, epoch: int, now: datetime) -> Submission | None:
         if self._database.open_batch(due.id) is None or (due.id, due.n) in self._database.attempts:
             return None
         row = AttemptRow(due.kind, due.lane, epoch, now, now, due.size_class, job_variables)

@@ -1,7 +1,7 @@
 """`attempt`, `result` and `batch` as they end, as `adapters.postgres.settlement` keeps them."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
@@ -61,7 +61,16 @@ class FakeSettlement:
             report=result.report,
             given_up=row.closing is not None and not row.splitting,
             context=self._around(batch, row),
+            traces=self._traces(batch) if row.manifest.traces else {},
         )
+
+    def _traces(self, batch: str) -> Mapping[str, str]:
+        known = self._database.traces
+        found = {
+            file.uri: known.get(key) or known.get(key._replace(version=""))
+            for key, file in self._database.files_of(batch)
+        }
+        return {uri: trace for uri, trace in found.items() if trace is not None}
 
     async def settle_batch(self, settlement: Settlement) -> bool:
         now = self._database.begin()

@@ -14,7 +14,8 @@ from flows.deploying import deploy
 from flows.deploying.pools import STRANDED, DeployError
 from router.adapters.prefect.messages import cause_told
 from schemas.config import Config, load_config
-from schemas.config.lanes import KubernetesPool, LaneConfig
+from schemas.config.lanes import LaneConfig
+from schemas.config.pools.kubernetes import KubernetesPool
 
 pytestmark = pytest.mark.integration
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -155,6 +156,22 @@ async def test_what_is_committed_is_not_read_again_and_the_rest_is(
     await second.close()
 
     assert again == ["c"]
+
+
+async def test_the_age_of_the_first_record_is_told_until_it_is_committed(broker: Stack, topic: str) -> None:
+    """Records are lost when they grow older than their topic keeps them, whether they were polled or not."""
+    begun = datetime.now(UTC) - timedelta(seconds=1)
+    await produce(broker, topic, [["a", "b"]])
+    source = KafkaSource(KafkaConnection(servers(broker)), "group", [topic])
+    await values(source, 2)
+
+    polled = source.behind_since()
+    await source.commit()
+    committed = source.behind_since()
+    await source.close()
+
+    assert begun < polled[topic] <= datetime.now(UTC)
+    assert committed == {}
 
 
 @pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])

@@ -16,7 +16,8 @@ from prefect_kubernetes.settings import KubernetesSettings
 from router.adapters.http.health import health_routes
 from router.settings import DEFAULT_HTTP_PORT
 from schemas.config import parse_config
-from schemas.config.lanes import LANES, KubernetesPool, Lanes
+from schemas.config.lanes import LANES, Lanes
+from schemas.config.pools.kubernetes import KubernetesPool
 from tests.kubernetes.manifests import (
     MANIFESTS,
     OVERLAYS,

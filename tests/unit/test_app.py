@@ -12,12 +12,13 @@ from router.adapters.clock import SystemClock
 from router.adapters.metrics import Metrics
 from router.driver import Progress, drive, rest
 from router.errors import Transient
-from router.exposition import Exposition
+from router.exposition import Exposition, Sources
 from router.facts import ArrivalsMeasured, FilesRemoved, RequestEnded
-from router.rules.status import LineStatus
+from router.rules.status import LineStatus, Standing
 from router.stages.settlement import SettlementStage
 from router.step import Step
 from schemas.config.lanes import Lane
+from tests.builders import standing
 
 
 class Scripted:
@@ -175,13 +176,26 @@ class Counting:
             raise Transient("PostgreSQL: QueryCanceledError: statement timeout")
         return [LineStatus("orders-v1", "default", 7, 70, SystemClock().now())]
 
+    async def standing(self, patience: timedelta) -> Standing:
+        return standing(in_flight={"default": 2})
+
+
+class Consuming:
+    """A consumer that is four records behind."""
+
+    def lag(self) -> Mapping[str, int]:
+        return {"ingestion.requests": 4}
+
+    def behind_since(self) -> Mapping[str, datetime]:
+        return {"ingestion.requests": SystemClock().now() - timedelta(hours=1)}
+
 
 def held_up() -> Mapping[tuple[Lane, str], int]:
     return {("high-memory", "Unschedulable"): 2}
 
 
 def exposed(counting: Counting, metrics: Metrics) -> Exposition:
-    return Exposition(metrics, counting.lines, [lambda: {"ingestion.requests": 4}], held_up, SystemClock())
+    return Exposition(metrics, Sources(counting.lines, counting.standing, [Consuming()], held_up), SystemClock())
 
 
 async def test_however_many_ask_for_metrics_one_looks() -> None:
@@ -197,6 +211,8 @@ async def test_however_many_ask_for_metrics_one_looks() -> None:
     assert len(set(texts)) == 1
     assert b'autoloader_backlog_files{lane="default",source="orders-v1"} 7.0' in texts[0]
     assert b'autoloader_consumer_lag_records{topic="ingestion.requests"} 4.0' in texts[0]
+    assert b'autoloader_consumer_behind_seconds{topic="ingestion.requests"} 360' in texts[0]
+    assert b'autoloader_lane_in_flight{lane="default"} 2.0' in texts[0]
 
 
 async def test_metrics_are_told_without_an_answer_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +234,7 @@ async def test_rendering_metrics_does_not_hold_up_the_stages(monkeypatch: pytest
     counting, metrics, may_render = Counting(), Metrics([]), threading.Event()
     counting.may_answer.set()
 
-    def render_once_the_loop_has_gone_on() -> bytes:
+    def render_once_the_loop_has_gone_on(*, with_examples: bool) -> bytes:
         assert may_render.wait(60), "the loop stands still"
         return b"rendered"
 

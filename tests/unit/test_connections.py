@@ -10,6 +10,7 @@ from schemas.connections import (
     host_of,
     is_this_machine,
     kafka_connection,
+    otlp_endpoint,
     postgres_connection,
     prefect_connection,
     s3_connection,
@@ -30,6 +31,7 @@ READERS = {
     "prefect": prefect_connection,
     "s3": s3_connection,
     "spark-connect": spark_connect_url,
+    "otlp": otlp_endpoint,
 }
 PLAIN = [
     ("kafka", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092,kafka:9092"}),
@@ -45,6 +47,8 @@ PLAIN = [
     ("s3", {"AWS_ENDPOINT_URL": "http://minio:9000"}),
     ("s3", {"AWS_ENDPOINT_URL": "https://minio:9000", "AWS_ENDPOINT_URL_S3": "HTTP://minio:9000"}),
     ("spark-connect", {"SPARK_CONNECT_URL": "sc://spark:15002"}),
+    ("otlp", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}),
+    ("otlp", {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://c", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c/v1/traces"}),
     ("spark-connect", {"SPARK_CONNECT_URL": "sc://spark:15002/;use_ssl=false;user_id=us"}),
 ]
 FINE = [
@@ -60,6 +64,9 @@ FINE = [
     ("s3", {}),
     ("s3", {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"}),
     ("spark-connect", {}),
+    ("otlp", {}),
+    ("otlp", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}),
+    ("otlp", {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector"}),
     ("spark-connect", {"SPARK_CONNECT_URL": "sc://localhost"}),
     ("spark-connect", {"SPARK_CONNECT_URL": "sc://spark/;use_ssl=TRUE"}),
     ("spark-connect", {"SPARK_CONNECT_URL": "sc://spark/;token=t"}),

@@ -18,7 +18,13 @@ from router.notifications.record import Arrival, Position, Record
 from router.notifications.requests import MODELS, request
 from schemas.completions import BatchCompletion, BatchOutcome, RequestOutcome
 from schemas.config import Config, parse_config
-from schemas.config.lanes import HighMemory, SizeClass
+from schemas.config.lanes import HighMemory
+from schemas.config.pools.cloud_run import CloudRunPool
+from schemas.config.pools.docker import DockerPool
+from schemas.config.pools.ecs import EcsPool
+from schemas.config.pools.kubernetes import KubernetesPool
+from schemas.config.pools.vertex_ai import VertexPool
+from schemas.config.sizes import ConnectServers, SizeClass
 from schemas.config.sources import BatchLimits, From, Into, LanePin, SourceConfig
 from schemas.config.topics import ARRIVALS_TOPIC, COMPLETIONS_TOPIC, DEAD_LETTERS_TOPIC, REQUESTS_TOPIC, TopicConfig
 from schemas.formats.csv import Csv
@@ -27,6 +33,7 @@ from tests.unit.test_notifications import WRITTEN
 
 README = Path("README.md").read_text()
 SETTINGS = Path("docs/settings.md").read_text()
+POOLS = (CloudRunPool, DockerPool, EcsPool, KubernetesPool, VertexPool)
 ROOMS = ("router", "flows", "worker", "cli", "dev", "schemas", "storage")
 
 
@@ -114,7 +121,20 @@ def test_every_file_the_architecture_names_is_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [Config, HighMemory, SizeClass, TopicConfig, SourceConfig, From, Into, BatchLimits, LanePin]
+    "model",
+    [
+        *POOLS,
+        Config,
+        ConnectServers,
+        HighMemory,
+        SizeClass,
+        TopicConfig,
+        SourceConfig,
+        From,
+        Into,
+        BatchLimits,
+        LanePin,
+    ],
 )
 def test_every_key_of_the_configuration_is_documented(model: type[BaseModel]) -> None:
     text = Path("docs/configuration.md").read_text()

@@ -63,10 +63,12 @@ LINES: list[tuple[Fact, Mapping[str, object]]] = [
         {"event": "attempt_failed", "count": 1, "batch": "b-1", "attempt": 1, "next": "again", "reason": "it crashed"},
     ),
     (
-        facts.BatchEnded("orders-v1", "b-1", 1, "default", "loaded", "why", 7, 1.5, 2.5, 3.5, 4.5),
+        facts.BatchEnded(
+            "orders-v1", "b-1", 1, "default", "loaded", "why", 7, 6, 60, "run-1", 1.5, 2.5, 3.5, 4.5, "4bf9"
+        ),
         {"event": "batch_ended", "count": 1, **BATCH, "lane": "default", "outcome": "loaded", "reason": "why"}
-        | {"files": 7, "seconds_event_to_submit": 1.5, "seconds_submit_to_start": 2.5, "seconds_load": 3.5}
-        | {"seconds_landed_to_queryable": 4.5},
+        | {"files": 7, "files_loaded": 6, "rows": 60, "run": "run-1", "seconds_event_to_submit": 1.5}
+        | {"seconds_submit_to_start": 2.5, "seconds_load": 3.5, "seconds_landed_to_queryable": 4.5, "traces": "4bf9"},
     ),
     (
         facts.RunNotCancelled("run-1", "away"),

@@ -16,7 +16,8 @@ from flows.deploying.automations import automations
 from flows.deploying.deployments import deployed, wanted_of
 from flows.deploying.pools import pool_name
 from flows.infrastructure.kubernetes import environment, template, trouble
-from schemas.config.lanes import HighMemory, KubernetesPool, LaneConfig
+from schemas.config.lanes import HighMemory, LaneConfig
+from schemas.config.pools.kubernetes import KubernetesPool
 
 
 def test_the_automations_look_at_our_deployments_alone() -> None:

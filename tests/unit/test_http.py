@@ -13,8 +13,8 @@ from router.adapters.http.webhooks import MAX_BODY_BYTES, webhook_routes
 RUN = "6f2c0000-0000-4000-8000-000000000000"
 
 
-async def exposition() -> bytes:
-    return b"up 1"
+async def exposition(*, with_examples: bool) -> bytes:
+    return b"up 1\n# EOF" if with_examples else b"up 1"
 
 
 def client(hints: list[str], trouble: Mapping[str, str] | None = None) -> httpx.AsyncClient:
@@ -24,6 +24,19 @@ def client(hints: list[str], trouble: Mapping[str, str] | None = None) -> httpx.
         *health_routes(lambda: troubles, lambda: troubles, exposition),
     ]
     return httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=routes)), base_url="http://router")
+
+
+@pytest.mark.parametrize(
+    ("accept", "told", "text"),
+    [
+        ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "application/openmetrics-text", "up 1\n# EOF"),
+        ("*/*", "text/plain", "up 1"),
+    ],
+)
+async def test_who_asks_for_openmetrics_gets_it(accept: str, told: str, text: str) -> None:
+    answer = await client([]).get("/metrics", headers={"Accept": accept})
+
+    assert (answer.headers["content-type"].partition(";")[0], answer.text) == (told, text)
 
 
 async def test_a_webhook_with_the_secret_is_a_hint() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from router.adapters.metrics import MAX_SOURCES, OTHERS, Backlog, Metrics
+from router.adapters.metrics import MAX_SOURCES, OTHERS, ROLES, Backlog, Metrics
 from router.facts import (
     AttemptFailed,
     BatchEnded,
@@ -20,10 +20,12 @@ from router.facts import (
     count_of,
     name_of,
 )
+from router.stages import publication, scheduling
+from tests.builders import CONFIG_TEXT, config, standing
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SOURCE = "orders-v1"
-ENDED = BatchEnded(SOURCE, "b-1", 1, "default", "loaded", None, files=7)
+ENDED = BatchEnded(SOURCE, "b-1", 1, "default", "loaded", None, files=7, files_loaded=6, rows=60)
 WITH_SPANS = replace(ENDED, seconds_landed_to_queryable=1.5, seconds_event_to_submit=1.5, seconds_submit_to_start=1.5)
 
 
@@ -57,6 +59,9 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
             {"source": "orders-v1", "lane": "default", "outcome": "loaded"},
             1,
         ),
+        (ENDED, "files_ended", {"source": "orders-v1", "outcome": "loaded"}, 6),
+        (ENDED, "files_ended", {"source": "orders-v1", "outcome": "not-loaded"}, 1),
+        (ENDED, "rows_loaded", {"source": "orders-v1"}, 60),
         (
             RequestEnded("r-1", "load", "rejected", None),
             "requests_ended",
@@ -96,6 +101,15 @@ def test_the_spans_of_a_batch_are_observed_by_source_and_lane(told: BatchEnded, 
     assert value(metrics, f"autoloader_{name}_seconds_bucket", **line, le="1.0") == 0
 
 
+def test_a_bucket_has_a_batch_and_its_run_as_an_example() -> None:
+    metrics = Metrics([SOURCE])
+
+    metrics.happened("settlement", replace(ENDED, run="6f2c", seconds_landed_to_queryable=1.5))
+
+    assert b'# {batch="b-1",run="6f2c"} 1.5' in metrics.exposition(with_examples=True)
+    assert b"b-1" not in metrics.exposition()
+
+
 def test_the_backlog_is_told_by_line_and_forgotten_when_it_is_gone() -> None:
     metrics, line = Metrics([SOURCE]), {"source": "orders-v1", "lane": "default"}
 
@@ -113,6 +127,75 @@ def test_the_lag_is_told_by_topic() -> None:
     metrics.lags({"ingestion.requests": 4})
 
     assert value(metrics, "autoloader_consumer_lag_records", topic="ingestion.requests") == 4
+
+
+def test_the_age_of_what_is_not_taken_in_is_told_by_topic_and_forgotten_when_it_is() -> None:
+    metrics, topic = Metrics([SOURCE]), "ingestion.requests"
+
+    metrics.behind({topic: NOW - timedelta(hours=1)}, [topic], NOW)
+    behind = value(metrics, "autoloader_consumer_behind_seconds", topic=topic)
+    metrics.behind({}, [topic], NOW)
+
+    assert behind == 3600
+    assert value(metrics, "autoloader_consumer_behind_seconds", topic=topic) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("records", {"outcome": "new"}),
+        ("dead_letters", {"reason": "not-json"}),
+        ("attempts_failed", {"next": "void"}),
+        ("lease_changes", {"role": "publication"}),
+        ("batches_ended", {"source": SOURCE, "lane": "high-memory", "outcome": "split"}),
+        ("files_ended", {"source": SOURCE, "outcome": "not-loaded"}),
+        ("rows_loaded", {"source": SOURCE}),
+    ],
+)
+def test_a_counter_begins_at_zero(name: str, labels: dict[str, str]) -> None:
+    """Prometheus sees no increase in a series that it first meets at 1."""
+    assert value(Metrics([SOURCE]), f"autoloader_{name}_total", **labels) == 0
+
+
+def test_what_is_configured_is_told_beside_what_is_compared_with_it() -> None:
+    metrics = Metrics([SOURCE, "audit-v1"])
+
+    metrics.configured(config(CONFIG_TEXT.replace("batch:", "objective: 2m\n    batch:")))
+
+    assert value(metrics, "autoloader_objective_seconds", source=SOURCE) == 120
+    assert value(metrics, "autoloader_objective_seconds", source="audit-v1") == 900
+    assert value(metrics, "autoloader_lane_slots", lane="default") == 2
+
+
+def test_what_stands_is_told_and_what_stands_no_more_is_forgotten() -> None:
+    metrics, source = Metrics([SOURCE]), {"source": SOURCE}
+    told = ("in_flight_files", "to_measure_files", "source_paused")
+
+    metrics.stands(
+        standing(
+            in_flight={"default": 2},
+            in_flight_files={SOURCE: 7, "gone-v1": 1, "gone-v2": 2},
+            to_measure_files={SOURCE: 3},
+            paused=[SOURCE],
+            roles=["scheduling"],
+            outbox_events=4,
+            outbox_since=NOW - timedelta(seconds=30),
+        ),
+        NOW,
+    )
+    stood = [value(metrics, f"autoloader_{name}", **source) for name in told]
+    others = value(metrics, "autoloader_in_flight_files", source=OTHERS)
+    held = [value(metrics, "autoloader_lease_held", role=role) for role in ("scheduling", "publication")]
+    outbox = [value(metrics, f"autoloader_outbox_{what}") for what in ("events", "oldest_seconds")]
+    in_flight = [value(metrics, "autoloader_lane_in_flight", lane=lane) for lane in ("default", "priority")]
+    metrics.stands(standing(), NOW)
+
+    assert (stood, others, held, outbox, in_flight) == ([7, 3, 1], 3, [1, 0], [4, 30], [2, 0])
+    assert [value(metrics, f"autoloader_{name}", **source) for name in told] == [None, None, None]
+    assert value(metrics, "autoloader_lane_in_flight", lane="default") == 0
+    assert value(metrics, "autoloader_outbox_oldest_seconds") == 0
+    assert value(metrics, "autoloader_ledger_connections") == 1
+    assert value(metrics, "autoloader_ledger_connections_limit") == 100
 
 
 def test_sources_beyond_a_number_are_told_together() -> None:
@@ -144,3 +227,7 @@ def test_a_source_that_is_not_configured_any_more_is_one_of_the_others() -> None
 
     assert value(metrics, "autoloader_backlog_files", source=OTHERS, lane="default") == 3
     assert value(metrics, "autoloader_backlog_counted_timestamp_seconds") == NOW.timestamp()
+
+
+def test_the_roles_are_those_of_the_stages() -> None:
+    assert {*ROLES} == {scheduling.ROLE, publication.ROLE}

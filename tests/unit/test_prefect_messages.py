@@ -30,6 +30,11 @@ def test_a_worker_tells_with_which_status_a_process_ended(code: int, cause: Caus
         ("Failed to submit flow run to infrastructure: OSError: no more processes", "infrastructure"),
         ("Kubernetes job was deleted", "infrastructure"),
         ("No active or succeeded pods found for any job", "crash"),
+        (
+            "ECS task failed to start: RESOURCE:MEMORY. The capacity provider could not place the task.",
+            "infrastructure",
+        ),
+        ("The following containers stopped with a non-zero exit code: ['prefect']", "crash"),
     ],
 )
 def test_who_saw_a_process_end_says_why(message: str, cause: Cause) -> None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "pause": ["one"],
     "resume": ["one"],
     "status": [],
+    "cost": [],
     "explain": ["s3://b/a.csv"],
     "doctor": [],
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("schemas", "storage", "router", "flows", "worker", "cli", "dev", "tests", "benchmarks")
+ROOMS = ("schemas", "storage", "router", "flows", "worker", "cli", "dev", "monitoring", "tests", "benchmarks")
 FILES = sorted(path for room in ROOMS for path in Path(room).rglob("*.py"))
 SILENCED = re.compile(r"#\s*(?:noqa(?::\s*[A-Z0-9, ]+?)?|type:\s*ignore(?:\[[\w, -]+\])?)\s*(?P<reason>[-#].*)?$")
 REASON_LETTERS = 10

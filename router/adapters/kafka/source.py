@@ -1,11 +1,11 @@
 """Kafka by aiokafka: a consumer group's records."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -29,13 +29,23 @@ from schemas.connections import KafkaConnection
 POLL_MS = 500
 SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
 
-Polled: TypeAlias = dict[TopicPartition, tuple[int, int]]  # first polled, next to poll
 RECORDS_A_POLL = 5000
 BYTES_A_POLL = 8 * 1024 * 1024
 # Of all partitions together, as compressed as they are: each has its part. A bigger batch is still fetched, alone.
 FETCH_BYTES = 16 * 1024 * 1024
 LEAST_FETCH_BYTES = 64 * 1024
 CLOCK_LIMIT_MS = 253_402_300_799_000  # the year 9999
+
+
+class Span(NamedTuple):
+    """What was polled of a partition: the first offset and when it was written, and the next to poll."""
+
+    first: int
+    end: int
+    written: datetime
+
+
+Polled: TypeAlias = dict[TopicPartition, Span]
 
 
 class KafkaSource:
@@ -48,6 +58,7 @@ class KafkaSource:
         self._consumer: AIOKafkaConsumer | None = None
         self._uncommitted: deque[Polled] = deque()
         self._read: dict[TopicPartition, int] = {}
+        self._written: dict[TopicPartition, datetime] = {}
         self._watch = Watch()
         self._left_out: Sequence[str] = ()
         self._denied: set[str] = set()
@@ -92,7 +103,7 @@ class KafkaSource:
         """The log does not hold what comes next: it goes on where the log begins, and that is told."""
         begin = (await within(CHECK_SECONDS, consumer.beginning_offsets([partition])))[partition]
         consumer.seek(partition, begin)
-        self._uncommitted.append({partition: (lost, begin)})
+        self._uncommitted.append({partition: Span(lost, begin, datetime.now(UTC))})
         if lost < begin:
             reason = f"the offsets {lost} to {begin - 1} were deleted before they were read; list what they announced"
         else:
@@ -112,7 +123,7 @@ class KafkaSource:
         if self._consumer is None or not self._uncommitted:
             return
         owned = self._consumer.assignment()
-        offsets = {partition: end for partition, (_, end) in self._uncommitted[0].items() if partition in owned}
+        offsets = {partition: span.end for partition, span in self._uncommitted[0].items() if partition in owned}
         try:
             if offsets:
                 await within(CHECK_SECONDS, self._consumer.commit(offsets))
@@ -128,6 +139,7 @@ class KafkaSource:
         consumer, self._consumer = self._consumer, None
         self._uncommitted.clear()
         self._read.clear()
+        self._written.clear()
         self._watch.end()
         if consumer is not None:
             await stopped(consumer)
@@ -135,11 +147,24 @@ class KafkaSource:
     def lag(self) -> Mapping[str, int]:
         """Records that are not polled yet, by topic; of partitions of which something was polled."""
         lags = dict.fromkeys(self._topics, 0)
+        for partition, records in self._unread():
+            lags[partition.topic] += records
+        return lags
+
+    def behind_since(self) -> Mapping[str, datetime]:
+        """When the first record not committed was written, by topic; of what is not polled yet, the last before it."""
+        written = [(tp, span.written) for polled in self._uncommitted for tp, span in polled.items()]
+        written += [(tp, self._written[tp]) for tp, records in self._unread() if records]
+        moments: dict[str, datetime] = {}
+        for partition, moment in written:
+            moments[partition.topic] = min(moments.get(partition.topic, moment), moment)
+        return moments
+
+    def _unread(self) -> Iterator[tuple[TopicPartition, int]]:
         for partition in self._consumer.assignment() if self._consumer is not None else ():
             end = self._consumer.highwater(partition) if self._consumer is not None else None
             if end is not None and partition in self._read:
-                lags[partition.topic] += max(0, end - self._read[partition])
-        return lags
+                yield partition, max(0, end - self._read[partition])
 
     async def _start(self) -> AIOKafkaConsumer:
         partitions = await self._partitions()
@@ -183,9 +208,10 @@ class KafkaSource:
 
     def _taken(self, found: "Mapping[TopicPartition, Sequence[ConsumerRecord[Any, Any]]]") -> Sequence[Record]:
         if found:
-            ends = {partition: (records[0].offset, records[-1].offset + 1) for partition, records in found.items()}
-            self._uncommitted.append(ends)
-            self._read.update({partition: end for partition, (_, end) in ends.items()})
+            spans = {partition: _span(records) for partition, records in found.items()}
+            self._uncommitted.append(spans)
+            self._read.update({partition: span.end for partition, span in spans.items()})
+            self._written.update({partition: _moment(records[-1].timestamp) for partition, records in found.items()})
             sizes = [max(1, record.serialized_value_size) for records in found.values() for record in records]
             self._records_a_poll = max(1, min(self._records_a_poll, BYTES_A_POLL * len(sizes) // sum(sizes)))
         return [_record(record) for records in found.values() for record in records]
@@ -199,9 +225,13 @@ class KafkaSource:
         if self._uncommitted:
             self._records_a_poll = max(1, self._records_a_poll // 2)
         while self._uncommitted:  # the newest first: where the oldest began is where to go on
-            for partition, (first, _) in self._uncommitted.pop().items():
+            for partition, span in self._uncommitted.pop().items():
                 if partition in owned:
-                    consumer.seek(partition, first)
+                    consumer.seek(partition, span.first)
+
+
+def _span(records: "Sequence[ConsumerRecord[Any, Any]]") -> Span:
+    return Span(records[0].offset, records[-1].offset + 1, _moment(records[0].timestamp))
 
 
 def _record(record: "ConsumerRecord[Any, Any]") -> Record:

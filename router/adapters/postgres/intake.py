@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-from router.adapters.postgres import discovery, files
+from router.adapters.postgres import discovery, files, traces
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.discovery import Told
 from router.adapters.postgres.fragments import WAITS, Statement
@@ -46,6 +46,7 @@ class PostgresIntake:
             doubted = await _doubted(connection, intake)
             unmeasured = [Told(row.identity, row.uri, row.landed, row.position) for row in intake.unmeasured]
             to_measure = await discovery.tell(connection, [*unmeasured, *ended, *doubted])
+            await traces.put(connection, intake.traces)
             await put(connection, intake.letters)
         return Recorded(new, to_measure, len({one.identity[:2] for one in doubted}))
 

@@ -19,6 +19,7 @@ from router.rules.breaker import Breaker
 from router.rules.identity import Identity
 from router.rules.scheduling import Backlog, WaitingFile
 from schemas.config.lanes import Lane
+from schemas.config.sizes import JobVariables
 from schemas.ledger.waking import CHANNEL
 from schemas.manifest import AttemptKind, ManifestFile
 from schemas.report import readable
@@ -141,7 +142,7 @@ class PostgresScheduling:
             due = DueBatch(batch.id, 1, batch.lane, batch.manifest.source_id, batch.size_class, kind)
             return await _begin(connection, due, batch.job_variables, epoch) if made else None
 
-    async def begin_attempt(self, due: DueBatch, job_variables: Mapping[str, str], epoch: int) -> Submission | None:
+    async def begin_attempt(self, due: DueBatch, job_variables: JobVariables, epoch: int) -> Submission | None:
         """The attempt of that number, once."""
         async with self._database.transaction() as connection:
             await self._lease.check(connection, ROLE, epoch)
@@ -169,9 +170,7 @@ async def _take(connection: Connection, batch: NewBatch) -> Sequence[asyncpg.Rec
     )
 
 
-async def _begin(
-    connection: Connection, due: DueBatch, job_variables: Mapping[str, str], epoch: int
-) -> Submission | None:
+async def _begin(connection: Connection, due: DueBatch, job_variables: JobVariables, epoch: int) -> Submission | None:
     row = await connection.fetchrow(
         _BEGIN, due.id, due.n, due.kind, due.lane, due.size_class, json.dumps(dict(job_variables)), epoch
     )

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import asyncpg
 from pydantic import BaseModel, ValidationError
 
-from router.adapters.postgres import breakers
+from router.adapters.postgres import breakers, traces
 from router.adapters.postgres.batch_ends import end_batch
 from router.adapters.postgres.context import context_of
 from router.adapters.postgres.database import Connection, Database
@@ -55,7 +56,10 @@ class PostgresSettlement:
             if row is None:
                 return None
             files = await connection.fetch(_FILES, batch)
-            return _ended_batch(row, files, await context_of(connection, row["source_id"], batch))
+            ended = _ended_batch(row, files, await context_of(connection, row["source_id"], batch))
+            if not ended.manifest.traces:
+                return ended
+            return replace(ended, traces=await traces.of_batch(connection, batch))
 
     async def settle_batch(self, settlement: Settlement) -> bool:
         """Batch, attempts, files, looks that follow from them, and event in one transaction."""

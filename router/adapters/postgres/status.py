@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from router.adapters.postgres import breakers
-from router.adapters.postgres.database import COMMAND_SECONDS, Database
+from router.adapters.postgres.database import COMMAND_SECONDS, Connection, Database
 from router.adapters.postgres.fragments import LINES, Statement, total
 from router.adapters.postgres.slots import taken
 from router.rules.breaker import Breaker
@@ -30,7 +30,7 @@ class PostgresStatus:
     async def lines(self, patience: timedelta = timedelta(seconds=COMMAND_SECONDS)) -> Sequence[LineStatus]:
         """What waits, by source and lane; Transient when counting it takes longer than that."""
         async with self._database.transaction() as connection:
-            await connection.execute(_PATIENCE, str(patience // timedelta(milliseconds=1)))
+            await be_patient(connection, patience)
             rows = await connection.fetch(_LINES_WAITING, COUNTED_AT_MOST, COUNTED_TOGETHER)
         return [LineStatus(**dict(row)) for row in rows]
 
@@ -49,6 +49,11 @@ class PostgresStatus:
         """Read the breakers of what is away."""
         async with self._database.transaction() as connection:
             return [breaker for breaker in await breakers.breakers(connection) if breaker.has_opened]
+
+
+async def be_patient(connection: Connection, patience: timedelta) -> None:
+    """Let no statement of this transaction take longer."""
+    await connection.execute(_PATIENCE, str(patience // timedelta(milliseconds=1)))
 
 
 # What is sent to PostgreSQL.
@@ -76,7 +81,7 @@ _SOURCES = Statement(f"""
     ORDER BY s.place
 """)
 
-# How many milliseconds the next statement may take.
+# How many milliseconds each of the next statements may take.
 _PATIENCE = Statement("SELECT set_config('statement_timeout', $1, true)")
 
 # What waits, by source and lane, counted up to a bound.

@@ -11,6 +11,8 @@
 |                          | another exception                                   | crash                    |
 | a worker without a child | `Failed to submit flow run to infrastructure`       | infrastructure           |
 | Kubernetes               | `Kubernetes job was deleted`                        | infrastructure           |
+| ECS                      | `ECS task failed to start`                          | infrastructure           |
+|                          | `The following containers stopped with a non-zero…` | crash                    |
 |                          | `No active or succeeded pods found`                 | crash                    |
 | anybody else             | `no heartbeat`, what a person wrote                 | none: nobody saw it end  |
 
@@ -31,9 +33,10 @@ _WORDS: tuple[tuple[re.Pattern[str], Cause], ...] = (
     (re.compile(r"Execution was (aborted by an? (termination|interrupt) signal|cancelled by the)"), "infrastructure"),
     (re.compile(r"Request to \S+ failed|Request failed while attempting to contact the server"), "infrastructure"),
     (re.compile(r"Failed to submit flow run to infrastructure|Kubernetes job was deleted"), "infrastructure"),
+    (re.compile(r"ECS task failed to start"), "infrastructure"),
     (re.compile(r"Flow run process exited after a cancellation request"), "cancelled"),
     (re.compile(_EXCEPTION + "|Execution was |Flow run process failed|Flow run execution failed"), "crash"),
-    (re.compile(r"No active or succeeded pods found"), "crash"),
+    (re.compile(r"No active or succeeded pods found|The following containers stopped with a non-zero exit"), "crash"),
 )
 
 

@@ -1,0 +1,79 @@
+"""A lane in Amazon's Elastic Container Service: a task of its own for each run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
+from schemas.config.pools.ecs import EcsPool
+from schemas.config.sizes import GIB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from schemas.config.lanes import LaneConfig
+
+
+def template(lane: LaneConfig) -> dict[str, Any]:
+    """Take Prefect's own template, and say in it all that the pool is configured with."""
+    return filled(default_template(), lane)
+
+
+def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
+    """The same, from that template of the worker."""
+    pool = _pool(lane)
+    ours = sized(
+        default,
+        lane,
+        image=pool.image,
+        cluster=pool.cluster,
+        launch_type=pool.launch_type,
+        execution_role_arn=pool.execution_role,
+        task_role_arn=pool.task_role,
+        vpc_id=pool.vpc,
+        network_configuration=_network(pool) if pool.subnets else None,
+    )
+    task = ours["job_configuration"]["task_definition"]
+    if pool.secrets:
+        secrets = [{"name": name, "valueFrom": arn} for name, arn in pool.secrets.items()]
+        task["containerDefinitions"][0]["secrets"] = secrets
+    if pool.scratch is not None:
+        task["ephemeralStorage"] = {"sizeInGiB": pool.scratch // GIB}
+    return ours
+
+
+def environment(lane: LaneConfig) -> Mapping[str, str]:
+    """What all runs of the lane find in their environment."""
+    return ENDED_BY_SIGTERM | _pool(lane).env
+
+
+def job_variables() -> dict[str, Any]:
+    """Say nothing: the template holds it all."""
+    return {}
+
+
+def trouble(_lane: LaneConfig) -> str | None:
+    """What is missing to deploy it."""
+    return lacking("ecs")
+
+
+def default_template() -> dict[str, Any]:
+    """As the installed worker has it."""
+    from prefect_aws.workers import ECSWorker  # noqa: PLC0415 - an optional package
+
+    template: dict[str, Any] = ECSWorker.get_default_base_job_template()
+    return template
+
+
+def _network(pool: EcsPool) -> dict[str, Any]:
+    return {
+        "subnets": list(pool.subnets),
+        "securityGroups": list(pool.security_groups),
+        "assignPublicIp": "ENABLED" if pool.public_ip else "DISABLED",
+    }
+
+
+def _pool(lane: LaneConfig) -> EcsPool:
+    if not isinstance(lane.pool, EcsPool):
+        raise TypeError(f"a pool of type {lane.pool.type} is none of ECS")
+    return lane.pool
