@@ -181,7 +181,6 @@ class AttemptFailed:
 class BatchEnded:
     """A batch is at its end, its event tells of each file. `traces`: the ids of a hundred; spans may not be known."""
 
-
     source: str
     batch: str
     attempt: int
