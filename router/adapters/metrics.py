@@ -4,7 +4,7 @@ What stands (the backlog, the lag) is told by whoever knows it when somebody ask
 beforehand begins at 0: Prometheus sees no increase in a series that it first meets at 1.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice, product
@@ -50,7 +50,7 @@ class Metrics:
     """
 
     def __init__(self, source_ids: Iterable[str]) -> None:
-        disable_created_metrics()  # a second series of each counter
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it would tell a second series of each counter
         self.registry = CollectorRegistry()
         self._named = frozenset(islice(source_ids, MAX_SOURCES))
         self._facts = self._counter(
@@ -115,7 +115,6 @@ class Metrics:
             "When a stage last came to the end of a step, in seconds since 1970",
             "stage",
         )
-
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
@@ -238,10 +237,11 @@ class Metrics:
         self._counted.set(now.timestamp())
 
     def configured(self, config: Config) -> None:
-        """What the configuration says."""
+        """What the configuration says: objectives, and the line in which most of a source's batches will be."""
         for source in config.sources.values():
             if source.id in self._named:
                 self._objective.labels(source.id).set(source.objective.total_seconds())
+                self._queryable.labels(source.id, source.lane.pin if source.lane else "default")
 
     def slots(self, slots: Mapping[Lane, int]) -> None:
         """The slots of the lanes, as far as they are known."""
@@ -288,7 +288,8 @@ class Metrics:
 
     def exposition(self, *, with_examples: bool = False) -> bytes:
         """The text that Prometheus scrapes; as OpenMetrics it has an example of each bucket, by batch and run."""
-        return openmetrics.generate_latest(self.registry) if with_examples else generate_latest(self.registry)
+        render: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest if with_examples else generate_latest
+        return render(self.registry)
 
 
 def _example(fact: facts.BatchEnded) -> dict[str, str]:

@@ -177,6 +177,18 @@ def test_slots_that_are_not_known_any_more_are_not_told() -> None:
     assert value(metrics, "autoloader_lane_slots", lane="default") is None
 
 
+def test_the_span_of_a_sources_usual_line_begins_at_zero() -> None:
+    """So that its first batch is seen in a quantile."""
+    metrics = Metrics([SOURCE, "audit-v1"])
+
+    metrics.configured(config(CONFIG_TEXT.replace("batch:", "lane: {pin: priority}\n    batch:")))
+
+    spans = "autoloader_landed_to_queryable_seconds_count"
+    assert value(metrics, spans, source=SOURCE, lane="priority") == 0
+    assert value(metrics, spans, source="audit-v1", lane="default") == 0
+    assert value(metrics, spans, source=SOURCE, lane="default") is None
+
+
 def test_what_stands_is_told_and_what_stands_no_more_is_forgotten() -> None:
     metrics, source = Metrics([SOURCE]), {"source": SOURCE}
     told = ("in_flight_files", "to_measure_files", "source_paused")
