@@ -263,7 +263,8 @@ _PREVIEWED = Statement("""
 
 # An open attempt waits for its quota, or does not any more.
 _QUEUE = Statement("""
-    UPDATE attempt SET queued = CASE WHEN $3::bool THEN coalesce(queued, now()) END
+    UPDATE attempt SET queued = CASE WHEN $3::bool THEN coalesce(queued, now()) END,
+        admitted = CASE WHEN NOT $3 THEN now() END
     WHERE batch_id = $1 AND n = $2 AND ended IS NULL
 """)
 
