@@ -179,7 +179,9 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True)
 class BatchEnded:
-    """A batch is at its end, its event tells of each file. `traces`: the ids of a hundred; spans may not be known."""
+    """A batch is at its end, and its completion event tells of each file. Spans are None where they are not known.
+
+    `traces` are the ids of its files' traces, a hundred at most."""
 
     source: str
     batch: str

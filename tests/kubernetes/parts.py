@@ -43,6 +43,7 @@ def running(folder: Path) -> Iterator[Mapping[str, str]]:
         **{name: os.environ[name] for name in ("PATH", "HOME", "JAVA_HOME", "LANG") if name in os.environ},
         "AUTOLOADER_JARS": str(PROJECT / ".autoloader" / "jars"),
         "AUTOLOADER_ALLOW_PLAINTEXT": PLAINTEXT,
+        "AUTOLOADER_SPARK_WARMING": "1",
         **PORTS,
         **S3,
     }
@@ -82,5 +83,9 @@ def secrets(settings: Mapping[str, str]) -> Mapping[str, Mapping[str, str]]:
     found = {
         name: {key: value for key, value in settings.items() if key.startswith(of)} for name, of in prefixes.items()
     }
-    spark = {"SPARK_CONNECT_URL": settings["SPARK_CONNECT_URL"], "spark-defaults.conf": spark_defaults(settings)}
+    spark = {
+        "SPARK_CONNECT_URL": settings["SPARK_CONNECT_URL"],
+        "spark-defaults.conf": spark_defaults(settings),
+        "fairscheduler.xml": (PROJECT / "k8s" / "overlays" / "dev" / "fairscheduler.xml").read_text(),
+    }
     return {**found, "autoloader-spark": spark}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("schemas", "storage", "router", "flows", "worker", "cli", "dev")
+ROOMS = ("schemas", "storage", "router", "flows", "worker", "cli", "dev", "monitoring")
 PURE = ("router/rules", "router/notifications")
 
 FORBIDDEN = {
