@@ -47,6 +47,7 @@ SLOTS: Row = (
             {
                 "{{lane}}": standing("autoloader_lane_in_flight", "lane"),
                 "slots of {{lane}}": standing("autoloader_lane_slots", "lane"),
+                "{{lane}} could have besides": standing("autoloader_lane_waiting", "lane"),
             },
             links=[POOL_OF_LANE],
         ),

@@ -67,7 +67,9 @@ async def run(settings: Settings, config: Config) -> None:
         publisher=publisher,
         clock=clock,
     )
-    settlement, stages = Wiring(config).stages(ports)
+    wiring = Wiring(config)
+    slots = wiring.slots(runs)
+    settlement, stages = wiring.stages(ports, slots)
     wakes = {stage.name: asyncio.Event() for stage in stages}
     progress = Progress(list(wakes), metrics, clock)
 
@@ -76,8 +78,8 @@ async def run(settings: Settings, config: Config) -> None:
         wakes[settlement.name].set()
 
     metrics.configured(config)
-    standing = PostgresStanding(database, settings.holder)
-    told = Sources(PostgresStatus(database).lines, standing.read, [events, asked], settlement.held_up)
+    standing = PostgresStanding(database, settings.holder, [source.id for source in config.sources.values()])
+    told = Sources(PostgresStatus(database).lines, standing.read, [events, asked], settlement.held_up, slots.known)
     exposition = Exposition(metrics, told, clock)
     routes = [
         *webhook_routes(settings.webhook_secret, hint),

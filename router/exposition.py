@@ -33,12 +33,13 @@ class Consumer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Who tells what stands: the ledger, within a time, what waits and all the rest; consumers; and settlement."""
+    """Who tells what stands: the ledger, within a time, what waits and all the rest; consumers; and the stages."""
 
     lines: Callable[[timedelta], Awaitable[Sequence[LineStatus]]]
     standing: Callable[[timedelta], Awaitable[Standing]]
     consumers: Sequence[Consumer]
     held_up: Callable[[], Mapping[tuple[Lane, str], int]]
+    slots: Callable[[datetime], Mapping[Lane, int]]
 
 
 class Exposition:
@@ -72,6 +73,7 @@ class Exposition:
         if begun < self._next_look:
             return
         self._metrics.held_up(self._sources.held_up())
+        self._metrics.slots(self._sources.slots(self._clock.now()))
         for consumer in self._sources.consumers:
             lag = consumer.lag()
             self._metrics.lags(lag)

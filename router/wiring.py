@@ -20,6 +20,7 @@ from router.rules.matching import Matcher
 from router.rules.permissions import Permissions
 from router.rules.portion import WHOLE_POLLS, Portion
 from router.rules.sizing import Sizing
+from router.slots import Slots
 from router.stages.discovery import DiscoveryStage
 from router.stages.intake import IntakeStage
 from router.stages.publication import PublicationStage
@@ -61,7 +62,7 @@ class Wiring:
         self._permissions = Permissions(config, matcher)
         self._belonging = Belonging(config, matcher)
 
-    def stages(self, ports: Ports) -> tuple[SettlementStage, Sequence[Stage]]:
+    def stages(self, ports: Ports, slots: Slots) -> tuple[SettlementStage, Sequence[Stage]]:
         """All of them, in the order of a file's path; settlement once more by itself, because it takes hints."""
         settlement = self.settlement(ports.settlement, ports.requests, ports.runs)
         return settlement, [
@@ -69,7 +70,7 @@ class Wiring:
             self.requests(ports.asked, ports.requests),
             DiscoveryStage(ports.store, ports.discovery, self._belonging, self._sizing),
             self.resolution(ports.store, ports.requests),
-            self.scheduling(ports.scheduling, ports.runs, ports.clock),
+            self.scheduling(ports.scheduling, ports.runs, ports.clock, slots),
             settlement,
             PublicationStage(ports.publication, ports.publisher),
         ]
@@ -90,9 +91,14 @@ class Wiring:
             store, ledger, self._permissions, self._belonging, self._sizing, files_a_step=self._files_a_step
         )
 
-    def scheduling(self, ledger: SchedulingLedger, runs: Runs, clock: Clock) -> SchedulingStage:
+    def slots(self, runs: Runs) -> Slots:
+        """What scheduling goes by, and the metrics tell."""
+        return Slots(self._config, runs)
+
+    def scheduling(self, ledger: SchedulingLedger, runs: Runs, clock: Clock, slots: Slots) -> SchedulingStage:
         """Batches are cut by the same sizes by which intake placed their files."""
-        return SchedulingStage(ledger, runs, clock, sizing=self._sizing, belonging=self._belonging, config=self._config)
+        sizing, belonging, config = self._sizing, self._belonging, self._config
+        return SchedulingStage(ledger, runs, clock, slots=slots, sizing=sizing, belonging=belonging, config=config)
 
     def settlement(self, ledger: SettlementLedger, requests: RequestLedger, runs: Runs) -> SettlementStage:
         """Attempts go on in the size classes in which they were scheduled."""

@@ -315,6 +315,7 @@ def standing(**changes: Any) -> Standing:
     """By default a ledger with nothing in it, and a server that nobody else uses."""
     values: Mapping[str, Any] = {
         "in_flight": {},
+        "waiting": {},
         "in_flight_files": {},
         "to_measure_files": {},
         "paused": (),

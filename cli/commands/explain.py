@@ -12,6 +12,7 @@ import typer
 from cli import environment
 from cli.exits import Exit, ended
 from cli.ledger import with_ledger
+from router.adapters.kubernetes.workloads import Workloads
 from router.adapters.postgres.explain import PostgresExplain
 from router.adapters.prefect.runs import PrefectRuns
 from router.adapters.storage import ObjectStore
@@ -25,7 +26,10 @@ from router.rules.explanation.request import explain_request
 from router.rules.explanation.surroundings import away, configured, newest, only_requested
 from router.rules.matching import Matcher
 from router.settings import prefect_settings
+from router.slots import Slots
 from schemas.config import Config
+from schemas.config.lanes import Lane
+from schemas.config.pools.kubernetes import KubernetesPool
 from schemas.settings import SettingsError
 
 EXITS: Mapping[Standing, Exit] = {"loaded": Exit.DONE, "waiting": Exit.WAITING, "needs a person": Exit.NEEDS_A_PERSON}
@@ -65,7 +69,9 @@ async def _explanations(
     for file in newest(await ledger.files(what)):
         around = await ledger.around(file.source_id, file.lane)
         around = configured(around, file, config, await ledger.breakers())
-        checked = await _checked(file, config, environ)
+        if file.waits and config.lanes.of(file.lane).follow_workers:
+            around = replace(around, slots=await _slots(file.lane, config, environ))
+        checked = [*await _checked(file, config, environ), *await _in_kueue(file, config, environ)]
         found.append(replace(explained(file, around, now=now), checked=checked))
     return found
 
@@ -85,6 +91,33 @@ async def _in_storage(file: KnownFile, config: Config) -> str:
     if file.size is None or found.version == file.version:
         return f"the object is there, {found.size} bytes"
     return f"the object is there in another version: {found.version} instead of {file.version}"
+
+
+async def _in_kueue(file: KnownFile, config: Config, environ: Mapping[str, str]) -> Sequence[str]:
+    """Ask what the Job waits for, if it does and we may."""
+    attempt = file.batch.attempts[-1] if file.batch and file.batch.attempts else None
+    pool = config.lanes.of(file.batch.lane if file.batch else file.lane).pool
+    workloads = Workloads.here(environ)
+    if workloads is None or attempt is None or not attempt.run_id or not attempt.waits_for_quota:
+        return []
+    try:
+        said = await workloads.said(attempt.run_id, pool.namespace) if isinstance(pool, KubernetesPool) else None
+    except Transient as trouble:
+        return [str(trouble)]
+    return [f"Kueue says {said}"] if said else []
+
+
+async def _slots(lane: Lane, config: Config, environ: Mapping[str, str]) -> int:
+    """Count as the router does; without Prefect's answer, as many as are configured."""
+    try:
+        prefect = prefect_settings(environ)
+    except SettingsError:
+        return config.lanes.of(lane).slots
+    runs = PrefectRuns(prefect)
+    try:
+        return (await Slots(config, runs).count(datetime.now(UTC)))[lane]
+    finally:
+        await runs.close()
 
 
 async def _in_prefect(file: KnownFile, environ: Mapping[str, str]) -> Sequence[str]:

@@ -53,20 +53,25 @@ async def put_pool(client: PrefectClient, lane: Lane, settings: LaneConfig) -> s
 
     What runs goes on; what waits in the pool is stranded, see `give_back_stranded`.
     """
-    name, kind, slots = pool_name(lane), settings.pool.type, settings.slots
+    name, kind = pool_name(lane), settings.pool.type
+    slots = None if settings.queues else settings.slots  # what waits for its quota would count
     template, found = infrastructure.of(kind).template(settings), await _pool(client, name)
     if found is not None and found.type == kind:
         if found.concurrency_limit == slots and found.base_job_template == template:
             return f"pool {name}: unchanged"
         await client.update_work_pool(name, WorkPoolUpdate(base_job_template=template, concurrency_limit=slots))
-        return f"pool {name}: changed ({kind}, {slots} slots)"
+        return f"pool {name}: changed ({kind}, {_in_words(slots)})"
     if found is not None:
         await client.delete_work_pool(name)
     await client.create_work_pool(
         WorkPoolCreate(name=name, type=kind, base_job_template=template, concurrency_limit=slots)
     )
     made = "created" if found is None else f"made anew, it was of type {found.type}"
-    return f"pool {name}: {made} ({kind}, {slots} slots)"
+    return f"pool {name}: {made} ({kind}, {_in_words(slots)})"
+
+
+def _in_words(slots: int | None) -> str:
+    return "as many runs as its queue admits" if slots is None else f"{slots} slots"
 
 
 async def _pool(client: PrefectClient, name: str) -> WorkPool | None:

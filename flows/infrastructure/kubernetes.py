@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from schemas.config.pools.kubernetes import KubernetesPool
+from schemas.config.pools.kubernetes import KubernetesPool, Kueue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ COMMAND, ARGUMENTS = ["python"], ["-m", "prefect.engine"]  # one Python; by itse
 def template(lane: LaneConfig) -> dict[str, Any]:
     """Take Prefect's own template, and say in it all that the pool is configured with."""
     ours, pool = default_template(), _pool(lane)
-    job = ours["job_configuration"]["job_manifest"]["spec"]
+    job = _queued(ours["job_configuration"]["job_manifest"], pool.kueue)["spec"]
     job["activeDeadlineSeconds"] = int(pool.deadline.total_seconds())  # else an unschedulable pod is pending for ever
     job["template"]["metadata"] = {"labels": LABELS}
     pod = job["template"]["spec"]
@@ -114,6 +114,15 @@ def _set_defaults(variables: dict[str, Any], lane: LaneConfig, pool: KubernetesP
     for name, value in defaults.items():
         if value is not None:
             variables[name]["default"] = value
+
+
+def _queued(job: dict[str, Any], kueue: Kueue | None) -> dict[str, Any]:
+    """Make it stand in its queue: Kueue begins what it has admitted. Prefect's own labels join these."""
+    if kueue is not None:
+        labels = {"queue-name": kueue.queue, "priority-class": kueue.priority_class}
+        job["spec"]["suspend"] = True
+        job["metadata"]["labels"] = {f"kueue.x-k8s.io/{key}": value for key, value in labels.items() if value}
+    return job
 
 
 def _placed(pool: KubernetesPool) -> dict[str, Any]:

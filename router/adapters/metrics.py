@@ -66,12 +66,8 @@ class Metrics:
             "autoloader_batches_ended_total", "Batches that ended, by outcome", "source", "lane", "outcome"
         )
         self._requests = self._counter("autoloader_requests_ended_total", "Requests answered", "kind", "outcome")
-        self._failures = self._counter(
-            "autoloader_attempts_failed_total", "Attempts that failed, by what comes next", "next"
-        )
-        self._repaired = self._counter(
-            "autoloader_sweep_repairs_total", "Attempts settled by a sweep, of which no webhook had told"
-        )
+        self._failures = self._counter("autoloader_attempts_failed_total", "Failed attempts, by what is next", "next")
+        self._repaired = self._counter("autoloader_sweep_repairs_total", "Attempts of whose end no webhook had told")
         self._leases = self._counter(
             "autoloader_lease_changes_total", "Times this router took a lease that another had", "role"
         )
@@ -96,7 +92,8 @@ class Metrics:
         self._measuring = self._gauge("autoloader_to_measure_files", "Files that the storage is asked about", "source")
         self._flying_files = self._gauge("autoloader_in_flight_files", "Files of open batches", "source")
         self._slots = self._gauge("autoloader_lane_slots", "The most runs of a lane at once", "lane")
-        self._in_flight = self._gauge("autoloader_lane_in_flight", "Attempts of a lane that have not ended", "lane")
+        self._in_flight = self._gauge("autoloader_lane_in_flight", "Slots of a lane that are taken", "lane")
+        self._waiting = self._gauge("autoloader_lane_waiting", "Runs that a lane could have besides", "lane")
         self._leases_held = self._gauge("autoloader_lease_held", "1 while this router holds the lease", "role")
         self._outbox = self._gauge("autoloader_outbox_events", "Events not published yet, up to 100,000")
         self._outbox_age = self._gauge("autoloader_outbox_oldest_seconds", "Age of the first of them")
@@ -118,7 +115,6 @@ class Metrics:
             "When a stage last came to the end of a step, in seconds since 1970",
             "stage",
         )
-
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
@@ -241,13 +237,17 @@ class Metrics:
         self._counted.set(now.timestamp())
 
     def configured(self, config: Config) -> None:
-        """What the configuration says: objectives, slots, and the line in which most of a source's batches will be."""
+        """What the configuration says: objectives, and the line in which most of a source's batches will be."""
         for source in config.sources.values():
             if source.id in self._named:
                 self._objective.labels(source.id).set(source.objective.total_seconds())
                 self._queryable.labels(source.id, source.lane.pin if source.lane else "default")
-        for lane in LANES:
-            self._slots.labels(lane).set(config.lanes.of(lane).slots)
+
+    def slots(self, slots: Mapping[Lane, int]) -> None:
+        """The slots of the lanes, as far as they are known."""
+        self._slots.clear()
+        for lane, count in slots.items():
+            self._slots.labels(lane).set(count)
 
     def stands(self, standing: Standing, now: datetime) -> None:
         """All that stands in the ledger beside the backlog: what is not named is none."""
@@ -261,6 +261,7 @@ class Metrics:
                 gauge.labels(self._source(source_id)).inc(count)
         for lane in LANES:
             self._in_flight.labels(lane).set(standing.in_flight.get(lane, 0))
+            self._waiting.labels(lane).set(standing.waiting.get(lane, 0))
         for role in ROLES:
             self._leases_held.labels(role).set(role in standing.roles)
         self._outbox.set(standing.outbox_events)

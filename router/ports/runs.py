@@ -36,6 +36,9 @@ class Runs(Protocol):
     async def states(self, run_ids: Sequence[str], in_pods: Collection[str] = ()) -> Mapping[str, RunState]:
         """The states of runs; one it does not know is `gone`. Of those `in_pods` what Kubernetes says of them."""
 
+    async def workers(self, lanes: Collection[Lane]) -> Mapping[Lane, int]:
+        """How many workers of each of these lanes are online, as far as Prefect has heard of them."""
+
     async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
         """End a run that is not wanted any more. One `in_pod` is ended by its worker, which deletes that."""
 

@@ -52,5 +52,8 @@ class SettlementLedger(Protocol):
     async def end_preview(self, batch: str, n: int, end: RequestEnd) -> bool:
         """End the preview with its request, and put the event into the outbox; False when it was ended."""
 
+    async def queue(self, batch: str, n: int, *, is_queued: bool) -> None:
+        """An open attempt waits for its quota, and holds no slot as long as it does and is not claimed; or does not."""
+
     async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """End an attempt, and say when its batch goes on; False when the attempt has ended or was claimed meanwhile."""

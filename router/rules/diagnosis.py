@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from schemas.report import Cause
 
 OUT_OF_MEMORY, EVICTED = "OOMKilled", "Evicted"
+QUOTA = "Quota"  # ours: Kueue has not admitted its Job, so there is no pod of which something could be said
 SHORT_OF_MEMORY = "low on resource: memory"  # the kubelet's words
 _ADVICE = {
     "ImagePullError": "its image cannot be had: check the pool's image and its pull secrets",

@@ -8,7 +8,8 @@
 | other     | any, claimed too long ago        | Again, counted as a crash: it does not come to an end     |
 | other     | none yet                         | Wait, after the deadline Void                             |
 | other     | cancelling for a minute, cancelled | Close                                                   |
-| other     | scheduled, pending, running      | unclaimed: Wait, after the deadline of its phase Void     |
+| other     | pending, waiting for quota       | Wait: its deadline counts from its admission              |
+|           | scheduled, pending, running      | unclaimed: Wait, after the deadline of its phase Void     |
 |           |                                  | claimed: Wait as long as it is heard of, then Again       |
 | other     | gone from Prefect                | the same; unclaimed it is looked for a minute             |
 | other     | completed, failed, crashed       | Wait while it is heard of and nobody saw its process end; |
@@ -28,11 +29,10 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Literal, assert_never
 
-from router.rules.diagnosis import Diagnosis
-from router.rules.patience import Patience
+from router.rules.diagnosis import QUOTA, Diagnosis
+from router.rules.patience import Patience, pause
 from schemas.config.lanes import Lane
 from schemas.manifest import AttemptKind
 from schemas.report import Cause, Target
@@ -47,8 +47,6 @@ MAX_TRIES: Mapping[Cause, int] = {"crash": 3, "silent": 10, "server-lost": 3, "w
 # What one file does to all of its batch, without saying which it is.
 SPLITTING: AbstractSet[Cause] = frozenset({"crash", "out-of-memory", "silent", "server-lost"})
 ISOLATED = 1  # the first size class of a lane in which each run has a Spark of its own; 0: it shares a server
-FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_PAUSE = timedelta(minutes=10)
 # A run is looked for this long before Prefect's not knowing it counts: its API answers from a replica at times.
 GONE_AFTER = timedelta(minutes=1)
 # A worker that lives ends a run that is being cancelled within its grace of 30 seconds.
@@ -62,7 +60,7 @@ class RunState:
     """A flow run as Prefect tells it, and how long it has been so.
 
     `cause` is what somebody who saw its process end says of that; None when nobody did. `diagnosis` is what Kubernetes
-    says of its pod, where it has one and something was said.
+    says of its pod, where it has one and something was said. `is_placed`: that pod is made.
     """
 
     phase: RunPhase
@@ -70,6 +68,16 @@ class RunState:
     cause: Cause | None = None
     age: timedelta = timedelta(0)
     diagnosis: Diagnosis | None = None
+    is_placed: bool = False
+
+    def held_up(self, patience: Patience) -> str | None:
+        """Why it does not begin, where that is known: a category of `rules.diagnosis`."""
+        told = self.diagnosis.category if self.diagnosis is not None and self.phase == "pending" else None
+        return QUOTA if self.waits_for_quota(patience) else told
+
+    def waits_for_quota(self, patience: Patience) -> bool:
+        """Whether its Job stands in a queue for its quota: only what is admitted gets a pod."""
+        return patience.queues and self.phase == "pending" and not self.is_placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class OpenAttempt:
     `closing` says why its batch is being closed, `trouble` why its run could not be created. `files` counts those of
     the batch, `split_from` names the batch whose half it is. By the ledger's clock: `age` since its run was created,
     `claimed_for` since its claim, `silent` since its run was last heard of; None before the claim. `target` is what
-    its run found away.
+    its run found away. `is_queued`: it waited for quota when it was last looked at.
     """
 
     batch: str
@@ -102,6 +110,7 @@ class OpenAttempt:
     split_from: str | None
     target: Target | None = None
     trouble: str | None = None
+    is_queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +204,7 @@ def _not_reported(
     if run is None:
         return Wait()
     if run.phase == "cancelled" or (run.phase == "cancelling" and run.age >= CANCELLED_AFTER):
-        reason = run.message or "cancelled in Prefect"
-        return _failed(attempt, "cancelled", reason, last_class)
+        return _failed(attempt, "cancelled", run.message or "cancelled in Prefect", last_class)
     if _is_to_be_diagnosed(run, patience):
         return Wait()
     if attempt.claimed_for is None:
@@ -217,7 +225,8 @@ def _unclaimed(attempt: OpenAttempt, run: RunState, patience: Patience, last_cla
         case "cancelling":
             return Wait()
         case "pending" | "running":
-            is_late = run.age >= patient or attempt.age >= patience.scheduled + patient
+            is_over = run.age >= patient or (attempt.age >= patience.scheduled + patient and not patience.queues)
+            is_late = is_over and not run.waits_for_quota(patience)
             what = f"a worker took it, and its run did not begin within {patient}"
         case "gone" if run.age < GONE_AFTER:
             return Wait()
@@ -232,8 +241,8 @@ def _unclaimed(attempt: OpenAttempt, run: RunState, patience: Patience, last_cla
 
 def _is_to_be_diagnosed(run: RunState, patience: Patience) -> bool:
     """Of a pod that is gone Kubernetes says why a little later than that."""
-    untold = run.diagnosis is None and run.cause in {None, "crash"}
-    return run.phase == "crashed" and untold and run.age < patience.diagnosis
+    is_untold = run.phase == "crashed" and run.diagnosis is None and run.cause in {None, "crash"}
+    return is_untold and run.age < patience.diagnosis
 
 
 def _is_heard_of(attempt: OpenAttempt, run: RunState, patience: Patience, listening: timedelta) -> bool:
@@ -264,8 +273,7 @@ def _end(attempt: OpenAttempt, run: RunState, last_class: int) -> tuple[Cause, s
 
 
 def _failed(attempt: OpenAttempt, cause: Cause, reason: str, last_class: int) -> Decision:
-    tries = attempt.failures.get(cause, 0) + 1
-    wait = pause(attempt.batch, attempt.n, tries)
+    wait = pause(attempt.batch, attempt.n, tries := attempt.failures.get(cause, 0) + 1)
     silent = attempt.silent if cause == "silent" else None
     if attempt.kind == "close":
         return Again(cause, reason, wait, silent=silent)
@@ -290,10 +298,3 @@ def _told(attempt: OpenAttempt, reason: str, tries: int) -> str:
     if attempt.split_from is not None and attempt.files == 1:
         told.append(f"found by splitting batch {attempt.split_from} until this file was alone")
     return f"{reason} ({', '.join(told)})" if told else reason
-
-
-def pause(batch: str, n: int, tries: int) -> timedelta:
-    """The wait before the next attempt: doubled each time up to a cap, spread by a hash of batch and attempt."""
-    spread = 1 + blake2b(f"{batch}/{n}".encode(), digest_size=1).digest()[0] / 1024
-    doubled: timedelta = FIRST_PAUSE * 2 ** min(tries - 1, 16)
-    return min(doubled, LONGEST_PAUSE) * spread

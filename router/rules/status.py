@@ -46,12 +46,14 @@ class LineStatus:
 class Standing:
     """What stands in the ledger beside the lines, as one router sees it: `roles` are those of the leases it holds.
 
-    `in_flight` counts attempts by lane; files are counted by source, what is to be measured up to 100,000 together.
+    `in_flight` counts attempts by lane, `waiting` what could have one besides; files are counted by source, what is to
+    be measured up to 100,000 together.
     `outbox_since`: when the first event that is not published was written, of `outbox_events` up to 100,000.
     `connections` are those of PostgreSQL's whole server, which takes `connections_limit`; `bytes` are the ledger's.
     """
 
     in_flight: Mapping[Lane, int]
+    waiting: Mapping[Lane, int]
     in_flight_files: Mapping[str, int]
     to_measure_files: Mapping[str, int]
     paused: Sequence[str]

@@ -30,6 +30,7 @@ from router.rules.scheduling import (
     rebased,
 )
 from router.rules.sizing import Sizing, first_class
+from router.slots import Slots
 from router.step import Pass, Step
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
@@ -55,6 +56,7 @@ class SchedulingStage:
         runs: Runs,
         clock: Clock,
         *,
+        slots: Slots,
         sizing: Sizing,
         belonging: Belonging,
         config: Config,
@@ -67,6 +69,7 @@ class SchedulingStage:
         self._ledger = ledger
         self._runs = runs
         self._clock = clock
+        self._slots = slots
         self._sizing = sizing
         self._belonging = belonging
         self._accounts: dict[Lane, Accounts] = {lane: {} for lane in LANES}
@@ -81,7 +84,7 @@ class SchedulingStage:
             return Step()
         submissions = list(await self._ledger.unsubmitted(RUNS_A_STEP))
         in_flight = await self._ledger.in_flight()
-        slots = {lane: self._config.lanes.of(lane).slots - in_flight.get(lane, 0) for lane in LANES}
+        slots = {lane: most - in_flight.get(lane, 0) for lane, most in (await self._slots.count(now)).items()}
         work = Pass()
         room = _Room({lane: min(free, RUNS_A_STEP - len(submissions)) for lane, free in slots.items()}, epoch, work)
         breakers = await self._ledger.breakers()

@@ -119,7 +119,7 @@ class SettlementStage:
             working = [attempt for attempt in attempts if attempt.result not in REPORTED]
             states = await self._ask(working, work, now)
             if sweeping:
-                self._held_up = _held_up(working, states)
+                self._held_up = self._not_begun(working, states)
             if not work.is_cut_short:
                 self._hints -= hints
                 self._next_sweep = now + SWEEP_EVERY if sweeping else self._next_sweep
@@ -177,6 +177,12 @@ class SettlementStage:
         since = {run_id: self._gone.setdefault(run_id, now) for run_id, run in states.items() if run.phase == "gone"}
         return {**states, **{run_id: RunState("gone", age=now - at) for run_id, at in since.items()}}
 
+    def _not_begun(
+        self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState]
+    ) -> Mapping[tuple[Lane, str], int]:
+        runs = [(one.lane, states[one.run_id]) for one in attempts if one.run_id is not None and one.run_id in states]
+        return Counter((lane, why) for lane, run in runs if (why := run.held_up(self._patience[lane])))
+
     async def _settle_all(
         self, attempts: Sequence[OpenAttempt], states: Mapping[str, RunState], work: Pass, now: datetime
     ) -> None:
@@ -196,7 +202,7 @@ class SettlementStage:
     async def _apply(self, decision: Decision, attempt: OpenAttempt, run: RunState | None, now: datetime) -> list[Fact]:
         match decision:
             case Wait():
-                return []
+                return await self._wait(attempt, run)
             case Loaded() | Closed():
                 return await self._settle(attempt, now)
             case Previewed():
@@ -210,6 +216,13 @@ class SettlementStage:
                 return facts
             case _:
                 assert_never(decision)
+
+    async def _wait(self, attempt: OpenAttempt, run: RunState | None) -> list[Fact]:
+        """What waits for its quota holds no slot."""
+        is_queued = attempt.is_queued if run is None else run.waits_for_quota(self._patience[attempt.lane])
+        if is_queued != attempt.is_queued:
+            await self._ledger.queue(attempt.batch, attempt.n, is_queued=is_queued)
+        return []
 
     async def _cancel(self, run_id: str, lane: Lane, reason: str) -> list[Fact]:
         """It could not claim its attempt any more, or pass the fence: to let it go on is only a waste."""
@@ -259,11 +272,6 @@ class SettlementStage:
         if breaker is None or not breaker.is_open:
             return []
         return [BreakerOpened(target, breaker.pause.total_seconds(), decision.reason)]
-
-
-def _held_up(attempts: Sequence[OpenAttempt], states: Mapping[str, RunState]) -> Mapping[tuple[Lane, str], int]:
-    runs = [(one.lane, states[one.run_id]) for one in attempts if one.run_id is not None and one.run_id in states]
-    return Counter((lane, run.diagnosis.category) for lane, run in runs if run.diagnosis and run.phase == "pending")
 
 
 def _batch_ended(batch: EndedBatch, end: Settlement | Split) -> BatchEnded:

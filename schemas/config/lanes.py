@@ -36,6 +36,7 @@ class LaneConfig(Strict):
 
     `spark` says which Spark they use: one of their own, or the Connect server of `SPARK_CONNECT_URL`. `classes` are the
     sizes of a run that has a pod or the like of its own; `worker` is what each of the lane's workers has asked for.
+    With `follow_workers` only those workers count that Prefect sees online, up to `workers`.
 
     A run that a worker took begins within `pending_deadline` (one that has a size within `start_deadline`). Then it
     says in the ledger that it lives: it is given up when nothing is heard for `silent_after`, or after `longest_run`.
@@ -46,6 +47,7 @@ class LaneConfig(Strict):
     worker: Reserved | None = None
     workers: int = Field(1, ge=1, le=100_000)
     slots_per_worker: int = Field(2, ge=1, le=100_000)
+    follow_workers: bool = False
     pending_deadline: Duration = Field(timedelta(minutes=1), gt=timedelta(0))
     silent_after: Duration = Field(timedelta(minutes=3), gt=timedelta(0))
     longest_run: Duration = Field(timedelta(hours=6), gt=timedelta(0))
@@ -64,6 +66,11 @@ class LaneConfig(Strict):
     def slots(self) -> int:
         """The most runs of this lane that are in flight at once."""
         return self.workers * self.slots_per_worker
+
+    @property
+    def queues(self) -> bool:
+        """Whether its runs stand in a queue for their quota before they begin."""
+        return isinstance(self.pool, KubernetesPool) and self.pool.kueue is not None
 
 
 class HighMemory(LaneConfig):

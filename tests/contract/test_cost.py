@@ -25,6 +25,11 @@ GOES_ON = """
     UPDATE batch SET cut = now() - interval '2 hours';
     UPDATE attempt SET submitted = now() - interval '91 s', claimed = now() - interval '90 s';
 """
+ADMITTED = """
+    UPDATE batch SET cut = now() - interval '2 hours';
+    UPDATE attempt SET submitted = now() - interval '1 hour', claimed = now() - interval '90 s',
+        admitted = CASE WHEN admitted IS NOT NULL THEN now() - interval '95 s' END;
+"""
 
 
 @pytest.fixture
@@ -66,6 +71,20 @@ async def test_a_run_takes_from_its_claim_to_its_result_and_starts_from_its_subm
     assert (work.lane, work.source_id, work.size_class, work.runs, work.unbegun) == ("default", "orders-v1", 0, 1, 0)
     assert (work.run_seconds, work.start_seconds) == (60, 10)
     assert spent.hours == pytest.approx(2, abs=0.01)
+
+
+async def test_what_waited_for_its_quota_starts_from_its_admission(
+    real_ledger: RealLedger, reading: PostgresCost, database_url: str
+) -> None:
+    await is_submitted(real_ledger, run=RUN)
+    for is_queued in (True, False):
+        await real_ledger.settlement.queue("b-1", 1, is_queued=is_queued)
+    assert await real_ledger.claim("b-1", 1, RUN)
+    await happened(database_url, ADMITTED)
+
+    work = only(await reading.spent(DAY, 5, 5))
+
+    assert work.start_seconds == pytest.approx(5, abs=1)
 
 
 async def test_only_what_is_within_the_time_counts(

@@ -42,9 +42,8 @@ class Slot:
 
     def __init__(self, ledger: RealLedger) -> None:
         self._ledger = ledger
-        self._stage = Wiring(CONFIG).scheduling(
-            ledger.router("one").scheduling, FakeRuns(FakeClock(NOON)), FakeClock(NOON)
-        )
+        wiring, runs, clock = Wiring(CONFIG), FakeRuns(FakeClock(NOON)), FakeClock(NOON)
+        self._stage = wiring.scheduling(ledger.router("one").scheduling, runs, clock, wiring.slots(runs))
         self._now = NOON
 
     async def submitted(self) -> dict[str, str]:

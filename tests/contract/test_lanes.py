@@ -326,3 +326,33 @@ async def test_an_ended_request_is_not_told_of(ledger: Ledger) -> None:
     await ledger.requests.end_request(request_end(expired.id, "expired"))
 
     assert [asking.id for asking in (await around(ledger, run=OTHER_RUN)).requests] == ["r-1"]
+
+
+async def test_what_waits_for_its_quota_holds_no_slot(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    await ledger.settlement.queue("b-1", 1, is_queued=True)
+    batches, _ = await schedules(ledger)
+
+    taken = await batches.in_flight()
+    await ledger.settlement.queue("b-1", 1, is_queued=False)
+
+    assert taken.get("default", 0) == 0
+    assert await batches.in_flight() == {"default": 1}
+
+
+async def test_an_attempt_is_known_to_wait_for_its_quota(ledger: Ledger) -> None:
+    await is_cut(ledger)
+    before = [attempt.is_queued for attempt in await ledger.settlement.open_attempts()]
+
+    await ledger.settlement.queue("b-1", 1, is_queued=True)
+
+    assert before == [False]
+    assert [attempt.is_queued for attempt in await ledger.settlement.open_attempts()] == [True]
+
+
+async def test_what_was_claimed_holds_a_slot_though_it_was_seen_to_wait(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.settlement.queue("b-1", 1, is_queued=True)
+    batches, _ = await schedules(ledger)
+
+    assert await batches.in_flight() == {"default": 1}

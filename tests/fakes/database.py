@@ -99,6 +99,12 @@ class AttemptRow:
     reason: str | None = None
     ended: datetime | None = None
     outcome: str | None = None
+    queued: datetime | None = None
+
+    @property
+    def takes_a_slot(self) -> bool:
+        """It is in flight, and does not only wait for its quota."""
+        return self.ended is None and (self.queued is None or self.claimed is not None)
 
 
 @dataclass(slots=True)

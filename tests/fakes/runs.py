@@ -9,6 +9,7 @@ from router.errors import Refused, Transient
 from router.ports.clock import Clock
 from router.ports.runs import Submission
 from router.rules.recovery import LIVING, RunPhase, RunState
+from schemas.config.lanes import Lane
 from schemas.report import Cause
 
 
@@ -34,6 +35,7 @@ class FakeRuns:
         self.loses_webhooks = False
         self.refuses_to_cancel: set[str] = set()
         self.refuses: set[str] = set()
+        self.online: dict[Lane, int] = {}
         self.webhooks: list[Callable[[str], None]] = []
         self.runs: dict[str, FakeRun] = {}
         self._forgotten: dict[str, FakeRun] = {}
@@ -53,6 +55,10 @@ class FakeRuns:
         self._ask()
         return {run_id: self._state(run_id) for run_id in run_ids}
 
+    async def workers(self, lanes: Collection[Lane]) -> Mapping[Lane, int]:
+        self._ask()
+        return {lane: self.online.get(lane, 0) for lane in lanes}
+
     async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
         self._ask()
         if run_id in self.refuses_to_cancel:
@@ -63,7 +69,9 @@ class FakeRuns:
     def url(self, run_id: str) -> str:
         return f"http://prefect/runs/flow-run/{run_id}"
 
-    def becomes(self, run_id: str, phase: RunPhase, message: str = "", cause: Cause | None = None) -> None:
+    def becomes(
+        self, run_id: str, phase: RunPhase, message: str = "", cause: Cause | None = None, *, is_placed: bool = False
+    ) -> None:
         """A worker, a person or Prefect itself changes a run's state. What has ended stays as it ended.
 
         `cause` is what it says of the end of the process, if it saw that.
@@ -71,7 +79,7 @@ class FakeRuns:
         run = self.runs.get(run_id)
         if run is None or run.state.phase not in LIVING:
             return
-        run.state, run.since = RunState(phase, message, cause), self._clock.now()
+        run.state, run.since = RunState(phase, message, cause, is_placed=is_placed), self._clock.now()
         if phase not in LIVING and not self.loses_webhooks:
             for webhook in self.webhooks:
                 webhook(run_id)

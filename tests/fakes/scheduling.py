@@ -80,7 +80,7 @@ class FakeScheduling:
 
     async def in_flight(self) -> Mapping[Lane, int]:
         self._database.begin()
-        return Counter(row.lane for row in self._database.attempts.values() if row.ended is None)
+        return Counter(row.lane for row in self._database.attempts.values() if row.takes_a_slot)
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
         self._database.begin()

@@ -186,6 +186,12 @@ class FakeSettlement:
         total = None if row.listed is None or len(asked) > COUNTED_AT_MOST else len(asked)
         return RequestInBatch(request_id, done, here, total)
 
+    async def queue(self, batch: str, n: int, *, is_queued: bool) -> None:
+        now = self._database.begin()
+        row = self._database.attempts.get((batch, n))
+        if row is not None and row.ended is None:
+            row.queued = (row.queued or now) if is_queued else None
+
     async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         now = self._database.begin()
         row, result = self._database.open_batch(batch), self._database.results.get((batch, n))
@@ -254,4 +260,5 @@ class FakeSettlement:
             files=len(self._database.files_of(batch)),
             split_from=self._database.batches[batch].split_from,
             target=row.target,
+            is_queued=row.queued is not None,
         )

@@ -14,6 +14,7 @@ import pytest
 
 from router.adapters.metrics import Backlog, Metrics
 from router.facts import BatchEnded, LeaseTaken, RecordsDeadLettered, SweepRepaired
+from schemas.config.lanes import LANES
 from tests.boards import Query, queries
 from tests.builders import ORDERS, config, standing
 from tests.e2e.site import eventually, free_port
@@ -57,6 +58,7 @@ def stands(metrics: Metrics, role: str, lag: int) -> None:
     now = datetime.now(UTC)
     landed = now - timedelta(minutes=20)
     metrics.configured(config())
+    metrics.slots(dict.fromkeys(LANES, 2))
     metrics.waits([Backlog(ORDERS, "default", 7, 700, landed), Backlog("audit-v1", "priority", 1, 10, now)], now)
     metrics.stands(
         standing(

@@ -13,9 +13,12 @@ from dev.stack import Stack
 from flows.deploying import deploy
 from flows.deploying.pools import STRANDED, DeployError
 from router.adapters.prefect.messages import cause_told
+from router.adapters.prefect.runs import PrefectRuns
+from router.settings import PrefectSettings
 from schemas.config import Config, load_config
 from schemas.config.lanes import LaneConfig
-from schemas.config.pools.kubernetes import KubernetesPool
+from schemas.config.pools.kubernetes import KubernetesPool, Kueue
+from schemas.connections import PrefectConnection
 
 pytestmark = pytest.mark.integration
 
@@ -72,6 +75,35 @@ async def test_a_pool_of_another_type_is_made_anew_and_what_waits_in_it_is_given
     finally:
         await deploy(config, **as_the_stack_did(stack))
         stack.start("worker-priority")
+
+
+@pytest.mark.usefixtures("prefect")
+async def test_a_lane_that_stands_in_a_quota_queue_has_no_limit_in_prefect(stack: Stack) -> None:
+    config = configured(stack)
+    pool = KubernetesPool(image="registry.example/a:1", kueue=Kueue(queue="loads"))
+    queued = config.lanes.priority.model_copy(update={"pool": pool})
+    other = config.model_copy(update={"lanes": config.lanes.model_copy(update={"priority": queued})})
+    stack.stop("worker-priority")
+    try:
+        lines = await deploy(other, **as_the_stack_did(stack))
+        again = await deploy(other, **as_the_stack_did(stack))
+
+        async with get_client() as client:
+            assert (await client.read_work_pool("autoloader-priority")).concurrency_limit is None
+        assert any("(kubernetes, as many runs as its queue admits)" in line for line in lines)
+        assert "pool autoloader-priority: unchanged" in again
+    finally:
+        await deploy(config, **as_the_stack_did(stack))
+        stack.start("worker-priority")
+
+
+async def test_the_workers_of_a_lane_are_counted_that_are_there(prefect: str) -> None:
+    runs = PrefectRuns(PrefectSettings(PrefectConnection(prefect), prefect))
+
+    online = await runs.workers(["default", "high-memory"])
+
+    await runs.close()
+    assert online == {"default": 1, "high-memory": 1}
 
 
 @pytest.mark.usefixtures("prefect")

@@ -71,6 +71,16 @@ def limit(pod: Manifest) -> int:
     return int(args[args.index("--limit") + 1])
 
 
+def most_replicas(manifests: list[Manifest], name: str) -> int:
+    """How many pods a Deployment has, or KEDA makes of it at most."""
+    scaled = of_kind(manifests, "ScaledObject")
+    return int(
+        scaled[name]["spec"]["maxReplicaCount"]
+        if name in scaled
+        else of_kind(manifests, "Deployment")[name]["spec"]["replicas"]
+    )
+
+
 def pool_type(pod: Manifest) -> str:
     """The type of pool that a worker takes its runs from."""
     args = container(pod)["args"]
@@ -170,7 +180,7 @@ def test_the_configuration_counts_the_workers_and_slots_that_are_there(overlay: 
 
     for lane in LANES:
         settings, name = lanes(manifests).of(lane), f"autoloader-worker-{lane}"
-        assert settings.workers == of_kind(manifests, "Deployment")[name]["spec"]["replicas"]
+        assert settings.workers == most_replicas(manifests, name)
         assert settings.slots_per_worker == limit(pods(manifests)[name])
         assert settings.pool.type == pool_type(pods(manifests)[name])
 

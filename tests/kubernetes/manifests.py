@@ -11,7 +11,7 @@ import yaml
 from tests.servers.tools import installed
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "k8s"
-OVERLAYS = ("phase-1", "phase-2", "dev", "prod", "test")
+OVERLAYS = ("phase-1", "phase-2", "phase-3", "dev", "prod", "test")
 OURS = {"app.kubernetes.io/part-of": "autoloader"}  # what overlays/dev brings beside us is labelled otherwise
 
 MAKERS = ("Deployment", "StatefulSet", "Job")

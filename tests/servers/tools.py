@@ -1,5 +1,6 @@
 """Programs that Go builds once for the tests, where there is a Go."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,12 @@ import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / ".autoloader" / "tools"
 HAS_GO = pytest.mark.skipif(not shutil.which("go"), reason="Go builds what this needs")
+
+
+def sources(module: str) -> Path:
+    """Where Go keeps the sources of a module `path@version`, which are fetched if they are not there yet."""
+    done = subprocess.run(["go", "mod", "download", "-json", module], capture_output=True, text=True, check=True)
+    return Path(json.loads(done.stdout)["Dir"])
 
 
 def installed(module: str, name: str, folder: Path = TOOLS) -> Path:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from router.rules.breaker import OPENS_AT, pause
-from router.rules.recovery import LONGEST_PAUSE
+from router.rules.patience import LONGEST_PAUSE
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import World
 

@@ -493,7 +493,8 @@ class Wide:
         self.database = FakeDatabase(self.clock)
         ledger = FakeScheduling(self.database, FakeLease(self.database, "one"))
         self.runs = FakeRuns(self.clock)
-        self._stage = Wiring(config).scheduling(ledger, self.runs, self.clock)
+        wiring = Wiring(config)
+        self._stage = wiring.scheduling(ledger, self.runs, self.clock, wiring.slots(self.runs))
         self._arrivals = FakeIntake(self.database)
 
     async def lands(self, source_id: str, *, files: int) -> None:

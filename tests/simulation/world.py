@@ -745,7 +745,7 @@ class World:
             publisher=around(self.publisher),
             clock=clock,
         )
-        settlement, stages = self._wiring.stages(ports)
+        settlement, stages = self._wiring.stages(ports, self._wiring.slots(ports.runs))
         return Router(name, clock, [events, asked], settlement, {stage.name: stage for stage in stages})
 
     def _step(self, router: Router, name: str) -> None:

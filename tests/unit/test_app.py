@@ -195,7 +195,8 @@ def held_up() -> Mapping[tuple[Lane, str], int]:
 
 
 def exposed(counting: Counting, metrics: Metrics) -> Exposition:
-    return Exposition(metrics, Sources(counting.lines, counting.standing, [Consuming()], held_up), SystemClock())
+    told = Sources(counting.lines, counting.standing, [Consuming()], held_up, lambda _: {"default": 6})
+    return Exposition(metrics, told, SystemClock())
 
 
 async def test_however_many_ask_for_metrics_one_looks() -> None:
@@ -213,6 +214,7 @@ async def test_however_many_ask_for_metrics_one_looks() -> None:
     assert b'autoloader_consumer_lag_records{topic="ingestion.requests"} 4.0' in texts[0]
     assert b'autoloader_consumer_behind_seconds{topic="ingestion.requests"} 360' in texts[0]
     assert b'autoloader_lane_in_flight{lane="default"} 2.0' in texts[0]
+    assert b'autoloader_lane_slots{lane="default"} 6.0' in texts[0]
 
 
 async def test_metrics_are_told_without_an_answer_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:

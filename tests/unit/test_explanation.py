@@ -37,6 +37,7 @@ def test_a_loaded_file_names_its_table_and_rows() -> None:
         (FILE, replace(IDLE, in_flight="b-9"), "batch b-9 in flight"),
         (FILE, replace(IDLE, router_alive=False), "no router holds the lease"),
         (FILE, replace(IDLE, paused=LANDED, paused_by="eve"), "its source orders is paused by eve for 5 min"),
+        (FILE, replace(IDLE, slots=0), "no worker of lane default is online"),
         (FILE, replace(IDLE, taken=3, slots=3), "3 of 3 slots of its lane are taken"),
         (FILE, replace(IDLE, min_wait=timedelta(hours=1)), "waits 60 min for company"),
         (replace(FILE, size=None, reason="storage: away"), IDLE, "storage: away"),
@@ -52,6 +53,16 @@ def test_a_loaded_file_names_its_table_and_rows() -> None:
             "attempt 1 failed; away is catalog lake: refused",
         ),
         (replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r")])), IDLE, "waits for a worker"),
+        (
+            replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r", queued=LANDED)])),
+            IDLE,
+            "has waited for its quota in Kueue for 5 min",
+        ),
+        (
+            replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r", queued=LANDED, claimed=NOW)])),
+            IDLE,
+            "is loading it",
+        ),
         (
             replace(FILE, batch=replace(BATCH, attempts=[replace(ATTEMPT, run_id="r", claimed=NOW)])),
             IDLE,

@@ -17,7 +17,7 @@ from flows.deploying.deployments import deployed, wanted_of
 from flows.deploying.pools import pool_name
 from flows.infrastructure.kubernetes import environment, template, trouble
 from schemas.config.lanes import HighMemory, LaneConfig
-from schemas.config.pools.kubernetes import KubernetesPool
+from schemas.config.pools.kubernetes import KubernetesPool, Kueue
 
 
 def test_the_automations_look_at_our_deployments_alone() -> None:
@@ -130,6 +130,36 @@ def test_prefect_s_worker_makes_a_job_of_it_that_is_ended_by_one_sigterm() -> No
     assert told["AUTOLOADER_MEMORY"] == {"resourceFieldRef": {"resource": "requests.memory"}}
     assert container["resources"]["limits"]["cpu"] == "4"
     assert configuration.job_manifest["spec"]["backoffLimit"] == 0
+
+
+def test_a_job_waits_for_its_admission_in_the_queue_that_the_pool_names() -> None:
+    lane = HighMemory(pool=replaced(POOL, kueue=Kueue(queue="loads", priority_class="nightly")))
+    ours = template(lane)
+    told = {"name": "a-run", "labels": {"team": "sales"}, "namespace": "data"}
+    configuration = KubernetesWorkerJobConfiguration(**apply_values(ours["job_configuration"], told))
+
+    configuration.prepare_for_flow_run(FlowRun(flow_id=uuid4(), name="a-run"))
+
+    job = configuration.job_manifest
+    labels = {"kueue.x-k8s.io/queue-name": "loads", "kueue.x-k8s.io/priority-class": "nightly", "team": "sales"}
+    assert job["spec"]["suspend"] is True
+    assert job["metadata"]["labels"].items() >= labels.items()
+    assert "prefect.io/flow-run-id" in job["metadata"]["labels"]
+
+
+def test_a_job_without_a_queue_begins_at_once() -> None:
+    assert "suspend" not in job_of(HighMemory(pool=POOL))
+
+
+def test_a_queue_s_default_priority_is_not_named() -> None:
+    lane = HighMemory(pool=replaced(POOL, kueue=Kueue(queue="loads")))
+
+    labels = template(lane)["job_configuration"]["job_manifest"]["metadata"]["labels"]
+    assert labels == {"kueue.x-k8s.io/queue-name": "loads"}
+
+
+def replaced(pool: KubernetesPool, **changes: object) -> KubernetesPool:
+    return KubernetesPool.model_validate(pool.model_dump() | changes)
 
 
 def test_another_lane_in_kubernetes_has_a_size_of_its_own() -> None:

@@ -164,7 +164,17 @@ def test_what_is_configured_is_told_beside_what_is_compared_with_it() -> None:
 
     assert value(metrics, "autoloader_objective_seconds", source=SOURCE) == 120
     assert value(metrics, "autoloader_objective_seconds", source="audit-v1") == 900
-    assert value(metrics, "autoloader_lane_slots", lane="default") == 2
+
+
+def test_slots_that_are_not_known_any_more_are_not_told() -> None:
+    metrics = Metrics([])
+
+    metrics.slots({"default": 6, "priority": 2})
+    told = value(metrics, "autoloader_lane_slots", lane="default")
+    metrics.slots({"priority": 2})
+
+    assert told == 6
+    assert value(metrics, "autoloader_lane_slots", lane="default") is None
 
 
 def test_the_span_of_a_sources_usual_line_begins_at_zero() -> None:

@@ -221,3 +221,35 @@ async def test_a_run_in_a_pod_is_ended_by_its_worker_which_deletes_that() -> Non
     await prefect(answer).cancel("run-1", "enough", in_pod=True)
 
     assert (sent[0]["state"]["type"], sent[0]["force"]) == ("CANCELLING", False)
+
+
+@pytest.mark.parametrize("count", [0, 3, 200, 412])
+async def test_the_workers_of_a_lane_are_counted_that_are_online(count: int) -> None:
+    asked: list[tuple[str, object]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        wanted = json.loads(request.content)
+        asked.append((request.url.path, wanted["workers"]))
+        return httpx.Response(200, json=[{"name": "w"}] * min(wanted["limit"], count - wanted["offset"]))
+
+    workers = await prefect(answer).workers(["default"])
+
+    assert workers == {"default": count}
+    assert asked[0] == ("/api/work_pools/autoloader-default/workers/filter", {"status": {"any_": ["ONLINE"]}})
+
+
+async def test_a_lane_without_a_pool_has_no_workers() -> None:
+    assert await prefect(says(404)).workers(["priority"]) == {"priority": 0}
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, None, "text"])
+async def test_workers_that_are_not_told_as_a_list_are_not_none(odd: object) -> None:
+    with pytest.raises(Transient):
+        await prefect(says(json=odd)).workers(["priority"])
+
+
+@pytest.mark.parametrize(("name", "is_placed"), [("Pending", False), ("InfrastructurePending", True)])
+async def test_a_run_is_placed_when_its_pod_is_seen(name: str, is_placed: bool) -> None:
+    states = await prefect(says(json=[run("PENDING", name=name)])).states(["run-1"])
+
+    assert states["run-1"].is_placed == is_placed

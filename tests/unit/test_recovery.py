@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.rules.diagnosis import Diagnosis
-from router.rules.patience import Patience, patience_of
+from router.rules.patience import LONGEST_PAUSE, Patience, patience_of, pause
 from router.rules.recovery import (
     CANCELLED_AFTER,
     GONE_AFTER,
     LISTEN_FIRST,
-    LONGEST_PAUSE,
     MAX_TRIES,
     Again,
     Close,
@@ -27,7 +26,6 @@ from router.rules.recovery import (
     Void,
     Wait,
     decide,
-    pause,
 )
 from schemas.report import Cause
 from tests.builders import config, open_attempt
@@ -418,3 +416,51 @@ def test_what_kubernetes_cannot_begin_is_void_after_its_deadline_with_the_reason
 
 def test_a_diagnosis_of_a_pod_that_runs_again_says_nothing_of_its_end() -> None:
     assert of_a_pod(HEARD, RunState("running", diagnosis=OOM)) == Wait()
+
+
+QUEUES = replace(PATIENCE, queues=True)
+DAY = timedelta(days=1)
+
+
+def in_queue(run: RunState, attempt: OpenAttempt = IDLE) -> object:
+    return decide(replace(attempt, age=DAY), run, patience=QUEUES, listening=HOUR, last_class=1)
+
+
+def test_what_waits_for_its_quota_is_waited_for_however_long() -> None:
+    assert in_queue(RunState("pending", age=DAY)) == Wait()
+    assert isinstance(decided(replace(IDLE, age=DAY), "pending", age=DAY), Void)
+
+
+def test_the_deadline_of_what_was_admitted_counts_from_then() -> None:
+    just_now = RunState("pending", age=QUEUES.pending - SECOND, is_placed=True)
+
+    assert in_queue(just_now) == Wait()
+    assert isinstance(in_queue(replace(just_now, age=QUEUES.pending)), Void)
+
+
+def test_what_no_worker_takes_is_void_whatever_its_quota() -> None:
+    assert isinstance(in_queue(RunState("scheduled", age=DAY)), Void)
+
+
+def test_what_waits_for_its_quota_can_be_given_up() -> None:
+    given_up = replace(IDLE, closing="cancelled by a person")
+
+    assert in_queue(RunState("pending", age=DAY), given_up) == Close("cancelled", "cancelled by a person")
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        (RunState("pending"), "Quota"),
+        (RunState("pending", is_placed=True), None),
+        (RunState("pending", diagnosis=Diagnosis("Unschedulable"), is_placed=True), "Unschedulable"),
+        (RunState("running", diagnosis=Diagnosis("Unschedulable"), is_placed=True), None),
+        (RunState("scheduled"), None),
+    ],
+)
+def test_why_a_run_does_not_begin_is_told_in_a_word(run: RunState, why: str | None) -> None:
+    assert run.held_up(QUEUES) == why
+
+
+def test_without_a_quota_queue_nothing_waits_for_quota() -> None:
+    assert RunState("pending").held_up(PATIENCE) is None

@@ -54,7 +54,7 @@ _WORK = Statement("""
     CROSS JOIN LATERAL (SELECT greatest(a.claimed, $1) AS begun) c
     CROSS JOIN LATERAL (
         SELECT c.begun, greatest(c.begun, coalesce(r.ended, a.ended, $2::timestamptz)) AS ended,
-               least(c.begun, greatest(coalesce(a.submitted, a.created), $1)) AS submitted) t
+               least(c.begun, greatest(coalesce(a.admitted, a.submitted, a.created), $1)) AS submitted) t
     CROSS JOIN LATERAL (
         SELECT coalesce(max(estimate), b.estimate / greatest(b.files, 1)) AS biggest
         FROM file WHERE batch_id = b.id AND $3::bigint < $4::bigint) f

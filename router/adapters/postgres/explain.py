@@ -8,7 +8,7 @@ import asyncpg
 from router.adapters.postgres import breakers
 from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.files import NEWEST
-from router.adapters.postgres.fragments import Statement
+from router.adapters.postgres.fragments import TAKES_A_SLOT, Statement
 from router.rules.breaker import Breaker
 from router.rules.explanation.known import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
@@ -120,6 +120,7 @@ def _attempt(row: asyncpg.Record) -> KnownAttempt:
         run_id=str(row["run_id"]) if row["run_id"] else None,
         host=row["claimed_on"],
         trouble=row["trouble"],
+        queued=row["queued"],
     )
 
 
@@ -178,11 +179,11 @@ _REQUEST = Statement("""
 """)
 
 # What else decides when a waiting file goes.
-_SURROUNDINGS = Statement("""
+_SURROUNDINGS = Statement(f"""
     SELECT (SELECT id FROM batch WHERE source_id = $1 AND lane = $2 AND ended IS NULL AND kind = 'load'
             LIMIT 1) AS in_flight,
            EXISTS (SELECT FROM lease WHERE role = 'scheduling' AND expires > now()) AS router_alive,
-           (SELECT count(*) FROM attempt WHERE lane = $2 AND ended IS NULL)::int AS taken,
+           (SELECT count(*) FROM attempt WHERE lane = $2 AND {TAKES_A_SLOT})::int AS taken,
            (SELECT paused FROM source_state WHERE source_id = $1) AS paused,
            (SELECT paused_by FROM source_state WHERE source_id = $1) AS paused_by
 """)

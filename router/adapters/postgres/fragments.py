@@ -14,6 +14,9 @@ SAME = "(f.source_id, f.object, f.version) = (n.source_id, n.object, n.version)"
 # Of a file `k`: it waits.
 WAITS = "k.batch_id IS NULL AND k.outcome IS NULL"
 
+# Of an attempt: it is in flight, and does not only wait for its quota.
+TAKES_A_SLOT = "ended IS NULL AND (queued IS NULL OR claimed IS NOT NULL)"
+
 
 def locked(named: str, condition: str, *, more: str = "") -> str:
     """The rows `n` that `named` has, as far as `condition` holds of their files `k`, which are locked.

@@ -126,6 +126,11 @@ class PostgresSettlement:
             await end_batch(connection, batch, outcome, end.reason, outcome)
             return await end_request(connection, end)
 
+    async def queue(self, batch: str, n: int, *, is_queued: bool) -> None:
+        """Keep since when it waits."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_QUEUE, batch, n, is_queued)
+
     async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """Under the lock that a run takes before it stages: what it has reported meanwhile counts first."""
         async with self._database.transaction() as connection:
@@ -159,6 +164,7 @@ def _open_attempt(row: asyncpg.Record) -> OpenAttempt:
         split_from=row["split_from"],
         target=row["target"],
         trouble=row["trouble"],
+        is_queued=row["queued"] is not None,
     )
 
 
@@ -253,6 +259,13 @@ _PREVIEWED = Statement("""
     FROM batch b JOIN request q ON q.id = b.request_id
     LEFT JOIN result r ON r.batch_id = b.id AND r.n = $2 AND r.state = 'previewed'
     WHERE b.id = $1 AND b.ended IS NULL
+""")
+
+# An open attempt waits for its quota, or does not any more.
+_QUEUE = Statement("""
+    UPDATE attempt SET queued = CASE WHEN $3::bool THEN coalesce(queued, now()) END,
+        admitted = CASE WHEN NOT $3 THEN now() END
+    WHERE batch_id = $1 AND n = $2 AND ended IS NULL
 """)
 
 # A batch that is open, locked.

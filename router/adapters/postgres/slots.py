@@ -1,9 +1,9 @@
-"""Which slots are taken: attempts that have not ended, by lane."""
+"""Which slots are taken: attempts that have not ended, but for those that wait for their quota, by lane."""
 
 from collections.abc import Mapping
 
 from router.adapters.postgres.database import Connection
-from router.adapters.postgres.fragments import Statement
+from router.adapters.postgres.fragments import TAKES_A_SLOT, Statement
 from schemas.config.lanes import Lane
 
 
@@ -15,5 +15,5 @@ async def taken(connection: Connection) -> Mapping[Lane, int]:
 
 # What is sent to PostgreSQL.
 
-# Open attempts by lane.
-_TAKEN = Statement("SELECT lane, count(*) FROM attempt WHERE ended IS NULL GROUP BY lane")
+# Attempts that take one, by lane.
+_TAKEN = Statement(f"SELECT lane, count(*) FROM attempt WHERE {TAKES_A_SLOT} GROUP BY lane")

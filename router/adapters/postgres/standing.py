@@ -1,21 +1,22 @@
 """What the metrics ask of the ledger beside the lines: what is in flight, who holds a lease, how much it bears."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from router.adapters.postgres.database import Connection, Database
-from router.adapters.postgres.fragments import Statement, total
+from router.adapters.postgres.fragments import LINES, Statement, total
 from router.adapters.postgres.slots import taken
 from router.adapters.postgres.status import COUNTED_AT_MOST, be_patient
 from router.rules.status import Standing
 
 
 class PostgresStanding:
-    """Tells what stands, to the router that `holder` names."""
+    """Tells what stands, to the router that `holder` names: of sources that are not configured nothing could run."""
 
-    def __init__(self, database: Database, holder: str) -> None:
+    def __init__(self, database: Database, holder: str, source_ids: Iterable[str]) -> None:
         self._database = database
         self._holder = holder
+        self._source_ids = sorted(source_ids)
 
     async def read(self, patience: timedelta) -> Standing:
         """Look up all of it in one transaction; Transient when a count takes longer than that."""
@@ -25,6 +26,7 @@ class PostgresStanding:
             roles = [row["role"] for row in await connection.fetch(_ROLES, self._holder)]
             return Standing(
                 in_flight=await taken(connection),
+                waiting={row["lane"]: row["runs"] for row in await connection.fetch(_WAITING, self._source_ids)},
                 in_flight_files=await _by_source(connection, _IN_FLIGHT_FILES),
                 to_measure_files=await _by_source(connection, _TO_MEASURE_FILES, COUNTED_AT_MOST),
                 paused=paused,
@@ -39,6 +41,24 @@ async def _by_source(connection: Connection, statement: Statement, *values: obje
 
 
 # What is sent to PostgreSQL.
+
+# By lane: lines of which a batch could be cut, batches without an attempt, and previews without a batch.
+_WAITING = Statement(f"""
+    SELECT lane, count(*) AS runs FROM (
+        SELECT l.lane FROM ({LINES}) l
+        WHERE l.source_id = ANY($1::text[])
+          AND NOT EXISTS (SELECT FROM source_state s WHERE s.source_id = l.source_id AND s.paused IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM batch b WHERE b.source_id = l.source_id AND b.lane = l.lane
+                          AND b.ended IS NULL AND b.kind = 'load')
+        UNION ALL
+        SELECT b.lane FROM batch b
+        WHERE b.ended IS NULL AND NOT EXISTS (SELECT FROM attempt a WHERE a.batch_id = b.id AND a.ended IS NULL)
+        UNION ALL
+        SELECT 'priority' FROM request r
+        WHERE r.kind = 'preview' AND r.ended IS NULL AND r.source_id = ANY($1::text[])
+          AND NOT EXISTS (SELECT FROM batch b WHERE b.request_id = r.id)
+    ) w GROUP BY lane
+""")
 
 # Files of open batches, by source.
 _IN_FLIGHT_FILES = Statement(f"""

@@ -22,7 +22,7 @@ from router.ports.runs import Submission
 from router.rules.diagnosis import EVICTED, Diagnosis
 from router.rules.recovery import RunPhase, RunState
 from router.settings import PrefectSettings
-from schemas.config.lanes import LANES
+from schemas.config.lanes import LANES, Lane
 from schemas.connections import PrefectConnection
 from schemas.report import readable
 from schemas.tls import distrust
@@ -33,6 +33,7 @@ ANSWER_SECONDS = 15  # a server may also send its answer byte by byte
 DEPLOYMENTS = (*(f"ingest/{lane}" for lane in LANES), "preview/priority")
 # What it has against one item. Who may not come in, or too often, has trouble with Prefect as a whole.
 OF_THE_ITEM = {400, 405, 409, 410, 413, 422}
+PLACED = "InfrastructurePending"  # of a run whose pod its worker's observer has seen
 PHASES: Mapping[str, RunPhase] = {
     "SCHEDULED": "scheduled",
     "PENDING": "pending",
@@ -106,6 +107,26 @@ class PrefectRuns:
                 logs = await self._respond("POST", "/logs/filter", pod_logs(run_id))
                 told[run_id] = replace(diagnosis, detail=logged(_json(logs)))
         return [(run_id, diagnosis) for run_id, diagnosis in told.items() if diagnosis is not None]
+
+    async def workers(self, lanes: Collection[Lane]) -> Mapping[Lane, int]:
+        """One that went away counts until it has missed three of its heartbeats. A lane without a pool has none."""
+        return {lane: await self._online(lane) for lane in lanes}
+
+    async def _online(self, lane: Lane) -> int:
+        path, count = f"/work_pools/autoloader-{lane}/workers/filter", 0
+        wanted = {"workers": {"status": {"any_": ["ONLINE"]}}, "limit": FILTER_LIMIT}
+        while True:
+            try:
+                response = await self._respond("POST", path, {**wanted, "offset": count})
+            except _Unknown:
+                return 0
+            match _json(response):
+                case list() as found:
+                    count += len(found)
+                case _:
+                    raise _odd(response)
+            if len(found) < FILTER_LIMIT:
+                return count
 
     async def cancel(self, run_id: str, reason: str, *, in_pod: bool = False) -> None:
         """By force: a run that never started would stay in Cancelling for ever. One that is gone needs no end.
@@ -209,7 +230,8 @@ def _runs_told(response: httpx.Response) -> Iterator[tuple[str, RunState | None]
 def _state(phase: RunPhase, told: Mapping[Any, Any], asked_at: str | None) -> RunState:
     message = readable(str(told.get("message") or ""))
     cause = cause_told(message) if phase in {"failed", "crashed"} else None
-    return RunState(phase, message, cause, _age(told.get("timestamp"), asked_at))
+    age = _age(told.get("timestamp"), asked_at)
+    return RunState(phase, message, cause, age, is_placed=told.get("name") == PLACED)
 
 
 def _age(since: Any, asked_at: str | None) -> timedelta:

@@ -61,6 +61,9 @@ def verdict_in_flight(batch: KnownBatch, age: str, now: datetime, away: str | No
         if attempt.trouble:
             return "waiting", state, f"{why}: {attempt.trouble}", "tried again within half a minute", cancel
         return "waiting", state, why, "created at once", cancel
+    if attempt.waits_for_quota and attempt.queued is not None:
+        why = f"the Job of run {attempt.run_id} has waited for its quota in Kueue for {in_words(now - attempt.queued)}"
+        return "waiting", state, why, "begun when it is admitted, however long that takes", cancel
     if attempt.claimed is None:
         return (
             "waiting",

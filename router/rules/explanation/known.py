@@ -9,7 +9,10 @@ from schemas.config.lanes import Lane
 
 @dataclass(frozen=True, slots=True)
 class KnownAttempt:
-    """An attempt of the file's batch; `host` is the pod or machine of its run, `trouble` why Prefect created none."""
+    """An attempt of the file's batch; `host` is the pod or machine of its run, `trouble` why Prefect created none.
+
+    `queued`: since when it waits for its quota.
+    """
 
     n: int
     kind: str
@@ -23,6 +26,12 @@ class KnownAttempt:
     run_id: str | None
     host: str | None = None
     trouble: str | None = None
+    queued: datetime | None = None
+
+    @property
+    def waits_for_quota(self) -> bool:
+        """Whether its Job is not admitted yet, as far as the router knows."""
+        return self.queued is not None and self.claimed is None and self.ended is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,11 @@ class KnownFile:
     lane: Lane = "default"
     requests: Sequence[str] = ()
     misses: int = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits in a line."""
+        return self.outcome is None and self.size is not None and self.batch is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,19 @@ from schemas.config.values import Bytes, Duration
 KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 
 
+class Kueue(Strict):
+    """The local queue of Kueue in which Jobs stand for their quota, and with which of its priorities."""
+
+    queue: KubernetesName
+    priority_class: KubernetesName | None = None
+
+
 class KubernetesPool(Strict):
     """Each run is a Job of its own, of `image`: without one it cannot be deployed.
 
     The keys of `secrets` become variables of its environment, as `env` does; those of `mounts` become files below a
-    path. `scratch` is its space on disk, where Spark spills. A Job that is older than `deadline` is ended.
+    path. `scratch` is its space on disk, where Spark spills. A Job that is older than `deadline` is ended. With `kueue`
+    it begins when that admits it, and gets older from then on.
     """
 
     type: Literal["kubernetes"] = "kubernetes"
@@ -30,6 +38,7 @@ class KubernetesPool(Strict):
     node_selector: dict[str, str] = {}
     tolerations: tuple[dict[str, str | int], ...] = ()
     priority_class: KubernetesName | None = None
+    kueue: Kueue | None = None
     scratch: Bytes = ByteSize(20 * GIB)
     deadline: Duration = Field(timedelta(hours=6), ge=timedelta(minutes=1))
 

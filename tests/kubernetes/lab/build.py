@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
+from tests.kubernetes import definitions
 from tests.kubernetes.lab.places import DNS, IMAGE, IMAGES, KUBE, PAUSE, PROJECT
 from tests.kubernetes.manifests import kustomize
-from tests.servers import s3
+from tests.servers import prometheus, s3
 from tests.servers.tools import TOOLS
 
 HERE = Path(__file__).parent
@@ -98,6 +99,8 @@ def _binaries() -> None:
     with _timed("go install"):
         kustomize()
         s3.program()
+        definitions.fetch()
+    prometheus.program("prometheus")
 
 
 def _go(module: str, binary: Path, flags: str) -> None:

@@ -1,0 +1,1 @@
+"""Kubernetes: asked by `explain` alone, from inside the cluster and where it may."""
