@@ -216,7 +216,9 @@ def _iceberg() -> dict[str, str]:
 def _lake(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "type": "jdbc",
-        "uri": f"jdbc:postgresql://{ADDRESS}:{ports['postgres']}/iceberg",
+        # What a session that has ended, or waits, keeps of connections PostgreSQL ends; who comes back connects again.
+        "uri": f"jdbc:postgresql://{ADDRESS}:{ports['postgres']}/iceberg?options=-c%20idle_session_timeout=15s",
+        "retryable_status_codes": "57P05",
         "jdbc.user": postgres.USER,
         "jdbc.password": home.database_password(),
         "jdbc.schema-version": "V1",

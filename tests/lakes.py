@@ -38,7 +38,7 @@ CATALOGS: Mapping[str, Mapping[str, str]] = {
     "frail_s3": {
         **ON_S3,
         "warehouse": "s3://warehouse/frail",
-        "uri": f"jdbc:postgresql://127.0.0.1:{LINES['frail_s3']}/iceberg",
+        "uri": f"jdbc:postgresql://127.0.0.1:{LINES['frail_s3']}/iceberg?options=-c%20idle_session_timeout=15s",
     },
     "frail_rest": {**ON_S3, "warehouse": "", "type": "rest", "uri": f"http://127.0.0.1:{LINES['frail_rest']}"},
     **{f"away_{what}": {**ON_S3, "warehouse": "s3://warehouse/jdbc", **wrong} for what, wrong in WRONG.items()},

@@ -6,6 +6,7 @@ import pytest
 
 from flows.loading import parked, session
 from flows.loading.parked import PARKED, Parked, park
+from tests.e2e.site import eventually
 from tests.integration.flow_site import Lake, a_table
 
 pytestmark = pytest.mark.integration
@@ -43,6 +44,17 @@ def test_code_is_generated_only_for_many_rows(lake: Lake, ahead: Parked, size: i
     lake.published(batch, watch=watch)
 
     assert found == [generates]
+
+
+def test_postgresql_ends_its_idle_connection_and_its_first_look_makes_another(lake: Lake, ahead: Parked) -> None:
+    table = a_table()
+    batch = lake.batch(table, [lake.land("a.csv", "a\n1\n2\n")])
+    eventually(lambda: not lake.connections("iceberg"), "no connection to the catalog is left", seconds=60)
+
+    lake.published(batch)
+
+    assert lake.session_of(batch, 1) == ahead.session_id
+    assert lake.count(table, batch) == 2
 
 
 def test_one_that_its_server_has_forgotten_is_replaced(lake: Lake, ahead: Parked) -> None:

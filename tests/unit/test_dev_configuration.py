@@ -18,7 +18,10 @@ def home(folder: Path) -> Home:
 def test_the_spark_settings_name_the_catalog_and_listen_on_the_loopback_only(tmp_path: Path) -> None:
     settings = spark.defaults(home(tmp_path), PORTS, {}, {})
 
-    assert settings["spark.sql.catalog.lake.uri"] == "jdbc:postgresql://127.0.0.1:1/iceberg"
+    assert (
+        settings["spark.sql.catalog.lake.uri"]
+        == "jdbc:postgresql://127.0.0.1:1/iceberg?options=-c%20idle_session_timeout=15s"
+    )
     assert settings["spark.sql.catalog.lake.warehouse"] == f"file://{tmp_path}/warehouse"
     assert settings["spark.sql.catalog.lake.cache-enabled"] == "false"
     assert settings["spark.connect.grpc.binding.port"] == "5"
