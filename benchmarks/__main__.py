@@ -29,6 +29,8 @@ What `make bench` showed. Seconds are of one machine at one time, shared and noi
 can be relied on. What is measured and what stands beside it is told at the top of each program in `benchmarks/`.
 """
 
+OF_THE_STACK = re.compile(r"\S+ +(ready|done|stopped|downloading|downloaded|will start) ?.*")  # its progress
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -69,7 +71,7 @@ def _printed(command: list[str], environ: dict[str, str]) -> str:
 def section(part: Part, output: str) -> str:
     """A part's section of the page; what the stack says of its start is left out."""
     machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.machine()}"
-    lines = [line for line in output.splitlines() if " ready in " not in line and " done in " not in line]
+    lines = [line for line in output.splitlines() if not OF_THE_STACK.match(line)]
     return (
         f"## {part.title}\n\n`python -m {' '.join(part.words)}`, {datetime.now(UTC):%Y-%m-%d}, {machine}\n\n```text\n"
         + "\n".join(lines).strip("\n")
