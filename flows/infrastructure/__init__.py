@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from schemas.config.lanes import LaneConfig
-from schemas.config.pools import PoolType
+    from schemas.config.pools import PoolType
 
 
 class Infrastructure(Protocol):
-    """What a module of this package offers."""
+    """What this package offers of a type of pool: a module, or what stands in one."""
 
     def template(self, lane: LaneConfig) -> dict[str, Any]:
         """Make the base job template of a lane's pool."""
@@ -37,12 +37,12 @@ def of(pool: PoolType) -> Infrastructure:
         case "kubernetes":
             return kubernetes
         case "docker":
-            return docker
+            return docker.DOCKER
         case "ecs":
-            return ecs
+            return ecs.ECS
         case "cloud-run-v2":
-            return cloud_run
+            return cloud_run.CLOUD_RUN
         case "vertex-ai":
-            return vertex_ai
+            return vertex_ai.VERTEX_AI
         case _:
             assert_never(pool)

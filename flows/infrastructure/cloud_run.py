@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
+from flows.infrastructure.containers import Containers, sized
 from schemas.config.pools.cloud_run import CloudRunPool
 
 if TYPE_CHECKING:
@@ -13,14 +13,8 @@ if TYPE_CHECKING:
     from schemas.config.lanes import LaneConfig
 
 
-def template(lane: LaneConfig) -> dict[str, Any]:
-    """Take Prefect's own template, and say in it all that the pool is configured with."""
-    return filled(default_template(), lane)
-
-
-def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
-    """The same, from that template of the worker."""
-    pool = _pool(lane)
+def fill(default: Mapping[str, Any], lane: LaneConfig, pool: CloudRunPool) -> dict[str, Any]:
+    """Say the pool in that template of the worker."""
     secrets = {name: _secret(written) for name, written in pool.secrets.items()}
     return sized(
         default,
@@ -33,21 +27,6 @@ def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
         timeout=int(pool.deadline.total_seconds()),
         max_retries=0,  # what comes next is decided by the router alone
     )
-
-
-def environment(lane: LaneConfig) -> Mapping[str, str]:
-    """What all runs of the lane find in their environment."""
-    return ENDED_BY_SIGTERM | _pool(lane).env
-
-
-def job_variables() -> dict[str, Any]:
-    """Say nothing: the template holds it all."""
-    return {}
-
-
-def trouble(_lane: LaneConfig) -> str | None:
-    """What is missing to deploy it."""
-    return lacking("cloud-run-v2")
 
 
 def default_template() -> dict[str, Any]:
@@ -63,7 +42,4 @@ def _secret(written: str) -> dict[str, str]:
     return {"secret": secret, "version": version}
 
 
-def _pool(lane: LaneConfig) -> CloudRunPool:
-    if not isinstance(lane.pool, CloudRunPool):
-        raise TypeError(f"a pool of type {lane.pool.type} is none of Cloud Run")
-    return lane.pool
+CLOUD_RUN = Containers(CloudRunPool, default_template, fill)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
+from flows.infrastructure.containers import Containers, sized
 from schemas.config.pools.docker import DockerPool
 
 if TYPE_CHECKING:
@@ -13,14 +13,8 @@ if TYPE_CHECKING:
     from schemas.config.lanes import LaneConfig
 
 
-def template(lane: LaneConfig) -> dict[str, Any]:
-    """Take Prefect's own template, and say in it all that the pool is configured with."""
-    return filled(default_template(), lane)
-
-
-def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
-    """The same, from that template of the worker. Docker's client limits processors by an argument of its own."""
-    pool = _pool(lane)
+def fill(default: Mapping[str, Any], lane: LaneConfig, pool: DockerPool) -> dict[str, Any]:
+    """Say the pool in that template of the worker. Docker's client limits processors by an argument of its own."""
     default = {**default, "variables": _with_processors(default["variables"])}
     ours = sized(
         default,
@@ -32,21 +26,6 @@ def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
     )
     ours["job_configuration"]["container_create_kwargs"] = {"nano_cpus": "{{ nano_cpus }}"}
     return ours
-
-
-def environment(lane: LaneConfig) -> Mapping[str, str]:
-    """What all runs of the lane find in their environment."""
-    return ENDED_BY_SIGTERM | _pool(lane).env
-
-
-def job_variables() -> dict[str, Any]:
-    """Say nothing: the template holds it all."""
-    return {}
-
-
-def trouble(_lane: LaneConfig) -> str | None:
-    """What is missing to deploy it."""
-    return lacking("docker")
 
 
 def default_template() -> dict[str, Any]:
@@ -61,7 +40,4 @@ def _with_processors(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {**variables, "properties": {**variables["properties"], "nano_cpus": {"type": "integer"}}}
 
 
-def _pool(lane: LaneConfig) -> DockerPool:
-    if not isinstance(lane.pool, DockerPool):
-        raise TypeError(f"a pool of type {lane.pool.type} is none of Docker")
-    return lane.pool
+DOCKER = Containers(DockerPool, default_template, fill)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
+from flows.infrastructure.containers import Containers, sized
 from schemas.config.pools.ecs import EcsPool
 from schemas.config.sizes import GIB
 
@@ -14,14 +14,8 @@ if TYPE_CHECKING:
     from schemas.config.lanes import LaneConfig
 
 
-def template(lane: LaneConfig) -> dict[str, Any]:
-    """Take Prefect's own template, and say in it all that the pool is configured with."""
-    return filled(default_template(), lane)
-
-
-def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
-    """The same, from that template of the worker."""
-    pool = _pool(lane)
+def fill(default: Mapping[str, Any], lane: LaneConfig, pool: EcsPool) -> dict[str, Any]:
+    """Say the pool in that template of the worker."""
     ours = sized(
         default,
         lane,
@@ -42,21 +36,6 @@ def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
     return ours
 
 
-def environment(lane: LaneConfig) -> Mapping[str, str]:
-    """What all runs of the lane find in their environment."""
-    return ENDED_BY_SIGTERM | _pool(lane).env
-
-
-def job_variables() -> dict[str, Any]:
-    """Say nothing: the template holds it all."""
-    return {}
-
-
-def trouble(_lane: LaneConfig) -> str | None:
-    """What is missing to deploy it."""
-    return lacking("ecs")
-
-
 def default_template() -> dict[str, Any]:
     """As the installed worker has it."""
     from prefect_aws.workers import ECSWorker  # noqa: PLC0415 - an optional package
@@ -73,7 +52,4 @@ def _network(pool: EcsPool) -> dict[str, Any]:
     }
 
 
-def _pool(lane: LaneConfig) -> EcsPool:
-    if not isinstance(lane.pool, EcsPool):
-        raise TypeError(f"a pool of type {lane.pool.type} is none of ECS")
-    return lane.pool
+ECS = Containers(EcsPool, default_template, fill)

@@ -25,7 +25,7 @@ SCRATCH = "/var/autoloader"
 # By these our pods are known, by the second to the network policies in `k8s/`. Prefect's worker takes
 # `app.kubernetes.io/part-of` for itself.
 LABELS = {"autoloader/part": "run", "app.kubernetes.io/component": "run"}
-# On a drain or preemption the worker's own choice, `reschedule`, would start a second Job of the same run.
+# On a stop the worker's own choice, `reschedule`, would start a second Job, or container, of the same run.
 ENDED_BY_SIGTERM = {"PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR": "crash"}
 COMMAND, ARGUMENTS = ["python"], ["-m", "prefect.engine"]  # one Python; by itself the worker names a program of two
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flows.infrastructure.containers import ENDED_BY_SIGTERM, lacking, sized
+from flows.infrastructure.containers import Containers, sized
 from schemas.config.pools.vertex_ai import VertexPool
 from schemas.config.sizes import GIB
 
@@ -15,14 +15,8 @@ if TYPE_CHECKING:
     from schemas.config.lanes import LaneConfig
 
 
-def template(lane: LaneConfig) -> dict[str, Any]:
-    """Take Prefect's own template, and say in it all that the pool is configured with."""
-    return filled(default_template(), lane)
-
-
-def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
-    """The same, from that template of the worker."""
-    pool = _pool(lane)
+def fill(default: Mapping[str, Any], lane: LaneConfig, pool: VertexPool) -> dict[str, Any]:
+    """Say the pool in that template of the worker."""
     return sized(
         default,
         lane,
@@ -35,21 +29,6 @@ def filled(default: Mapping[str, Any], lane: LaneConfig) -> dict[str, Any]:
     )
 
 
-def environment(lane: LaneConfig) -> Mapping[str, str]:
-    """What all runs of the lane find in their environment."""
-    return ENDED_BY_SIGTERM | _pool(lane).env
-
-
-def job_variables() -> dict[str, Any]:
-    """Say nothing: the template holds it all."""
-    return {}
-
-
-def trouble(_lane: LaneConfig) -> str | None:
-    """What is missing to deploy it."""
-    return lacking("vertex-ai")
-
-
 def default_template() -> dict[str, Any]:
     """As the installed worker has it."""
     from prefect_gcp.workers.vertex import VertexAIWorker  # noqa: PLC0415 - an optional package
@@ -58,7 +37,4 @@ def default_template() -> dict[str, Any]:
     return template
 
 
-def _pool(lane: LaneConfig) -> VertexPool:
-    if not isinstance(lane.pool, VertexPool):
-        raise TypeError(f"a pool of type {lane.pool.type} is none of Vertex AI")
-    return lane.pool
+VERTEX_AI = Containers(VertexPool, default_template, fill)

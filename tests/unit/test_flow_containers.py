@@ -24,10 +24,10 @@ from tests.pools import POOLS, lane_of, size_of
 from tests.templates import WORKERS, installed_version, sample, saved_version
 
 FILLED: Mapping[PoolType, Callable[[Mapping[str, Any], HighMemory], dict[str, Any]]] = {
-    "docker": docker.filled,
-    "ecs": ecs.filled,
-    "cloud-run-v2": cloud_run.filled,
-    "vertex-ai": vertex_ai.filled,
+    "docker": docker.DOCKER.filled,
+    "ecs": ecs.ECS.filled,
+    "cloud-run-v2": cloud_run.CLOUD_RUN.filled,
+    "vertex-ai": vertex_ai.VERTEX_AI.filled,
 }
 CONFIGURATIONS: Mapping[PoolType, tuple[str, str]] = {
     "docker": ("prefect_docker.worker", "DockerWorkerJobConfiguration"),
