@@ -18,6 +18,7 @@ from flows.loading.errors import Infrastructure, NotWanted
 from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import REVISION, lacking
+from schemas.ledger.tracing import TRACE_OF_FILE
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, Target, readable
 
@@ -248,18 +249,15 @@ WHERE batch_id = %(batch)s AND n = %(n)s AND session_id = %(session)s AND ended 
 RETURNING n
 """
 _FILES = "SELECT uri, version, size FROM file WHERE batch_id = %(batch)s ORDER BY uri"
-_TRACED = """
+_TRACED = f"""
 SELECT f.uri, t.traceparent, f.landed, b.cut, a.submitted, a.claimed
 FROM batch b
 JOIN attempt a ON a.batch_id = b.id AND a.n = %(n)s
 JOIN file f ON f.batch_id = b.id
-CROSS JOIN LATERAL (
-    SELECT traceparent FROM file_trace
-    WHERE (source_id, object) = (f.source_id, f.object) AND version IN (f.version, '')
-    ORDER BY version DESC LIMIT 1) t
+CROSS JOIN LATERAL ({TRACE_OF_FILE}) t
 WHERE b.id = %(batch)s
 ORDER BY f.uri
-"""
+"""  # noqa: S608 - a fragment of ours
 _RIVALS = """
 SELECT session_id FROM attempt
 WHERE batch_id = %(batch)s AND n < %(n)s AND session_id IS NOT NULL

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import Statement
 from router.ports.intake import Trace
+from schemas.ledger.tracing import TRACE_OF_FILE
 
 
 async def put(connection: Connection, traces: Sequence[Trace]) -> None:
@@ -34,11 +35,8 @@ _PUT = Statement("""
     ON CONFLICT (source_id, object, version) DO UPDATE SET traceparent = excluded.traceparent WHERE t.version = ''
 """)
 
-# Those of a batch: of the version of each file, else of an event that told none.
-_OF_BATCH = Statement("""
-    SELECT f.uri, t.traceparent FROM file f CROSS JOIN LATERAL (
-        SELECT traceparent FROM file_trace
-        WHERE (source_id, object) = (f.source_id, f.object) AND version IN (f.version, '')
-        ORDER BY version DESC LIMIT 1) t
+# Those of a batch.
+_OF_BATCH = Statement(f"""
+    SELECT f.uri, t.traceparent FROM file f CROSS JOIN LATERAL ({TRACE_OF_FILE}) t
     WHERE f.batch_id = $1
 """)
