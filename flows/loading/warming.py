@@ -41,12 +41,12 @@ def warm(url: str, table: Table, folder: Path, loads: int) -> None:
     """Load the file so many times, each in a session of its own. Raises as a load does."""
     landed = folder / "rows.csv"
     landed.write_text(_ROWS)
-    file = ManifestFile(uri=landed.as_uri(), version="", size=0)
+    file = _as_it_is(ManifestFile(uri=landed.as_uri(), version="", size=0))
     manifest = Manifest(source_id="warming", source_name="warming", table=table.name, format=Format(csv={}))
     try:
         for _ in range(loads):
             parked = park(url)
-            _load(parked.session, table, manifest, _as_it_is(file))
+            _load(parked.session, table, manifest, file)
             parked.close()
     finally:
         landed.unlink()
@@ -76,9 +76,7 @@ def _load(session: SparkSession, table: Table, manifest: Manifest, file: Manifes
 
 if __name__ == "__main__":
     catalog, where, count = sys.argv[1:]
-    warm(
-        spark_connect_url(os.environ) or "",
-        Table.named(f"{catalog}.autoloader_warming.rows_{uuid4().hex[:8]}"),
-        Path(where),
-        int(count),
-    )
+    if (server := spark_connect_url(os.environ)) is None:
+        sys.exit("SPARK_CONNECT_URL is not set: it says which server is to be warmed")
+    scratch = Table.named(f"{catalog}.autoloader_warming.rows_{uuid4().hex[:8]}")
+    warm(server, scratch, Path(where), int(count))
