@@ -252,6 +252,7 @@ def main(megabytes: float, cases: Sequence[str]) -> None:
             site.folder.mkdir()
             for case in cases or CASES:
                 compared(site, case, CASES[case](site))
+            session.stop()  # at its exit pyspark would ask a server that is gone, for ten minutes
         finally:
             stack.down()
 
