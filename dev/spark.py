@@ -37,8 +37,9 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
-# Loads side by side take turns, task by task, so that a small one need not wait for a big.
+# As in `compose/spark` and `k8s/overlays/dev`, whose tools take no file from elsewhere.
 _FAIR = """<?xml version="1.0"?>
+<!-- Loads that run side by side take turns, task by task, so that a small one need not wait for a big. -->
 <allocations>
   <pool name="default"><schedulingMode>FAIR</schedulingMode></pool>
 </allocations>

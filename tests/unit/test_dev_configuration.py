@@ -4,10 +4,13 @@ import shlex
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from dev import jars, kafka, spark, workers
 from dev.environment import for_parts
 from dev.home import Home
 
+PROJECT = Path(__file__).resolve().parents[2]
 PORTS = {"postgres": 1, "kafka": 2, "kafka-controller": 3, "prefect": 4, "spark-connect": 5, "router": 6}
 
 
@@ -70,6 +73,20 @@ def test_the_written_configuration_is_private(tmp_path: Path) -> None:
     written = house.spark_conf / "spark-defaults.conf"
     assert written.stat().st_mode & 0o777 == 0o600
     assert house.database_password() in written.read_text()
+
+
+@pytest.mark.parametrize("folder", ["compose/spark", "k8s/overlays/dev"])
+def test_the_servers_of_compose_and_of_the_try_out_cluster_have_the_pools_of_the_local_one(
+    tmp_path: Path, folder: str
+) -> None:
+    house = home(tmp_path)
+    house.create()
+
+    spark.write_configuration(house, PORTS, {}, {})
+
+    pools = (house.spark_conf / "fairscheduler.xml").read_text()
+    assert (PROJECT / folder / "fairscheduler.xml").read_text() == pools
+    assert "<schedulingMode>FAIR</schedulingMode>" in pools
 
 
 def test_the_broker_listens_on_the_loopback_only_and_takes_large_records(tmp_path: Path) -> None:
