@@ -18,7 +18,7 @@ from flows.loading.errors import Infrastructure, NotWanted
 from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import REVISION, lacking
-from schemas.ledger.tracing import TRACE_OF_FILE
+from schemas.ledger.tracing import JOIN_TRACE
 from schemas.manifest import AttemptKind, Manifest, ManifestFile
 from schemas.report import Cause, Closed, Preview, Report, Target, readable
 
@@ -254,8 +254,7 @@ SELECT f.uri, t.traceparent, f.landed, b.cut, a.submitted, a.claimed
 FROM batch b
 JOIN attempt a ON a.batch_id = b.id AND a.n = %(n)s
 JOIN file f ON f.batch_id = b.id
-CROSS JOIN LATERAL ({TRACE_OF_FILE}) t
-WHERE b.id = %(batch)s
+{JOIN_TRACE}WHERE b.id = %(batch)s
 ORDER BY f.uri
 """  # noqa: S608 - a fragment of ours
 _RIVALS = """

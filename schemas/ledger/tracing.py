@@ -1,8 +1,10 @@
 """Which trace a file belongs to: asked by the router, which tells of it, and by the runs, which send its spans."""
 
-# Of a file `f`: what an event told of its version, else of the object.
-TRACE_OF_FILE = """
+# Joins to a file `f` its trace `t`: what an event told of its version, else of the object.
+JOIN_TRACE = """
+CROSS JOIN LATERAL (
     SELECT traceparent FROM file_trace
     WHERE (source_id, object) = (f.source_id, f.object) AND version IN (f.version, '')
     ORDER BY version DESC LIMIT 1
+) t
 """

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import Statement
 from router.ports.intake import Trace
-from schemas.ledger.tracing import TRACE_OF_FILE
+from schemas.ledger.tracing import JOIN_TRACE
 
 
 async def put(connection: Connection, traces: Sequence[Trace]) -> None:
@@ -37,6 +37,6 @@ _PUT = Statement("""
 
 # Those of a batch.
 _OF_BATCH = Statement(f"""
-    SELECT f.uri, t.traceparent FROM file f CROSS JOIN LATERAL ({TRACE_OF_FILE}) t
+    SELECT f.uri, t.traceparent FROM file f {JOIN_TRACE}
     WHERE f.batch_id = $1
 """)
