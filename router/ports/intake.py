@@ -59,7 +59,7 @@ class Source(Protocol):
         """Fetch the records after the last commit; none when none come within a moment."""
 
     async def poll_ahead(self) -> Sequence[Record]:
-        """Take the records already fetched after the last poll, without waiting.
+        """Take the records that come right behind those of the last poll: it waits for a moment of milliseconds.
 
         Each poll is committed by itself, the oldest first.
         """

@@ -24,7 +24,7 @@ from router.rules.looking import Look, NoAnswer, NotAsked, NotThere, StorageAnsw
 from router.rules.sizing import Sizing
 from router.step import Step
 
-LOOKS_A_STEP = 64
+LOOKS_A_STEP = 256
 STORAGE_CALLS_AT_ONCE = 32
 
 
@@ -47,7 +47,8 @@ class DiscoveryStage:
             return Step()
         answers = await asyncio.gather(*(self._answer(look) for look in looks))
         looked = await self._ledger.save_answers(list(map(Measurement, looks, answers)))
-        return Step(tuple(_facts(answers, looked)), more=len(looks) == LOOKS_A_STEP)
+        are_more = len(looks) == LOOKS_A_STEP
+        return Step(tuple(_facts(answers, looked)), more=are_more, goes_on=are_more)
 
     async def _answer(self, look: Look) -> StorageAnswer:
         """Nothing is asked of a storage for a source that does not take the file as the configuration is now."""

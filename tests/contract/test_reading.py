@@ -163,7 +163,7 @@ async def test_what_is_polled_ahead_is_committed_after_what_was_polled_before(to
     assert (first, await topic.committed()) == (1, 2)
 
 
-async def test_polling_ahead_does_not_wait(topic: Topic) -> None:
+async def test_polling_ahead_waits_for_a_moment_at_most(topic: Topic) -> None:
     await topic.append(b"1")
     source = topic.source()
     await _values(source)

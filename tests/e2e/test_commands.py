@@ -26,6 +26,7 @@ def test_a_landed_file_is_explained_from_its_event_to_its_rows(site: Site, tmp_p
     assert "4 rows are in lake.sales.orders" in explained.stdout
     assert as_json["standing"] == "loaded"
     assert "ingestion.file-arrivals" in explained.stdout
+    assert f"trace {data['files'][0]['traceparent']}" in explained.stdout
 
 
 def test_status_is_a_table_for_people_and_json_for_programs(site: Site) -> None:

@@ -10,9 +10,10 @@ from router.facts import AttemptSubmitted, RunNotCancelled, SubmissionFailed
 from router.rules.looking import SECOND_LOOK
 from router.step import Stage
 from schemas.config import Config
+from schemas.config.topics import ARRIVALS_TOPIC
 from schemas.events.requests import PreviewAsked
 from storage.objects import Measured
-from tests.builders import CONFIG_TEXT, config, load_asked
+from tests.builders import CONFIG_TEXT, config, file_event, load_asked
 from tests.simulation.promises import broken_promises
 from tests.simulation.world import URIS, World
 
@@ -229,6 +230,21 @@ async def test_a_named_file_that_its_source_takes_no_more_is_not_asked_for() -> 
     [(outcome, reason)] = _told(world).values()
     assert outcome == "nothing-loaded"
     assert "not-configured-any-more" in (reason or "")
+
+
+async def test_a_burst_is_cut_when_it_has_all_been_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.stages.discovery.LOOKS_A_STEP", 2)
+    world = World(seed=1)
+    for name in "abc":
+        uri = f"s3://landing/other/{name}.csv"
+        world.store.objects[uri] = Measured("v-1", 10)
+        world.broker.append((ARRIVALS_TOPIC, 0), file_event(uri, etag=None, size=None), world.clock.now())
+        await world.step("intake")
+
+    discovery = _stage(world, "discovery")
+    steps = [await discovery.step(world.clock.now()) for _ in range(2)]
+
+    assert [(len(step.facts), step.goes_on) for step in steps] == [(1, True), (1, False)]
 
 
 async def _submitted(world: World, uri: str) -> None:

@@ -129,6 +129,12 @@ def test_the_history_is_in_order_of_time() -> None:
     assert "t/0/5" in history[1].what
 
 
+def test_the_history_names_the_trace_where_there_is_one() -> None:
+    recorded = [explain(file, IDLE, now=NOW).history[1].what for file in (FILE, replace(FILE, trace="00-1-2-01"))]
+
+    assert recorded == ["recorded for source s-v1, from t/0/5", "recorded for source s-v1, from t/0/5, trace 00-1-2-01"]
+
+
 def test_a_batch_is_explained_too() -> None:
     failed = replace(BATCH, ended=NOW, outcome="failed", reason="column x")
 

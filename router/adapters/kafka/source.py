@@ -27,6 +27,7 @@ from router.notifications.record import Position, Record, made
 from schemas.connections import KafkaConnection
 
 POLL_MS = 500
+LULL_MS = 20  # the records of a burst come no farther apart
 SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
 
 RECORDS_A_POLL = 5000
@@ -72,11 +73,11 @@ class KafkaSource:
             return await self._polled(consumer, POLL_MS)
 
     async def poll_ahead(self) -> Sequence[Record]:
-        """The same, of what aiokafka has fetched already."""
+        """The same, of what comes before a lull."""
         if self._consumer is None:
             return []
         async with self._beginning_anew_after_trouble():
-            return await self._polled(self._consumer, 0)
+            return await self._polled(self._consumer, LULL_MS)
 
     async def _polled(self, consumer: AIOKafkaConsumer, timeout_ms: int) -> Sequence[Record]:
         self._watch.look(consumer, self._left_out)

@@ -13,6 +13,7 @@ from router.rules.breaker import Breaker
 from router.rules.explanation.known import KnownAttempt, KnownBatch, KnownFile, KnownRequest, Surroundings
 from router.rules.identity import object_key
 from schemas.config.lanes import Lane
+from schemas.ledger.tracing import JOIN_TRACE
 from schemas.manifest import Manifest
 
 
@@ -142,6 +143,7 @@ def _known(row: asyncpg.Record, batch: KnownBatch | None = None, requests: Seque
         lane=row.get("lane") or "default",
         requests=requests,
         misses=row.get("misses") or 0,
+        trace=row.get("traceparent"),
     )
 
 
@@ -155,8 +157,8 @@ def _place(row: asyncpg.Record) -> str:
 
 # What is sent to PostgreSQL.
 
-# Every version of an object, the newest first.
-_VERSIONS = Statement(f"SELECT * FROM file WHERE object = $1 ORDER BY {NEWEST}")
+# Every version of an object, the newest first, with its trace.
+_VERSIONS = Statement(f"SELECT f.*, t.traceparent FROM file f {JOIN_TRACE} WHERE f.object = $1 ORDER BY {NEWEST}")
 
 # The looks at an object that are due.
 _LOOKS = Statement("SELECT * FROM arrival WHERE object = $1")

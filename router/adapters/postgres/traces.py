@@ -38,5 +38,5 @@ _PUT = Statement("""
 # Those of a batch.
 _OF_BATCH = Statement(f"""
     SELECT f.uri, t.traceparent FROM file f {JOIN_TRACE}
-    WHERE f.batch_id = $1
+    WHERE f.batch_id = $1 AND t.traceparent IS NOT NULL
 """)

@@ -118,10 +118,10 @@ def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> 
 
 
 def _history(file: KnownFile) -> Sequence[Moment]:
-    moments = [
-        Moment(file.landed, "landed"),
-        Moment(file.accepted, f"recorded for source {file.source_id}, from {file.position or 'a listing'}"),
-    ]
+    recorded = f"recorded for source {file.source_id}, from {file.position or 'a listing'}"
+    if file.trace is not None:
+        recorded += f", trace {file.trace}"
+    moments = [Moment(file.landed, "landed"), Moment(file.accepted, recorded)]
     if file.batch is not None:
         moments.append(
             Moment(

@@ -63,6 +63,7 @@ class KnownFile:
     """All the ledger knows of one version of a file in one source. `size` is None while it is to be measured.
 
     `due`: when its object is looked at, once more if it has ended without a load. `misses`: how often it was not there.
+    `trace`: W3C's `traceparent`, where traces are on.
     """
 
     source_id: str
@@ -80,6 +81,7 @@ class KnownFile:
     lane: Lane = "default"
     requests: Sequence[str] = ()
     misses: int = 0
+    trace: str | None = None
 
     @property
     def waits(self) -> bool:
