@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,16 @@ class ClusterSite(Site):
 
     def state(self, run_id: str) -> str:
         """Prefect's state of a run."""
-        run = self._prefect.get(f"/flow_runs/{run_id}").raise_for_status().json()
-        name: str = run["state"]["name"]
+        name: str = self._run(run_id)["state"]["name"]
         return name
+
+    def running_since(self, run_id: object) -> datetime:
+        """When Prefect heard that a run works."""
+        return datetime.fromisoformat(self._run(run_id)["start_time"])
+
+    def _run(self, run_id: object) -> dict[str, Any]:
+        run: dict[str, Any] = self._prefect.get(f"/flow_runs/{run_id}").raise_for_status().json()
+        return run
 
     def ended(self, uri: str, seconds: float = 420) -> Ended:
         """How the batch of a file ended, waited for; Prefect hears of a run's end a moment after the ledger."""
