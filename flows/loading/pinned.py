@@ -27,6 +27,7 @@ _SQL = {
     "sources.parallelPartitionDiscovery.threshold": "10000",  # above, listing is a job with a task a file: minutes
     # as if to open a file cost no more than to read so much: else 30 small files make a task, and a file of the table
     "files.openCostInBytes": "65536",
+    "constraintPropagation.enabled": "false",  # takes a time that grows with the square of the columns
     # what a text means
     "session.timeZone": "UTC",
     "timestampType": "TIMESTAMP_LTZ",

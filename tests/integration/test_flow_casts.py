@@ -24,7 +24,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from flows.loading.reading.casts import Spelling, from_text
+from flows.loading.reading.casts import MANY, Spelling, all_fit, from_text
 from flows.loading.reading.guesses import guess
 from flows.loading.reading.types import ddl
 from tests.integration.flow_site import Lake
@@ -176,6 +176,18 @@ def test_a_text_becomes_the_value_that_it_says_or_is_refused(
         and not (isinstance(kind, DecimalType) and row[at] is not None and row[at] == oracle(row[2], given))
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in ORACLES], ids=ddl)
+def test_many_texts_are_judged_together_as_each_is_alone(lake: Lake, kind: DataType) -> None:
+    frame = lake.session.createDataFrame([(text,) for text in texts(300)], "x string")
+    casts = [from_text("x", kind, Spelling(), given=given) for given in (False, True)]
+    together = [all_fit("true", [one] * (MANY + 1)) for one in casts]
+
+    rows = frame.selectExpr(*(one.fits for one in casts), *together, "x").collect()
+
+    assert all("forall" in one for one in together)
+    assert not [row[-1] for row in rows if row[:2] != row[2:4]]
 
 
 def test_the_proof_of_a_guess_is_that_of_its_pattern(lake: Lake) -> None:

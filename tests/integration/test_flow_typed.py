@@ -107,3 +107,8 @@ def test_a_thousand_columns_are_one_load(lake: Lake) -> None:
     assert outcomes(report) == {"wide.csv": ("loaded", 5)}
     assert set(types(lake, table).values()) == {"bigint"}
     assert lake.rows(table, "c0", "c999", by="c0")[-1] == (4000, 4999)
+
+    lines[-1] = ",".join("odd" if at == 777 else "1" for at in range(1000))
+    bad = lake.published(lake.batch(table, [lake.land("odd.csv", "\n".join(lines))]))
+
+    assert "column 'c777': 'odd' is not a value of bigint" in reason(bad, "odd.csv")

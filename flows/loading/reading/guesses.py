@@ -23,7 +23,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from flows.loading.reading.casts import Spelling, from_text, literal, matches
+from flows.loading.reading.casts import ELEMENT, Cast, Spelling, from_text, literal, matches
 from flows.loading.reading.types import MAX_DIGITS
 
 if TYPE_CHECKING:
@@ -52,8 +52,12 @@ class Form:
         """Whether a value of this form is written so."""
         return re.fullmatch(self.pattern, text) is not None and _CHECKS[self.check](text)
 
+    def cast(self, text: str, spelling: Spelling) -> Cast:
+        """The cast of a text, which is SQL, that stays one."""
+        return Cast(text, self.fits(text, spelling), text, self.fits(ELEMENT, spelling))
+
     def fits(self, text: str, spelling: Spelling) -> str:
-        """The same as SQL, true for no value."""
+        """SQL of whether a text has this form, or is no value."""
         known = from_text(text, self.kind, spelling)
         return f"({text} IS NULL OR {text} = '' OR ({known.fits} AND {matches(text, self.pattern)}))"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F  # noqa: N812 - everybody's name for it
 
-from flows.loading.reading.casts import Cast, all_of, literal
+from flows.loading.reading.casts import Cast, all_fit, literal
 from flows.loading.reading.frames import data_fields
 from flows.loading.reading.paths import file_uri
 from flows.loading.reading.types import ddl, quoted
@@ -99,7 +99,7 @@ def _judged(casts: Mapping[str, Cast], columns: Sequence[StructField], rescued: 
 
 
 def _is_good(part: Part, casts: Mapping[str, Cast]) -> str:
-    return all_of([part.parsed, *(cast.fits for cast in casts.values())])
+    return all_fit(part.parsed, list(casts.values()))
 
 
 def bad_rows(parts: Sequence[Part], columns: StructType, *, rescued: bool) -> DataFrame:

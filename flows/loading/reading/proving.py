@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql.types import DecimalType, DoubleType, StringType, StructField
 
 from flows.loading.reading import nested
-from flows.loading.reading.casts import EXPONENT, NUMBER, all_of, literal
+from flows.loading.reading.casts import EXPONENT, NUMBER, Cast, all_fit, literal
 from flows.loading.reading.found import Tokens, Typed, merged
 from flows.loading.reading.frames import data_fields
 from flows.loading.reading.guesses import INTEGER, TEXT, Form, guess
@@ -134,8 +134,7 @@ class Proof:
 
     def _wrong(self, part: Part) -> DataFrame:
         """The records that are bad, and those that refute a guess."""
-        fits = [self._fits(part, one) for one in self._unknown]
-        proven = all_of(fits)
+        proven = all_fit("true", [self._cast(part, one) for one in self._unknown])
         unchecked = "true"
         if self._checked:
             unchecked = f"_file_uri NOT IN ({', '.join(map(literal, sorted(self._checked)))})"
@@ -143,20 +142,19 @@ class Proof:
 
     def _told(self, part: Part, wrong: DataFrame) -> DataFrame:
         """Whether these records are bad anyway, and the texts that refute a guess."""
-        fits = {one.name: self._fits(part, one) for one in self._unknown}
+        fits = {one.name: self._cast(part, one).fits for one in self._unknown}
         texts = (f"if({fits[name]}, NULL, {_text(part, name)}) AS {quoted(name)}" for name in fits)
         return wrong.selectExpr("_file_uri", f"NOT coalesce({self._good(part)}, false) AS _bad", *texts)
 
     def _good(self, part: Part) -> str:
-        known = [part.cast(column).fits for column in data_fields(self._known) if column.name in part.casts]
-        return all_of([part.parsed, *known])
+        known = [part.cast(column) for column in data_fields(self._known) if column.name in part.casts]
+        return all_fit(part.parsed, known)
 
-    def _fits(self, part: Part, unknown: Unknown) -> str:
-        if unknown.name not in part.casts:
-            return "true"
-        if (kind := unknown.type()) is not None:
-            return part.cast(StructField(unknown.name, kind)).fits
-        return unknown.form(self._spelling).fits(part.texts[unknown.name], self._spelling)
+    def _cast(self, part: Part, unknown: Unknown) -> Cast:
+        kind = unknown.type()
+        if kind is not None or unknown.name not in part.casts:
+            return part.cast(StructField(unknown.name, kind or StringType()))
+        return unknown.form(self._spelling).cast(part.texts[unknown.name], self._spelling)
 
     def _learn(self, rows: Sequence[Row], *, refuted: bool) -> None:
         for one in self._unknown:

@@ -10,7 +10,7 @@ from flows.loading.errors import Rejected
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import SparkSession
     from pyspark.sql.types import DataType
@@ -121,11 +121,25 @@ def hinted(session: SparkSession, hints: Mapping[str, str]) -> dict[str, DataTyp
     Raises:
         Rejected: Spark does not know such a type.
     """
-    types: dict[str, DataType] = {}
-    for column, text in hints.items():
-        try:
-            with named_errors():
-                types[column.lower()] = session.sql(f"SELECT CAST(NULL AS {text}) AS hinted").schema.fields[0].dataType
-        except Rejected as error:
-            raise Rejected(f"schema.hints.{column}: {text!r} is not a type of Spark's SQL: {error}") from error
-    return types
+    try:
+        types = _types(session, sorted(set(hints.values())))
+    except Rejected:
+        for column, text in hints.items():
+            try:
+                _types(session, [text])
+            except Rejected as error:
+                raise Rejected(f"schema.hints.{column}: {text!r} is not a type of Spark's SQL: {error}") from error
+        raise
+    return {column.lower(): types[text] for column, text in hints.items()}
+
+
+def _types(session: SparkSession, texts: Sequence[str]) -> dict[str, DataType]:
+    """The types of SQL's texts, in one question."""
+    if not texts:
+        return {}
+    asked = ", ".join(f"CAST(NULL AS {text}) AS _{number}" for number, text in enumerate(texts))
+    with named_errors():
+        fields = session.sql(f"SELECT {asked}").schema.fields
+    if len(fields) != len(texts):
+        raise Rejected("it is more than a type")
+    return {text: field.dataType for text, field in zip(texts, fields, strict=True)}
