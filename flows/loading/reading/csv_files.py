@@ -75,8 +75,14 @@ class CsvReader:
         known = self.session.createDataFrame(places, "_file_uri string, _places array<int>")
         frame = self._read([uri for uri, _ in places], width).join(F.broadcast(known), "_file_uri", "left")
         row = f"array({', '.join(f'_c{at}' for at in range(width))})"
+        # By the number Spark looks each value up once, and not again wherever a condition names it.
         frame = frame.selectExpr("*", f"{row} AS _row").selectExpr(
-            "_file_uri", CORRUPT, "_c0", "_row", *(f"get(_row, _places[{at}]) AS _v{at}" for at in range(len(every)))
+            "_file_uri",
+            CORRUPT,
+            "_c0",
+            "_row",
+            "monotonically_increasing_id() AS _number",
+            *(f"get(_row, _places[{at}]) AS _v{at}" for at in range(len(every))),
         )
         return self._part(frame, {one: f"_v{at}" for at, one in enumerate(every)}, width, row="_row")
 
@@ -90,7 +96,7 @@ class CsvReader:
             {column: partial(self._cast, column, text) for column, text in texts.items()},
             texts,
             raw=f"coalesce({CORRUPT}, {written})",
-            parsed=f"({CORRUPT} IS NULL AND NOT (_c0 <=> {literal(NOWHERE)}))",
+            parsed=f"({CORRUPT} IS NULL AND NOT (_c0 <=> {literal(NOWHERE)}){' AND _number >= 0' if row else ''})",
             left_out={name: text for (name, is_column), text in found.items() if not is_column},
         )
 
