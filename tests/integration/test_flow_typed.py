@@ -1,5 +1,6 @@
 """Typed values of parquet, and files of many columns or many orders of them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import DataFrame
 
+from flows.loading.reading.parts import with_uri
 from tests.integration.flow_site import PARQUET, Lake, a_table, outcomes, reason
 from tests.integration.test_flow_cases import CASES, land_case
 from tests.integration.test_flow_values import types
@@ -96,6 +99,32 @@ def test_two_hundred_files_with_other_orders_of_columns_are_read_by_name(lake: L
 
     assert set(outcomes(report).values()) == {("loaded", 1)}
     assert lake.rows(table, *names, by="n") == [tuple(f"{name} of {n}" for name in names) for n in range(200)]
+
+
+def test_parquet_files_that_lack_columns_or_have_others_are_read_together(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, names, folder = a_table(), [f"c{n}" for n in range(5)], lake.land("first", "").parent
+    of = {n: [name for at, name in enumerate(names) if n >> at & 1] for n in range(32)}
+    files = [folder / f"{n}.parquet" for n in of]
+    for n, file in enumerate(files):
+        there = {"n": pa.array([n])} | {name: pa.array([f"{name} of {n}"]) for name in of[n]}
+        pq.write_table(pa.table(dict(reversed(there.items())) if n % 2 else there), file)
+    files.append(folder / "other.parquet")
+    pq.write_table(pa.table({"n": pa.array([32]), "C0": pa.array(["c0 of 32"])}), files[-1])
+    read: list[int] = []
+
+    def counted(frame: DataFrame, uris: Iterable[str]) -> DataFrame:
+        read.append(len(list(uris)))
+        return with_uri(frame, uris)
+
+    monkeypatch.setattr("flows.loading.reading.parquet_files.with_uri", counted)
+    report = lake.published(lake.batch(table, files, PARQUET))
+
+    assert set(outcomes(report).values()) == {("loaded", 1)}
+    assert set(read) == {32, 1}
+    expected = [tuple(f"{name} of {n}" if name in of[n] else None for name in names) for n in of]
+    assert lake.rows(table, *names, by="n") == [*expected, ("c0 of 32", None, None, None, None)]
 
 
 def test_a_thousand_columns_are_one_load(lake: Lake) -> None:

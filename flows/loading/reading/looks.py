@@ -30,7 +30,7 @@ from schemas.formats.parquet import Parquet
 from storage.objects import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from flows.loading.reading.parquet_types import Stored
     from schemas.formats import Format
@@ -46,7 +46,8 @@ class Look:
     """What a file holds: its records and columns.
 
     Where only the first records were looked at, `about` says how many there are. `head` is of a CSV file; `document` of
-    a JSON file that is one; `stored` and `shape`, which is the same for files with the same types, of a parquet file.
+    a JSON file that is one; `stored` of a parquet file, with the `shape` of its columns by lower-case name: their
+    spelling and type.
     """
 
     records: int
@@ -55,7 +56,7 @@ class Look:
     head: Head | None = None
     document: bool = False
     stored: dict[str, Stored] = field(default_factory=dict)
-    shape: str = ""
+    shape: Mapping[str, str] = field(default_factory=dict)
 
 
 def look_at(
@@ -163,7 +164,7 @@ def _footer(file: ManifestFile, place: Storage) -> Look:
         if one.name in types:
             raise Unfit(f"it has two columns {one.name!r}")
         types[one.name] = found
-    shape = ", ".join(f"{quoted(name)} {ddl(one.read)} {ddl(one.kind)}" for name, one in types.items())
+    shape = {name.lower(): f"{quoted(name)} {ddl(one.read)} {ddl(one.kind)}" for name, one in types.items()}
     columns = Found({name: Typed(one.kind, made=one.value is not None) for name, one in types.items()})
     return Look(metadata.num_rows, columns, stored=types, shape=shape)
 

@@ -1,9 +1,8 @@
-"""Parquet files: each is read by its own schema, and its values are made the table's one by one."""
+"""Parquet files: read together where no schema contradicts another; the values are made the table's one by one."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,28 @@ if TYPE_CHECKING:
     from flows.loading.reading.parquet_types import Stored
 
 
+@dataclass(slots=True)
+class _Group:
+    """Files none of which has a column of another type, or spelled otherwise, than another; each may lack some."""
+
+    uris: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # by the table's column, the stored one
+    shape: dict[str, str] = field(default_factory=dict)
+    types: dict[str, Stored] = field(default_factory=dict)
+
+    def takes(self, look: Look, names: Mapping[str, str]) -> bool:
+        """Whether a file may be read with the others."""
+        return all(self.shape.get(one, shape) == shape for one, shape in look.shape.items()) and all(
+            self.names.get(column, name) == name for column, name in names.items()
+        )
+
+    def add(self, uri: str, look: Look, names: Mapping[str, str]) -> None:
+        self.uris.append(uri)
+        self.names.update(names)
+        self.shape.update(look.shape)
+        self.types.update(look.stored)
+
+
 @dataclass(frozen=True, slots=True)
 class ParquetReader:
     """Reads the files of `looks`, which holds the types of each by URI."""
@@ -32,14 +53,16 @@ class ParquetReader:
     looks: Mapping[str, Look]
 
     def parts(self, names: Mapping[str, Mapping[str, str]]) -> list[Part]:
-        """The files, by their schema and how they spell the table's columns."""
-        groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = defaultdict(list)
+        """The files, by what Spark may read together."""
+        groups: list[_Group] = []
         for uri, look in sorted(self.looks.items()):
-            groups[look.shape, tuple(sorted(names[uri].items()))].append(uri)
-        return [self._part(uris, names[uris[0]]) for uris in groups.values()]
+            group = next((one for one in groups if one.takes(look, names[uri])), None)
+            if group is None:
+                groups.append(group := _Group())
+            group.add(uri, look, names[uri])
+        return [self._part(group.uris, group.types, group.names) for group in groups]
 
-    def _part(self, uris: list[str], names: Mapping[str, str]) -> Part:
-        types = self.looks[uris[0]].stored
+    def _part(self, uris: list[str], types: Mapping[str, Stored], names: Mapping[str, str]) -> Part:
         others = [name for name in types if name not in names.values()]
         schema = StructType([StructField(name, one.read) for name, one in types.items()])
         frame = with_uri(self.session.read.options(**READ_OPTIONS).schema(schema).parquet(*map(escaped, uris)), uris)
