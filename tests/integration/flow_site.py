@@ -147,14 +147,11 @@ class Lake:
         with self._connection() as connection:
             connection.execute(statement.encode(), values)
 
-    def connections(self, database: str) -> int:
-        """How many there are to this database of the same server."""
+    def connections(self, database: str) -> set[int]:
+        """Those to this database of the same server, by the process that serves each."""
         with self._connection() as connection:
-            found = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s", (database,)
-            ).fetchone()
-        assert found is not None
-        return int(found[0])
+            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", (database,)).fetchall()
+        return {pid for (pid,) in found}
 
     def result(self, batch: str, n: int) -> tuple[str, dict[str, Any]] | None:
         with self._connection() as connection:

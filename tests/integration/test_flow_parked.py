@@ -47,9 +47,13 @@ def test_code_is_generated_only_for_many_rows(lake: Lake, ahead: Parked, size: i
 
 
 def test_postgresql_ends_its_idle_connection_and_its_first_look_makes_another(lake: Lake, ahead: Parked) -> None:
-    table = a_table()
+    table, before = a_table(), lake.connections("iceberg")  # others may be used all the time
     batch = lake.batch(table, [lake.land("a.csv", "a\n1\n2\n")])
-    eventually(lambda: not lake.connections("iceberg"), "no connection to the catalog is left", seconds=60)
+    later = park(ahead.url)
+    opened = lake.connections("iceberg") - before
+    assert opened
+    eventually(lambda: not opened & lake.connections("iceberg"), "what was opened later is ended", seconds=60)
+    later.close()
 
     lake.published(batch)
 
