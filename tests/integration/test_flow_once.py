@@ -210,10 +210,8 @@ def test_nothing_is_published_when_the_history_was_cut_off_meanwhile(lake: Lake)
 
 
 def test_sessions_that_have_ended_do_not_keep_their_connections_to_the_catalog(lake: Lake) -> None:
-    table, before = (
-        Table.named(a_table()),
-        len(lake.connections("iceberg")),
-    )  # of the sessions that wait in the workers too
+    table = Table.named(a_table())
+    before = len(lake.connections("iceberg"))  # of the sessions that wait in the workers too
 
     for _ in range(30):
         with session.opened(claimed(lake, a_batch(lake, table.name)), lake.settings) as opened:
