@@ -17,7 +17,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,22 +25,13 @@ from pathlib import Path
 import psycopg
 from pyspark.sql.connect.session import SparkSession
 
+from benchmarks.stacks import running
 from cli.commands.land import announce
 from dev.stack import Stack
 from schemas.connections import kafka_connection
 
 ROWS = 100
 SINGLES = 4
-CONFIG = """
-version: 1
-allow: ["file://${AUTOLOADER_HOME}/landing/"]
-commit_interval: 0s
-lanes:
-  default: {workers: 1, slots_per_worker: 4}
-  high-memory: {pool: {type: process}, slots_per_worker: 1}
-  priority: {slots_per_worker: 1}
-sources:
-"""
 SOURCE = """
   %(name)s:
     id: %(name)s
@@ -53,10 +43,10 @@ SOURCE = """
 """
 
 
-def config() -> str:
+def sources() -> str:
     """One source for the burst, several that load one file a run."""
     singles = [{"name": f"single{n}", "table": "singles", "max_files": 1} for n in range(SINGLES)]
-    return CONFIG + "".join(SOURCE % one for one in [{"name": "burst", "table": "burst", "max_files": 1000}, *singles])
+    return "".join(SOURCE % one for one in [{"name": "burst", "table": "burst", "max_files": 1000}, *singles])
 
 
 class Site:
@@ -173,12 +163,5 @@ def main(site: Site, files: int, singles: int) -> None:
 
 if __name__ == "__main__":
     counts = [int(argument) for argument in sys.argv[1:]] or [1000, 50]
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        (home / "autoloader.yaml").write_text(config())
-        stack = Stack(home, home / "autoloader.yaml")
-        stack.up()
-        try:
-            main(Site(stack, home), counts[0], counts[1] if len(counts) > 1 else 50)
-        finally:
-            stack.down()
+    with running(sources()) as (stack, home):
+        main(Site(stack, home), counts[0], counts[1] if len(counts) > 1 else 50)

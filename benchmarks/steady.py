@@ -22,21 +22,12 @@ import psutil
 import psycopg
 
 from benchmarks.latency import one
+from benchmarks.stacks import running
 from cli.commands.land import announce
 from dev.stack import Stack
 from schemas.connections import kafka_connection
 
 SOURCES, FILES, ONCE = 1000, 10_000, 1000
-CONFIG = """
-version: 1
-allow: ["file://${AUTOLOADER_HOME}/landing/"]
-commit_interval: 0s
-lanes:
-  default: {workers: 1, slots_per_worker: 2}
-  high-memory: {pool: {type: process}, slots_per_worker: 1}
-  priority: {slots_per_worker: 1}
-sources:
-"""
 SOURCE = """
   %(name)s:
     id: %(name)s
@@ -48,9 +39,9 @@ A_FILE = "year,month,day\n" + "2013,1,1\n" * 10
 HEADINGS = ("minute", "files", "runs", "p50 s", "p95", "max", "connections")
 
 
-def config() -> str:
+def sources() -> str:
     """One source that gets files, and all the others."""
-    return CONFIG + "".join(SOURCE % {"name": name} for name in ["flights", *(f"s{n}" for n in range(1, SOURCES))])
+    return "".join(SOURCE % {"name": name} for name in ["flights", *(f"s{n}" for n in range(1, SOURCES))])
 
 
 class Site:
@@ -151,12 +142,5 @@ def main(site: Site, minutes: int, rate: int) -> None:
 
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        (home / "autoloader.yaml").write_text(config())
-        stack = Stack(home, home / "autoloader.yaml")
-        stack.up()
-        try:
-            main(Site(stack, home), *(numbers + [20, 5][len(numbers) :]))
-        finally:
-            stack.down()
+    with running(sources()) as (stack, home):
+        main(Site(stack, home), *(numbers + [20, 5][len(numbers) :]))
