@@ -254,7 +254,8 @@ SELECT f.uri, t.traceparent, f.landed, b.cut, a.submitted, a.claimed
 FROM batch b
 JOIN attempt a ON a.batch_id = b.id AND a.n = %(n)s
 JOIN file f ON f.batch_id = b.id
-{JOIN_TRACE}WHERE b.id = %(batch)s AND t.traceparent IS NOT NULL
+{JOIN_TRACE}
+WHERE b.id = %(batch)s AND t.traceparent IS NOT NULL
 ORDER BY f.uri
 """  # noqa: S608 - a fragment of ours
 _RIVALS = """

@@ -6,5 +6,4 @@ LEFT JOIN LATERAL (
     SELECT traceparent FROM file_trace
     WHERE (source_id, object) = (f.source_id, f.object) AND version IN (f.version, '')
     ORDER BY version DESC LIMIT 1
-) t ON true
-"""
+) t ON true"""
