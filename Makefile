@@ -33,7 +33,7 @@ fuzz: .venv/installed  ## Random tables and damaged files for hours, of another 
 tpch: .venv/installed  ## All tables of TPC-H at scale 1 through every format, by count and checksum
 	TPCH_SCALE=1 $(BIN)/pytest --timeout=7200 tests/integration/test_flow_tpch.py
 
-bench: .venv/installed  ## Everything measured beside its peers, into docs/performance.md (an hour, on an idle machine)
+bench: .venv/installed  ## Everything measured beside its peers, into docs/performance.md (an hour and a half, on an idle machine)
 	$(BIN)/python -m benchmarks
 
 check: .venv/installed  ## Format, lint, types, import contracts, unit tests

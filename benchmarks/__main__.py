@@ -57,6 +57,7 @@ class Part:
 PARTS = {
     "latency": Part("One file on an idle stack", ("benchmarks.latency", "30"), on_a_stack=True),
     "burst": Part("A thousand small files at once, and a run for each file", ("benchmarks.burst",)),
+    "steady": Part("Five files a second for twenty minutes, among a thousand sources", ("benchmarks.steady",)),
     "load": Part("Batches beside bare Spark", ("benchmarks.load",)),
     "intake": Part("Events into the ledger", ("benchmarks.intake",)),
     "scheduling": Part("A step of scheduling when a million files wait", ("benchmarks.scheduling",)),

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from pyspark.sql.connect.session import SparkSession
@@ -72,10 +73,10 @@ class Site:
         folders = sorted({uri.rpartition("/")[0] for uri in uris})
         begun = time.monotonic()
         asyncio.run(announce(kafka_connection(self._settings), uris))
-        while self._count("SELECT count(*) FROM file", folders, "outcome = 'loaded'") < len(uris):
-            time.sleep(0.1)
-        seconds = time.monotonic() - begun
-        return seconds, self._count("SELECT count(DISTINCT batch_id) FROM file", folders, "true")
+        with psycopg.connect(self._settings["DATABASE_URL"], autocommit=True) as ledger:
+            while (found := _loaded(ledger, folders))[0] < len(uris):
+                time.sleep(0.2)
+        return time.monotonic() - begun, found[1]
 
     @contextmanager
     def stock_worker(self) -> Iterator[None]:
@@ -92,13 +93,16 @@ class Site:
             worker.terminate()
             worker.wait()
 
-    def _count(self, select: str, folders: Sequence[str], condition: str) -> int:
-        with psycopg.connect(self._settings["DATABASE_URL"]) as connection:
-            row = connection.execute(
-                f"{select} WHERE {condition} AND regexp_replace(uri, '/[^/]*$', '') = ANY(%s)",
-                [list(folders)],
-            ).fetchone()
-        return row[0] if row else 0
+
+def _loaded(ledger: psycopg.Connection[Any], folders: Sequence[str]) -> tuple[int, int]:
+    row = ledger.execute(_LOADED, [list(folders)]).fetchone()
+    return row or (0, 0)
+
+
+_LOADED = """
+    SELECT count(*), count(DISTINCT batch_id) FROM file
+    WHERE outcome = 'loaded' AND regexp_replace(uri, '/[^/]*$', '') = ANY(%s)
+"""
 
 
 def streaming(connect: str, folder: Path) -> float:

@@ -37,6 +37,14 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
+# A load of few rows ran for a third as long as C2 took to compile what it had run some hundred times: it waits for ten
+# times as many calls and rounds as by Java's default, which a load of many rows has made within a second.
+_PATIENT_COMPILER = (
+    "-XX:Tier4InvocationThreshold=50000",
+    "-XX:Tier4MinInvocationThreshold=6000",
+    "-XX:Tier4CompileThreshold=150000",
+    "-XX:Tier4BackEdgeThreshold=400000",
+)
 # As in `compose/spark` and `k8s/overlays/dev`, whose tools take no file from elsewhere.
 _FAIR = """<?xml version="1.0"?>
 <!-- Loads that run side by side take turns, task by task, so that a small one need not wait for a big. -->
@@ -136,7 +144,7 @@ def _warming(home: Home, environ: Mapping[str, str]) -> list[str]:
 
 def _server(home: Home, port: int, flags: list[str]) -> list[str]:
     defaults_file = home.spark_conf / "spark-defaults.conf"
-    more = (f"-Dlog4j2.configurationFile={home.spark_conf / 'log4j2.properties'}", *flags)
+    more = (*_PATIENT_COMPILER, f"-Dlog4j2.configurationFile={home.spark_conf / 'log4j2.properties'}", *flags)
     options = [_java_options(home), *(f'"{option}"' for option in more)]
     return [
         str(spark_home() / "bin" / "spark-submit"),

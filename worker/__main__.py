@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from worker.ahead import Threaded, import_all
+from worker.leaving import Exit
 
 if TYPE_CHECKING:
     from schemas.config.lanes import Lane
@@ -41,6 +42,7 @@ class Options:
 def main() -> None:
     """Import everything, fork the zygote, and be the worker. In each child: be that child."""
     lane, limit, drain, most, name = sys.argv[1:]
+    leaving = Exit()
     try:
         import_all()
     except Threaded as error:
@@ -48,17 +50,17 @@ def main() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         ours.close()
-        _be_zygote(theirs, cast("Lane", lane))
+        _be_zygote(theirs, cast("Lane", lane), leaving)
     else:
         theirs.close()
         sys.exit(asyncio.run(_be_worker(ours, Options(lane, int(limit), float(drain), int(most), name))))
 
 
-def _be_zygote(control: socket.socket, lane: Lane) -> None:
+def _be_zygote(control: socket.socket, lane: Lane, leaving: Exit) -> None:
     from worker import child, zygote  # noqa: PLC0415 - imported by now
 
     if cradle := zygote.Zygote(control).serve():
-        child.live(cradle, lane)
+        leaving.after(lambda: child.live(cradle, lane))
         return  # up to the end of the program: what waits to be sent is sent at its exit
     os._exit(0)
 

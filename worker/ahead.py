@@ -10,6 +10,8 @@ import gc
 import importlib
 from pathlib import Path
 
+# Asked by each process anew, and a run is one.
+LEAN = {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false"}
 # Of OpenBLAS its pool, of Arrow's allocator the thread that gives memory back. `cli.commands.worker` sets them.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _MODULES = (

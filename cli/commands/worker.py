@@ -16,7 +16,7 @@ from cli.working import worked
 from schemas.config.lanes import Lane
 from schemas.config.pools import PoolType
 from schemas.connections import PrefectConnection, prefect_connection
-from worker.ahead import ONE_THREAD
+from worker.ahead import LEAN, ONE_THREAD
 
 # The pool is made by `deploy`: a worker that made it would make it without our template.
 PREFECT = (
@@ -67,7 +67,7 @@ def _bytes(memory: str) -> int:
 def _in_its_place(environ: Mapping[str, str], options: tuple[str, ...]) -> None:
     """Become the warm worker: what it forks must have one thread, which is decided before Python starts."""
     program = (sys.executable, "-m", "worker", *options)
-    os.execve(sys.executable, program, {**environ, **ONE_THREAD})  # noqa: S606 - a program of ours, with no shell
+    os.execve(sys.executable, program, {**LEAN, **environ, **ONE_THREAD})  # noqa: S606 - a program of ours, with no shell
 
 
 def _reaping(prefect: PrefectConnection, environ: Mapping[str, str]) -> AbstractContextManager[None]:

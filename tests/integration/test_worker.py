@@ -33,17 +33,30 @@ POOL = "autoloader-priority"
 
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """For programs that use a Prefect server of this module alone, and no ledger: workers ask by themselves."""
-    home, port = tmp_path_factory.mktemp("prefect"), str(free_port())
+    """For programs that use a Prefect server of this module alone."""
+    environ = settings_of(tmp_path_factory.mktemp("prefect"))
+    with serving(environ):
+        yield environ
+
+
+def settings_of(home: Path) -> dict[str, str]:
+    """For programs that use a Prefect server with this home, and no ledger: workers ask by themselves."""
+    port = str(free_port())
     settings = {"PREFECT_HOME": str(home), "PREFECT_SERVER_API_PORT": port}
     settings |= {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
     settings |= {"PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "0"}
     settings |= {"DO_NOT_TRACK": "1", "PYTHONPATH": str(PROJECT), "PYSPARK_PYTHON": sys.executable}
-    environ = {**os.environ, **settings}
+    return {**os.environ, **settings}
+
+
+@contextmanager
+def serving(environ: Mapping[str, str]) -> Iterator[None]:
+    """Prefect's server."""
+    home, port = Path(environ["PREFECT_HOME"]), environ["PREFECT_SERVER_API_PORT"]
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
     with running(command, environ, home / "server.log"):
-        eventually(lambda: answers(f"{settings['PREFECT_API_URL']}/health"), "Prefect's server answers")
-        yield environ
+        eventually(lambda: answers(f"{environ['PREFECT_API_URL']}/health"), "Prefect's server answers")
+        yield
 
 
 @contextmanager
