@@ -34,6 +34,7 @@ tpch: .venv/installed  ## All tables of TPC-H at scale 1 through every format, b
 	TPCH_SCALE=1 $(BIN)/pytest --timeout=7200 tests/integration/test_flow_tpch.py
 
 bench: .venv/installed  ## Everything measured beside its peers, into docs/performance.md (an hour and a half, on an idle machine)
+	$(BIN)/pip install --quiet --editable ".[bench]"
 	$(BIN)/python -m benchmarks
 
 check: .venv/installed  ## Format, lint, types, import contracts, unit tests

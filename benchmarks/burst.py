@@ -9,6 +9,8 @@ On a stack started for this, with four slots and a warm Spark Connect server. Be
     stock worker     the same as that, with Prefect's own process worker in the place of ours
     streaming        Spark Structured Streaming on the same server, which loads as many files and ends (availableNow)
     bare Spark       one warm Spark job that reads the same files by their paths and appends them to an Iceberg table
+    pyiceberg        the same files, read by pyarrow and appended by a process that has done so before; and one file. No part
+                     of ours: a bound, without Spark. `make bench` installs it
 
 Tables may have a snapshot at any time here (`commit_interval: 0s`).
 """
@@ -18,7 +20,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,9 +57,9 @@ class Site:
 
     def __init__(self, stack: Stack, home: Path) -> None:
         self._stack = stack
-        self._settings = stack.settings()
+        self.settings = stack.settings()
         self._home = home
-        self.connect = self._settings["SPARK_CONNECT_URL"]
+        self.connect = self.settings["SPARK_CONNECT_URL"]
 
     def write(self, source: str, folder: str, count: int) -> list[str]:
         """So many small files in a source's landing place; their URIs."""
@@ -72,8 +74,8 @@ class Site:
         """Announce them all; seconds until the ledger has them all as loaded, and the runs that it took."""
         folders = sorted({uri.rpartition("/")[0] for uri in uris})
         begun = time.monotonic()
-        asyncio.run(announce(kafka_connection(self._settings), uris))
-        with psycopg.connect(self._settings["DATABASE_URL"], autocommit=True) as ledger:
+        asyncio.run(announce(kafka_connection(self.settings), uris))
+        with psycopg.connect(self.settings["DATABASE_URL"], autocommit=True) as ledger:
             while (found := _loaded(ledger, folders))[0] < len(uris):
                 time.sleep(0.2)
         return time.monotonic() - begun, found[1]
@@ -83,7 +85,7 @@ class Site:
         """Within, Prefect's own worker serves the lane in the place of ours, and has served one run."""
         self._stack.stop("worker-default")
         command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "autoloader-default", "--limit", "4")
-        environ = {**os.environ, **self._settings, "PREFECT_WORKER_WEBSERVER_PORT": "0"}
+        environ = {**os.environ, **self.settings, "PREFECT_WORKER_WEBSERVER_PORT": "0"}
         with (self._home / "stock.log").open("wb") as log:
             worker = subprocess.Popen([*command, "--name", "stock"], env=environ, stdout=log, stderr=log)
         try:
@@ -137,6 +139,26 @@ def bare(connect: str, uris: Sequence[str]) -> float:
     return seconds
 
 
+def pyiceberg(settings: Mapping[str, str], uris: Sequence[str]) -> float:
+    """Seconds of the second of two equal appends. Raises ImportError where it is not installed."""
+    from pyarrow import concat_tables  # noqa: PLC0415 - with what may be missing
+    from pyarrow.csv import read_csv  # noqa: PLC0415 - with what may be missing
+    from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415 - what may be missing
+
+    database = settings["DATABASE_URL"].rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://")
+    place = (Path(settings["AUTOLOADER_HOME"]) / "warehouse").as_uri()
+    catalog = SqlCatalog("lake", uri=f"{database}/iceberg", warehouse=place)
+    seconds = 0.0
+    for turn in range(2):
+        begun = time.monotonic()
+        rows = concat_tables(read_csv(uri.removeprefix("file://")) for uri in uris)
+        name = f"bench.pyiceberg_{len(uris)}"
+        table = catalog.load_table(name) if turn else catalog.create_table(name, rows.schema)
+        table.append(rows)
+        seconds = time.monotonic() - begun
+    return seconds
+
+
 def main(site: Site, files: int, singles: int) -> None:
     """A line for each way."""
     names = [f"single{n}" for n in range(SINGLES)]
@@ -161,6 +183,11 @@ def main(site: Site, files: int, singles: int) -> None:
     spark_seconds = bare(site.connect, uris)
     print(f"{'streaming':16} {files} files: {streamed:.1f} s")
     print(f"{'bare Spark':16} {files} files: {spark_seconds:.1f} s")
+    try:
+        print(f"{'pyiceberg':16} {files} files: {pyiceberg(site.settings, uris):.1f} s")
+        print(f"{'pyiceberg':16} 1 file: {pyiceberg(site.settings, uris[:1]):.2f} s")
+    except ImportError as error:
+        print(f"{'pyiceberg':16} {error}")
     print(f"the burst took {seconds / spark_seconds:.1f} times bare Spark, {seconds / streamed:.1f} times streaming")
     print(f"one run a file: the warm worker is {stock / warm:.1f} times as fast as the stock worker")
 

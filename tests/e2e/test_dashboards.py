@@ -78,6 +78,16 @@ class Seen:
         [[value]] = [row.values() for row in self.site.ledger(sql.replace("%(begun)s", f"'{self.begun.isoformat()}'"))]
         return float(value)
 
+    def table(self) -> Iterator[str]:
+        """Every panel's value beside the ledger's, as Markdown."""
+        yield "| panel | shown | the ledger |\n|---|---|---|\n"
+        for query in QUERIES:
+            sql = LEDGER.get((query.board, query.panel))
+            values = ", ".join(
+                f"{labels}: {value:.4g}" if labels else f"{value:.4g}" for labels, value in self.shown(query)
+            )
+            yield f"| {query} | {values or 'nothing'} | {'' if sql is None else f'{self.ledger(sql):g}'} |\n"
+
 
 @pytest.fixture(scope="module")
 def seen(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
@@ -142,16 +152,6 @@ def test_a_dot_on_the_graph_leads_to_the_run_of_its_batch_and_to_explain(seen: S
 
 
 def test_every_panel_is_answered(seen: Seen) -> None:
-    rows = [(query, seen.shown(query), LEDGER.get((query.board, query.panel))) for query in QUERIES]
+    TABLE.write_text("".join(seen.table()))
 
-    TABLE.write_text("".join(_table(seen, rows)))
-
-    empty = {str(query) for query, shown, _ in rows if not shown}
-    assert empty <= NOT_HERE
-
-
-def _table(seen: Seen, rows: Sequence[tuple[Query, Sequence[tuple[str, float]], str | None]]) -> Iterator[str]:
-    yield "| panel | shown | the ledger |\n|---|---|---|\n"
-    for query, shown, sql in rows:
-        values = ", ".join(f"{labels}: {value:.4g}" if labels else f"{value:.4g}" for labels, value in shown)
-        yield f"| {query} | {values or 'nothing'} | {'' if sql is None else f'{seen.ledger(sql):g}'} |\n"
+    assert {str(query) for query in QUERIES if not seen.shown(query)} <= NOT_HERE
