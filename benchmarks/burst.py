@@ -9,8 +9,8 @@ On a stack started for this, with four slots and a warm Spark Connect server. Be
     stock worker     the same as that, with Prefect's own process worker in the place of ours
     streaming        Spark Structured Streaming on the same server, which loads as many files and ends (availableNow)
     bare Spark       one warm Spark job that reads the same files by their paths and appends them to an Iceberg table
-    pyiceberg        the same files, read by pyarrow and appended by a process that has done so before; and one file. No part
-                     of ours: a bound, without Spark. `make bench` installs it
+    pyiceberg        the same files, read by pyarrow and appended by a process that has done so before; and one file. No
+                     part of ours: a bound, without Spark. `make bench` installs it
 
 Tables may have a snapshot at any time here (`commit_interval: 0s`).
 """

@@ -14,9 +14,7 @@ have the same columns given, and append to unpartitioned tables of their own. Th
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections import defaultdict
@@ -27,9 +25,9 @@ from uuid import uuid4
 
 import psutil
 import psycopg
-import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
+from benchmarks.files import COLUMNS, csv_files, json_files, lineitem
 from dev.stack import Stack
 from flows.loading.files import Files
 from flows.loading.reading import probe
@@ -50,7 +48,6 @@ if TYPE_CHECKING:
     from flows.loading.steps import Watch
 
 TURNS = 3
-MEGABYTES_AT_SCALE_1 = 750
 CONFIG = """
 version: 1
 allow: ["file://${AUTOLOADER_HOME}/landing/"]
@@ -62,14 +59,6 @@ sources:
     format: csv
     into: {table: lake.bench.lines}
 """
-COLUMNS = {
-    **dict.fromkeys(("l_orderkey", "l_partkey", "l_suppkey"), "bigint"),
-    "l_linenumber": "int",
-    **dict.fromkeys(("l_quantity", "l_extendedprice", "l_discount", "l_tax"), "decimal(15,2)"),
-    **dict.fromkeys(("l_returnflag", "l_linestatus"), "string"),
-    **dict.fromkeys(("l_shipdate", "l_commitdate", "l_receiptdate"), "date"),
-    **dict.fromkeys(("l_shipinstruct", "l_shipmode", "l_comment"), "string"),
-}
 DDL = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
 
 
@@ -166,52 +155,6 @@ def ours(site: Site, kind: str, batches: Sequence[Sequence[Path]], aside: int = 
     return load
 
 
-def lineitem(site: Site, kind: str, megabytes: float) -> Path:
-    """The rows that make so many megabytes of CSV."""
-    folder = site.folder / f"{kind}-{megabytes:g}"
-    options = ("--scale-factor", str(megabytes / MEGABYTES_AT_SCALE_1), "--tables", "lineitem", "--num-threads", "2")
-    program = Path(sysconfig.get_path("scripts")) / "tpchgen-cli"
-    subprocess.run([program, kind, *options, "--quiet", "--output-dir", folder], check=True)
-    return folder / f"lineitem.{kind}"
-
-
-def json_files(site: Site, count: int, size: int) -> list[Path]:
-    """So many files of JSON lines, of about so many bytes."""
-    source = pq.ParquetFile(lineitem(site, "parquet", count * size / 2.1e6))
-    folder = site.folder / f"json-{count}"
-    folder.mkdir()
-    files = [folder / f"{number:06}.json" for number in range(count)]
-    for file, batch in zip(files, source.iter_batches(size // 365), strict=False):
-        frame = batch.to_pandas()
-        for name, kind in COLUMNS.items():
-            if kind in {"date", "decimal(15,2)"}:
-                frame[name] = frame[name].astype(str if kind == "date" else float)
-        file.write_text(frame.to_json(orient="records", lines=True))
-    return files
-
-
-def csv_files(site: Site, count: int) -> tuple[list[Path], list[Path]]:
-    """So many files of CSV of 1 MB; and the same, five of them bad."""
-    header, *rows = lineitem(site, "csv", count).read_text().splitlines(keepends=True)
-    good, each = [], len(rows) // count
-    for at in range(count):
-        good.append(site.folder / f"good-{at:03}.csv")
-        good[-1].write_text(header + "".join(rows[at * each : (at + 1) * each]))
-    mixed, damaged = list(good), [good[at].read_bytes() for at in range(0, count, count // 5)]
-    half = len(damaged[0]) // 2
-    bad = (
-        damaged[0][:half] + b"\xff" + damaged[0][half:],  # no UTF-8
-        damaged[1][:half] + b'"' + damaged[1][half:],  # a quote that is not closed
-        damaged[2] + b"1,2,3\n",  # too few values
-        damaged[3].replace(b"1996-", b"1996-1", 1),  # no date
-        b"<html><body>503</body></html>\n",  # no file of ours
-    )
-    for at, content in enumerate(bad):
-        mixed[at * (count // 5)] = site.folder / f"bad-{at}.csv"
-        (site.folder / f"bad-{at}.csv").write_bytes(content)
-    return good, mixed
-
-
 def compared(site: Site, case: str, ways: Mapping[str, Callable[[Watch], None]]) -> None:
     """Turn by turn; the last way beside each of the others."""
     turns = {name: Turns(site) for name in ways}
@@ -235,7 +178,7 @@ def one_file(kind: str) -> Callable[[Site], Mapping[str, Any]]:
     """A case of one big file."""
 
     def case(site: Site) -> Mapping[str, Any]:
-        batches = [[lineitem(site, kind, site.megabytes)]]
+        batches = [[lineitem(site.folder, kind, site.megabytes)]]
         return beside_bare(site, kind, batches)
 
     return case
@@ -245,7 +188,7 @@ def many_files(count: int, size: int) -> Callable[[Site], Mapping[str, Any]]:
     """A case of many files of JSON."""
 
     def case(site: Site) -> Mapping[str, Any]:
-        files = json_files(site, count, size)
+        files = json_files(site.folder, count, size)
         batches = [files[at : at + 10_000] for at in range(0, count, 10_000)]
         return beside_bare(site, "json", batches)
 
@@ -254,7 +197,7 @@ def many_files(count: int, size: int) -> Callable[[Site], Mapping[str, Any]]:
 
 def some_bad(site: Site) -> Mapping[str, Any]:
     """A batch of which five files are bad, beside one without."""
-    good, mixed = csv_files(site, 100)
+    good, mixed = csv_files(site.folder, 100)
     return {"good": ours(site, "csv", [good]), "5 bad": ours(site, "csv", [mixed], aside=5)}
 
 
