@@ -92,7 +92,7 @@ class Ending:
         if (found := self.found_in(table, began)) is not None:
             return found
         nothing = empty(self.session, tables.columns(self.session, table))
-        staged = append.stage(self.session, table, nothing, self.claimed.batch, closing=closed)
+        staged = append.stage(self.session, table, nothing, self.claimed.batch, history.closing(closed))
         self.ledger.check(self.claimed)
         quarantine.close(self.session, table, self.claimed.batch, closed)
         published = append.publish(self.session, table, staged, self.claimed.batch, began.head)

@@ -15,6 +15,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from flows.loading.errors import Infrastructure, NotWanted
+from schemas.ledger.completeness import OLDEST_OPEN
 from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import REVISION, lacking
@@ -39,7 +40,8 @@ class Claimed:
 
     `session_id` is that of the Spark session it works in. `rivals` are those of the earlier claims on the batch, newest
     first: what they began may still go on.
-    `splitting`: it is closed only for its files to go on in two halves.
+    `splitting`: it is closed only for its files to go on in two halves. `complete_through`: with this batch all is in
+    its table that landed in its source before and was announced by now, or is named as not loadable; not of a preview.
     """
 
     batch: str
@@ -53,6 +55,7 @@ class Claimed:
     closing: str | None = None
     splitting: bool = False
     rivals: tuple[UUID, ...] = ()
+    complete_through: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class Ledger:
                 return None
             files = connection.execute(_FILES, {"batch": batch}).fetchall()
             rivals = connection.execute(_RIVALS, {"batch": batch, "n": attempt}).fetchall()
+            complete = connection.execute(_COMPLETE_THROUGH, {"batch": batch}).fetchone()
         if row is None:
             raise Infrastructure(_TWICE, target=None)
         kind, lane, manifest, closing, splitting = row
@@ -106,6 +110,7 @@ class Ledger:
             closing=closing,
             splitting=splitting,
             rivals=tuple(session_id for (session_id,) in rivals),
+            complete_through=complete[0] if complete else None,
         )
 
     def touch(self, claimed: Claimed) -> bool:
@@ -263,6 +268,11 @@ SELECT session_id FROM attempt
 WHERE batch_id = %(batch)s AND n < %(n)s AND session_id IS NOT NULL
 ORDER BY n DESC
 """
+_COMPLETE_THROUGH = f"""
+SELECT coalesce({OLDEST_OPEN}, greatest(s.newest_landed, (SELECT max(landed) FROM file WHERE batch_id = b.id)))
+FROM batch b LEFT JOIN source_state s USING (source_id)
+WHERE b.id = %(batch)s AND b.kind = 'load'
+"""  # noqa: S608 - a fragment of ours
 _FENCE = """
 SELECT attempt.n FROM attempt JOIN batch ON batch.id = attempt.batch_id
 WHERE attempt.batch_id = %(batch)s AND attempt.n = %(n)s AND attempt.claimed_by = %(run)s

@@ -47,7 +47,7 @@ class _Load:
     def run(self, table: Table) -> Report | Closed:
         opened = self.ending.session
         reading = Reading(opened, self.claimed.manifest, Files(self.claimed.files), self.steps)
-        staging = Staging(reading, table, self.claimed.batch)
+        staging = Staging(reading, table, self.claimed.batch, self._said())
         warehouse.probe(opened, table)
         there = tables.look(opened, table)
         if there is not None:
@@ -102,6 +102,10 @@ class _Load:
         if len(left := staging.reading.files.left) == 1:
             return dict.fromkeys(left, staged.rows) if staged.rows else {}
         return append.rows_per_file(self.ending.session, staging.table, staged)
+
+    def _said(self) -> dict[str, str]:
+        through = self.claimed.complete_through
+        return {} if through is None else history.completing(self.claimed.manifest.source_id, through)
 
     def _report(self, staging: Staging, rows: dict[str, int]) -> Report:
         return Report(

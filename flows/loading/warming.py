@@ -65,7 +65,7 @@ def _load(session: SparkSession, table: Table, manifest: Manifest, file: Manifes
     reading, batch = Reading(session, manifest, Files([file]), Steps()), str(uuid4())
     warehouse.probe(session, table)
     there = tables.look(session, table)
-    staging = Staging(reading, table, batch, there.columns if there else None)
+    staging = Staging(reading, table, batch, there=there.columns if there else None)
     reading.begin()
     staged = staging.stage()
     if staged is None:

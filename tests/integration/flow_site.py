@@ -189,6 +189,14 @@ class Lake:
         at: datetime = found[0]
         return at
 
+    def landed(self, batch: str) -> datetime:
+        """When the last of its files did."""
+        with self._connection() as connection:
+            found = connection.execute("SELECT max(landed) FROM file WHERE batch_id = %s", (batch,)).fetchone()
+        assert found is not None
+        at: datetime = found[0]
+        return at
+
     def rows(self, table: str, *columns: str, by: str | None = None) -> list[tuple[Any, ...]]:
         """These columns (SQL expressions) of all rows, in the order of one of them."""
         frame = self.session.table(table)

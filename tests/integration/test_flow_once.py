@@ -176,7 +176,8 @@ def test_the_catalog_refuses_a_staged_load_once_its_batch_is_closed(lake: Lake, 
         columns = tables.columns(opened, table)
         began = history.read(opened, table)
         load = append.stage(opened, table, empty(opened, columns), batch)
-        closing = append.stage(opened, table, empty(opened, columns), batch, closing=Closed(cause="crash", reason="x"))
+        said = history.closing(Closed(cause="crash", reason="x"))
+        closing = append.stage(opened, table, empty(opened, columns), batch, said)
         if overtaken:
             lake.published(a_batch(lake, table.name))
         append.publish(opened, table, closing, batch, began.head)

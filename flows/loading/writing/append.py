@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from flows.loading.writing.history import History, Snap
     from flows.loading.writing.tables import Table
-    from schemas.report import Closed
 
 STAGES, PICKS = 3, 10
 FRESH_SECONDS = 1.0
@@ -61,17 +60,20 @@ class Published:
     by_another: bool
 
 
-def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, closing: Closed | None = None) -> Staged:
+def stage(
+    session: SparkSession, table: Table, frame: DataFrame, batch: str, said: Mapping[str, str] | None = None
+) -> Staged:
     """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`).
+
+    `said` stands in the snapshot's summary.
 
     Raises:
         Outrun, Unheard: so it was again and again.
     """
-    said = {} if closing is None else _closing(closing)
     for tries_left in reversed(range(STAGES)):
         token = uuid4().hex
         try:
-            _append(session, table, frame, batch, {history.TOKEN: token, **said})
+            _append(session, table, frame, batch, {history.TOKEN: token, **(said or {})})
         except (Outrun, Unheard):
             if (found := _staged_as(session, table, token)) is not None:
                 return found  # it was our own commit, whose answer was lost
@@ -101,11 +103,6 @@ def _append(session: SparkSession, table: Table, frame: DataFrame, batch: str, p
         session.conf.set("spark.wap.id", batch)
         writer.append()
         session.conf.unset("spark.wap.id")
-
-
-def _closing(closed: Closed) -> dict[str, str]:
-    said = {history.CLOSED_CAUSE: closed.cause, history.CLOSED_REASON: closed.reason}
-    return {**said, history.CLOSED_SPLIT: "true"} if closed.split else said
 
 
 def rows(session: SparkSession, table: Table, staged: Snap) -> DataFrame:

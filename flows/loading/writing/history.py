@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from pyspark.sql import Row, SparkSession
 
     from flows.loading.writing.tables import Table
+    from schemas.report import Closed
 
 BATCH, TOKEN = "autoloader.batch-id", "autoloader.attempt"
+SOURCE, COMPLETE_THROUGH = "autoloader.source-id", "autoloader.complete-through"
 CLOSED_CAUSE, CLOSED_REASON, CLOSED_SPLIT = "autoloader.closed", "autoloader.reason", "autoloader.split"
 _IDS = ("wap.id", "published-wap-id", BATCH)
 _HEAD, _TRIES = "the head of main", 5
@@ -80,6 +82,17 @@ class History:
 
     def _source(self, snap: Snap) -> Snap:
         return self.snapshots.get(snap.source, snap)
+
+
+def closing(closed: Closed) -> dict[str, str]:
+    """What the summary of a snapshot says that closes its batch."""
+    said = {CLOSED_CAUSE: closed.cause, CLOSED_REASON: closed.reason}
+    return {**said, CLOSED_SPLIT: "true"} if closed.split else said
+
+
+def completing(source_id: str, through: datetime) -> dict[str, str]:
+    """What the summary of a snapshot says of its source, with the moment as RFC 3339 in UTC."""
+    return {SOURCE: source_id, COMPLETE_THROUGH: through.astimezone(UTC).isoformat().replace("+00:00", "Z")}
 
 
 def read(session: SparkSession, table: Table) -> History:

@@ -16,6 +16,8 @@ from flows.loading.writing import append, history, tables
 from flows.loading.writing.tables import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import DataFrame, SparkSession
 
     from schemas.report import Closed
@@ -50,13 +52,14 @@ def close(session: SparkSession, table: Table, batch: str, closed: Closed) -> No
     """Let nobody append the bad records of a batch that is closed, if there is such a table."""
     aside = beside(table)
     if tables.exists(session, aside):
-        _append_once(session, aside, empty(session, tables.columns(session, aside)), batch, closed)
+        nothing = empty(session, tables.columns(session, aside))
+        _append_once(session, aside, nothing, batch, history.closing(closed))
 
 
 def _append_once(
-    session: SparkSession, aside: Table, frame: DataFrame, batch: str, closing: Closed | None = None
+    session: SparkSession, aside: Table, frame: DataFrame, batch: str, said: Mapping[str, str] | None = None
 ) -> None:
     began = history.read(session, aside)
     if began.published(batch) is None:
-        staged = append.stage(session, aside, frame, batch, closing)
+        staged = append.stage(session, aside, frame, batch, said)
         append.publish(session, aside, staged, batch, began.head)

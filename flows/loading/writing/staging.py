@@ -14,7 +14,7 @@ from flows.loading.writing import append, quarantine, tables
 from schemas.report import SchemaColumn
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from pyspark.sql.types import StructType
 
@@ -29,11 +29,15 @@ _TRIES = 5  # others may change the same table
 
 @dataclass(slots=True)
 class Staging:
-    """The staging of one batch; `there` are the table's columns, as far as is known, and `changes` grows on the way."""
+    """The staging of one batch; `there` are the table's columns, as far as is known, and `changes` grows on the way.
+
+    `said` stands in the summary of what it stages.
+    """
 
     reading: Reading
     table: Table
     batch: str
+    said: Mapping[str, str] = field(default_factory=dict)
     there: StructType | None = None
     changes: list[SchemaChange] = field(default_factory=list)
 
@@ -45,7 +49,7 @@ class Staging:
         """The snapshot that holds what is staged already but for these files' rows, which are read from it."""
         session = self.reading.session
         kept = append.rows(session, self.table, staged.snap).where(~F.col("_file_uri").isin(list(files)))
-        again = append.stage(session, self.table, kept, self.batch)
+        again = append.stage(session, self.table, kept, self.batch, self.said)
         self.reading.steps.done("stage")
         return again
 
@@ -73,7 +77,7 @@ class Staging:
             frame = self.reading.frame(columns)
             self.reading.steps.done("read")
             try:
-                staged = append.stage(self.reading.session, self.table, frame, self.batch)
+                staged = append.stage(self.reading.session, self.table, frame, self.batch, self.said)
             except Rejected:
                 self.there = tables.columns(self.reading.session, self.table)
                 if not tries_left or self.there == columns:

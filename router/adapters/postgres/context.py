@@ -6,7 +6,7 @@ from router.adapters.postgres.database import Connection
 from router.adapters.postgres.fragments import Statement, total
 from router.rules.settlement import BatchContext, RequestInBatch
 from schemas.completions import MAX_REQUESTS_NAMED, StillWaiting
-from schemas.config.lanes import LANES
+from schemas.ledger.completeness import OLDEST_OPEN
 
 COUNTED_AT_MOST = 10_000
 
@@ -29,8 +29,7 @@ async def _asking(connection: Connection, batch: str) -> tuple[RequestInBatch, .
 
 
 async def _oldest_open(connection: Connection, source_id: str, batch: str) -> datetime | None:
-    """A line is in the order of landing, within each rank: the first of each tells all."""
-    oldest: datetime | None = await connection.fetchval(_OLDEST_OPEN, source_id, batch, list(LANES))
+    oldest: datetime | None = await connection.fetchval(_OLDEST_OPEN, source_id, batch)
     return oldest
 
 
@@ -62,15 +61,7 @@ _REQUESTS_IN_BATCH = Statement("""
 """)
 
 # The earliest landing of what is open of a source besides a batch.
-_OLDEST_OPEN = Statement("""
-    SELECT least(
-        (SELECT min(f.landed) FROM unnest($3::text[]) AS l (lane) CROSS JOIN (VALUES (0), (1)) AS r (rank)
-         CROSS JOIN LATERAL (
-            SELECT landed FROM file WHERE source_id = $1 AND lane = l.lane AND rank = r.rank
-              AND batch_id IS NULL AND outcome IS NULL ORDER BY landed, object LIMIT 1) f),
-        (SELECT min(landed) FROM batch WHERE source_id = $1 AND ended IS NULL AND kind = 'load' AND id <> $2),
-        (SELECT min(landed) FROM arrival WHERE source_id = $1 AND NOT quiet))
-""")
+_OLDEST_OPEN = Statement(f"SELECT {OLDEST_OPEN} FROM (VALUES ($1::text, $2::text)) AS b (source_id, id)")
 
 # How many files of a source wait, and their bytes, counted up to a bound.
 _WAITING = Statement(f"""
