@@ -99,13 +99,7 @@ class Ledger:
             raise Infrastructure(_TWICE, target=None)
         kind, lane, manifest, closing, splitting = row
         return Claimed(
-            batch=batch,
-            attempt=attempt,
-            run_id=run_id,
-            session_id=session_id,
-            kind=kind,
-            lane=lane,
-            manifest=Manifest.model_validate(manifest),
+            *(batch, attempt, run_id, session_id, kind, lane, Manifest.model_validate(manifest)),
             files=tuple(ManifestFile(uri=uri, version=version, size=size) for uri, version, size in files),
             closing=closing,
             splitting=splitting,
@@ -128,9 +122,7 @@ class Ledger:
         """
         with self._transaction() as connection:
             self._pass_fence(connection, claimed)
-            connection.execute(
-                _STAGE, {**_key(claimed), "snapshot": snapshot_id, "report": Jsonb(report.model_dump(mode="json"))}
-            )
+            connection.execute(_STAGE, {**_key(claimed), "snapshot": snapshot_id, "report": _json(report)})
 
     def check(self, claimed: Claimed) -> None:
         """The fence without a row, before an empty snapshot is published. Raises NotWanted like `stage`."""
