@@ -6,7 +6,8 @@
 __main__      the life of the process: import everything, fork the zygote, be the worker, drain
 ahead         what is imported before the fork
 zygote        forks when it is told to, and tells who ended how; it never starts a thread
-child         parked, then one run, then gone
+child         parked, then one run
+leaving       its end
 brood         the children, as the worker sees them
 waking        when to ask Prefect for runs: when the router says so
 limits        how much memory a run may take
