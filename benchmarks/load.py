@@ -124,7 +124,7 @@ def strict(site: Site, kind: str, batches: Sequence[Sequence[Path]]) -> Callable
     """Bare Spark with our plan, a job for each batch; the plan is made before."""
     session, table = connected(site.lake.settings["SPARK_CONNECT_URL"], uuid4()), a_table()
     session.sql(f"CREATE TABLE {table} ({DDL}, _file_uri string) USING iceberg")
-    told, columns = {"format": Format.model_validate({kind: {}}), "columns": Columns(columns=COLUMNS)}, tables.columns
+    told, there = {"format": Format.model_validate({kind: {}}), "columns": Columns(columns=COLUMNS)}, Table.named(table)
     manifest = Manifest(source_id="strict", source_name="strict", table=table, **told)
     readings = []
     for files in batches:
@@ -132,10 +132,13 @@ def strict(site: Site, kind: str, batches: Sequence[Sequence[Path]]) -> Callable
         as_they_are = [ManifestFile(uri=uri, version=now.version, size=now.size) for uri, now in found.items() if now]
         readings.append(Reading(session, manifest, Files(as_they_are), Steps()))
         readings[-1].begin()
+        readings[-1].change(tables.columns(session, there))
+        if ended := readings[-1].files.ended:
+            raise RuntimeError(f"{len(ended)} of {len(files)} files are set aside: {list(ended.values())[:5]}")
 
     def append(_: Watch) -> None:
         for reading in readings:
-            reading.frame(columns(session, Table.named(table))).writeTo(table).append()
+            reading.frame(tables.columns(session, there)).writeTo(table).append()
 
     return append
 
