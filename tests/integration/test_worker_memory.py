@@ -29,6 +29,9 @@ def group() -> Iterator[Path]:
         pytest.skip(f"no control group can be made here: {error}")
     try:
         (group / ("memory.limit_in_bytes" if is_first else "memory.max")).write_text(str(MOST))
+        swaps = group / ("memory.swappiness" if is_first else "memory.swap.max")
+        if swaps.exists():
+            swaps.write_text("0")
     except OSError as error:
         group.rmdir()
         pytest.skip(f"no control group can have a limit of memory here: {error}")
