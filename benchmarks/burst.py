@@ -20,7 +20,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,19 +107,27 @@ _LOADED = """
 """
 
 
+def _second(way: Callable[[int], None]) -> float:
+    """Seconds of the second of two turns."""
+    way(0)
+    begun = time.monotonic()
+    way(1)
+    return time.monotonic() - begun
+
+
 def streaming(connect: str, folder: Path) -> float:
     """Seconds of the second of two equal streams over the same folder, each from nothing to its end."""
     spark = SparkSession.builder.remote(connect).create()
     spark.client.disable_reattachable_execute()
     schema = "id bigint, amount double, name string"
     spark.sql(f"CREATE TABLE IF NOT EXISTS lake.bench.streamed ({schema}) USING iceberg")
-    seconds = 0.0
-    for turn in range(2):
-        begun = time.monotonic()
+
+    def stream(turn: int) -> None:
         read = spark.readStream.schema(schema).csv(f"{folder.as_uri()}/", header=True)
         write = read.writeStream.trigger(availableNow=True).option("checkpointLocation", f"{folder}-checkpoint-{turn}")
         write.toTable("lake.bench.streamed").awaitTermination()
-        seconds = time.monotonic() - begun
+
+    seconds = _second(stream)
     spark.stop()
     return seconds
 
@@ -129,12 +137,12 @@ def bare(connect: str, uris: Sequence[str]) -> float:
     spark = SparkSession.builder.remote(connect).create()
     spark.client.disable_reattachable_execute()
     spark.sql("CREATE TABLE IF NOT EXISTS lake.bench.bare (id bigint, amount double, name string) USING iceberg")
-    seconds = 0.0
-    for _ in range(2):
-        begun = time.monotonic()
+
+    def append(_: int) -> None:
         read = spark.read.csv(list(uris), schema="id bigint, amount double, name string", header=True)
         read.writeTo("lake.bench.bare").append()
-        seconds = time.monotonic() - begun
+
+    seconds = _second(append)
     spark.stop()
     return seconds
 
@@ -149,15 +157,14 @@ def pyiceberg(settings: Mapping[str, str], uris: Sequence[str]) -> float:
     place = (Path(settings["AUTOLOADER_HOME"]) / "warehouse").as_uri()
     catalog = SqlCatalog("lake", uri=f"{database}/iceberg", warehouse=place)
     catalog.create_namespace_if_not_exists("bench")
-    seconds = 0.0
-    for turn in range(2):
-        begun = time.monotonic()
+    name = f"bench.pyiceberg_{len(uris)}"
+
+    def append(turn: int) -> None:
         rows = concat_tables(read_csv(uri.removeprefix("file://")) for uri in uris)
-        name = f"bench.pyiceberg_{len(uris)}"
         table = catalog.load_table(name) if turn else catalog.create_table(name, rows.schema)
         table.append(rows)
-        seconds = time.monotonic() - begun
-    return seconds
+
+    return _second(append)
 
 
 def main(site: Site, files: int, singles: int) -> None:

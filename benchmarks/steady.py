@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks.latency import one
+from benchmarks.latency import one, p95
 from benchmarks.stacks import running
 from cli.commands.land import announce
 from dev.stack import Stack
@@ -89,11 +89,11 @@ class Site:
             begun,
             ended,
         )
-        seconds = sorted(row[0] for row in rows)
-        p95 = seconds[int(len(seconds) * 0.95)]
+        seconds = [row[0] for row in rows]
+        spread = (statistics.median(seconds), p95(seconds), max(seconds))
         [[connections]] = self._asked("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
         runs = len({row[1] for row in rows})
-        return len(rows), runs, *(f"{each:.2f}" for each in (statistics.median(seconds), p95, seconds[-1])), connections
+        return len(rows), runs, *(f"{each:.2f}" for each in spread), connections
 
     def memory(self) -> Mapping[str, int]:
         """MB of each part that runs."""
@@ -118,9 +118,9 @@ def _pss(process: psutil.Process) -> int:
 def told(title: str, runs: Sequence[Mapping[str, float]]) -> None:
     """A line for some single files."""
     for span in ("event → rows", "event → completion"):
-        seconds = sorted(run[span] for run in runs)
-        p95 = seconds[int(len(seconds) * 0.95)]
-        print(f"{title:32} {span:20} p50 {statistics.median(seconds):.2f} s, p95 {p95:.2f}, max {seconds[-1]:.2f}")
+        seconds = [run[span] for run in runs]
+        p50 = statistics.median(seconds)
+        print(f"{title:32} {span:20} p50 {p50:.2f} s, p95 {p95(seconds):.2f}, max {max(seconds):.2f}")
 
 
 def main(site: Site, minutes: int, rate: int) -> None:

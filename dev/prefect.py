@@ -30,7 +30,7 @@ def service(home: Home, ports: Mapping[str, int]) -> Service:
             "PREFECT_API_DATABASE_CONNECTION_URL": postgres.url(
                 home, ports["postgres"], "prefect", scheme="postgresql+asyncpg"
             ),
-            # By default 5 connections stay, and each that is needed beside them is made anew, for 30 ms of CPU.
+            # By default 5 stay, and each that is needed beside them is made anew, with questions for the types it has.
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "10",
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "5",
             "PREFECT_SERVER_API_HOST": ADDRESS,

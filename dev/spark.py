@@ -37,8 +37,8 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
-# A load of few rows ran for a third as long as C2 took to compile what it had run some hundred times: it waits for ten
-# times as many calls and rounds as by Java's default, which a load of many rows has made within a second.
+# A load of few rows took half the CPU that C2 took to compile it: it waits for ten times as many calls and rounds as by
+# Java's default, which a load of many rows soon has made.
 _PATIENT_COMPILER = (
     "-XX:Tier4InvocationThreshold=50000",
     "-XX:Tier4MinInvocationThreshold=6000",

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.site import PROJECT, Site, eventually, free_port
-from tests.e2e.test_dashboards import LEDGER, QUERIES, Seen
+from tests.e2e.test_dashboards import QUERIES, Seen, looked_at, test_a_number_is_the_ledgers
 from tests.servers.prometheus import HAS_PROMETHEUS, scraping
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, HAS_PROMETHEUS]
+__all__ = ["test_a_number_is_the_ledgers"]  # the same, of what is seen here
 
 TABLE = PROJECT / ".autoloader" / "panels-of-the-demo.md"
 PROGRAM = (sys.executable, "-m", "cli.main")
@@ -34,21 +35,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         with scraping([router], tmp_path_factory.mktemp("prometheus"), free_port()) as prometheus:
             [begun] = [row["now"] for row in site.ledger("SELECT now()")]
             assert demo.wait(600) == 0, (home / "demo.log").read_text()
-            [rested] = [row["now"].timestamp() for row in site.ledger("SELECT now()")]
-            looked = f"autoloader_backlog_counted_timestamp_seconds > {rested}"
-            eventually(lambda: prometheus.ask(looked), "the router has looked at the ledger since, and was scraped")
+            looked_at(site, prometheus)
             found = Seen(site, prometheus, begun)
-            TABLE.write_text("".join(found.table()))
+            TABLE.write_text("".join(found.table({query: found.shown(query) for query in QUERIES})))
             yield found
     finally:
         subprocess.run([*PROGRAM, "down"], cwd=PROJECT, env=environ, check=True)
-
-
-@pytest.mark.parametrize(("board", "panel"), LEDGER)
-def test_a_number_is_the_ledgers(seen: Seen, board: str, panel: str) -> None:
-    """But for what was counted after the last scrape of a router that was killed."""
-    [query] = [query for query in QUERIES if (query.board, query.panel) == (board, panel)]
-
-    [(_, value)] = seen.shown(query)
-
-    assert value == pytest.approx(seen.ledger(LEDGER[board, panel]), rel=0.05, abs=0.05)

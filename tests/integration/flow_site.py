@@ -162,39 +162,30 @@ class Lake:
 
     def attempt_of(self, batch: str, n: int) -> tuple[str | None, str | None]:
         """Cause and reason in the run's own words."""
-        with self._connection() as connection:
-            found = connection.execute(
-                "SELECT cause, reason FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
-            ).fetchone()
-        assert found is not None
-        return found[0], found[1]
+        cause, reason = self._row("SELECT cause, reason FROM attempt WHERE batch_id = %s AND n = %s", batch, n)
+        return cause, reason
 
     def session_of(self, batch: str, n: int) -> UUID | None:
         """The Spark session that its claim has told."""
-        with self._connection() as connection:
-            found = connection.execute(
-                "SELECT session_id FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
-            ).fetchone()
-        assert found is not None
-        session_id: UUID | None = found[0]
+        session_id: UUID | None = self._row("SELECT session_id FROM attempt WHERE batch_id = %s AND n = %s", batch, n)[
+            0
+        ]
         return session_id
 
     def touched(self, batch: str, n: int) -> datetime:
         """When its run was last heard of."""
-        with self._connection() as connection:
-            found = connection.execute(
-                "SELECT touched FROM attempt WHERE batch_id = %s AND n = %s", (batch, n)
-            ).fetchone()
-        assert found is not None
-        at: datetime = found[0]
+        at: datetime = self._row("SELECT touched FROM attempt WHERE batch_id = %s AND n = %s", batch, n)[0]
         return at
+
+    def _row(self, statement: str, *values: object) -> tuple[Any, ...]:
+        with self._connection() as connection:
+            found = connection.execute(statement.encode(), values).fetchone()
+        assert found is not None
+        return found
 
     def landed(self, batch: str) -> datetime:
         """When the last of its files did."""
-        with self._connection() as connection:
-            found = connection.execute("SELECT max(landed) FROM file WHERE batch_id = %s", (batch,)).fetchone()
-        assert found is not None
-        at: datetime = found[0]
+        at: datetime = self._row("SELECT max(landed) FROM file WHERE batch_id = %s", batch)[0]
         return at
 
     def rows(self, table: str, *columns: str, by: str | None = None) -> list[tuple[Any, ...]]:

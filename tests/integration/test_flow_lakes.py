@@ -128,7 +128,7 @@ class Rivals:
         began = history.read(session, self.table)
         frame = session.sql(f"SELECT 1 AS a, 'file:///{batch}.csv' AS _file_uri")
         barrier.wait()
-        said = None if closing is None else history.closing(closing)
+        said = {} if closing is None else history.closing(closing)
         staged = append.stage(session, self.table, frame if closing is None else frame.limit(0), batch, said)
         barrier.wait()
         return append.publish(session, self.table, staged, batch, began.head)

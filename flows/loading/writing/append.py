@@ -60,9 +60,7 @@ class Published:
     by_another: bool
 
 
-def stage(
-    session: SparkSession, table: Table, frame: DataFrame, batch: str, said: Mapping[str, str] | None = None
-) -> Staged:
+def stage(session: SparkSession, table: Table, frame: DataFrame, batch: str, said: Mapping[str, str] = {}) -> Staged:
     """Append the frame as a snapshot that nobody reads yet, unless the table just stopped staging (`is_visible`).
 
     `said` stands in the snapshot's summary.
@@ -73,7 +71,7 @@ def stage(
     for tries_left in reversed(range(STAGES)):
         token = uuid4().hex
         try:
-            _append(session, table, frame, batch, {history.TOKEN: token, **(said or {})})
+            _append(session, table, frame, batch, {history.TOKEN: token, **said})
         except (Outrun, Unheard):
             if (found := _staged_as(session, table, token)) is not None:
                 return found  # it was our own commit, whose answer was lost

@@ -57,7 +57,7 @@ def close(session: SparkSession, table: Table, batch: str, closed: Closed) -> No
 
 
 def _append_once(
-    session: SparkSession, aside: Table, frame: DataFrame, batch: str, said: Mapping[str, str] | None = None
+    session: SparkSession, aside: Table, frame: DataFrame, batch: str, said: Mapping[str, str] = {}
 ) -> None:
     began = history.read(session, aside)
     if began.published(batch) is None:
