@@ -1,7 +1,7 @@
 """The data folder of one local stack: what lies where.
 
 logs/<part>.log       run/<part>.json, run/stack.lock    data/postgres, data/kafka
-warehouse/            spark/conf/spark-defaults.conf     jars/kafka, jars/spark, jars/cache
+warehouse/            spark/conf/spark-defaults.conf     jars/kafka-<pin>, jars/spark-<pin>, jars/cache
 ports.json            settings.json, secret, password    prefect/
 """
 

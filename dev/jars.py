@@ -1,26 +1,27 @@
 """The Java libraries of Kafka and Spark, downloaded once by Maven.
 
-A set is there completely or not at all: it is downloaded beside its place and then renamed. A note of the
-pinned versions lies in it, so a changed pin downloads anew.
+A set is there completely or not at all: it is downloaded beside its place and then renamed. Its folder's name
+tells what was pinned, so a changed pin downloads anew; a folder that is there is never touched again, because
+a JVM may be reading it. One process downloads at a time: Maven's own repository is not made for two.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
+import fcntl
+import hashlib
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from dev.parts import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dev.parts import RunOnce
-
-_NOTE = "pinned.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,17 @@ class JarSet:
     megabytes: int
     contents: str
 
-    def pin(self) -> str:
-        return "\n".join([*self.artifacts, *(f"without {pattern}" for pattern in self.excluded)]) + "\n"
+    def place(self, folder: Path) -> Path:
+        """The set's own folder in `folder`: another one when anything pinned is another."""
+        pinned = "\n".join([*self.artifacts, *(f"without {pattern}" for pattern in self.excluded)])
+        return folder / f"{self.name}-{hashlib.sha256(pinned.encode()).hexdigest()[:12]}"
 
     def complete_in(self, folder: Path) -> bool:
-        note = folder / self.name / _NOTE
-        return note.exists() and note.read_text() == self.pin()
+        return self.place(folder).exists()
 
     def class_path(self, folder: Path) -> list[str]:
         """Sorted: the class data archives are valid for exactly one order."""
-        return sorted(str(jar) for jar in (folder / self.name).glob("*.jar"))
+        return sorted(str(jar) for jar in self.place(folder).glob("*.jar"))
 
 
 KAFKA = JarSet(
@@ -91,7 +93,9 @@ def download(jars: JarSet, folder: Path, progress: Callable[[str], None]) -> Ste
         if jars.complete_in(folder):
             return ""
         progress(f"{step_name(jars):<18} downloading {jars.contents} ({jars.megabytes} MB)")
-        _download(jars, folder, run_once)
+        with _alone(folder, run_once):
+            if not jars.complete_in(folder):  # another stack that shares the folder may have been faster
+                _download(jars, folder, run_once)
         return "downloaded"
 
     return Step(step_name(jars), (), run)
@@ -118,27 +122,31 @@ def _element(tag: str, coordinates: list[str], more: str = "") -> str:
     return f"<{tag}>" + "".join(f"<{name}>{escape(text)}</{name}>" for name, text in inner) + f"{more}</{tag}>"
 
 
+@contextlib.contextmanager
+def _alone(folder: Path, run_once: RunOnce) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "download.lock").open("a") as lock:
+        while not _taken(lock):
+            run_once(["sleep", "0.5"])  # so that who waits can be stopped
+        yield
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _download(jars: JarSet, folder: Path, run_once: RunOnce) -> None:
-    draft = folder / f".{jars.name}.{os.getpid()}"
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        draft.mkdir(parents=True)
-        project = draft / "pom.xml"
-        project.write_text(pom(jars))
-        run_once(["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={draft}"])
-        (draft / _NOTE).write_text(jars.pin())
-        _move_in(draft, jars, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _move_in(draft: Path, jars: JarSet, folder: Path) -> None:
-    shutil.rmtree(folder / jars.name, ignore_errors=True)
-    try:
-        draft.rename(folder / jars.name)
-    except OSError:
-        if not jars.complete_in(folder):  # another stack that shares the folder was faster
-            raise
+    draft = folder / f".{jars.name}"
+    shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+    draft.mkdir()
+    project = draft / "pom.xml"
+    project.write_text(pom(jars))
+    run_once(["mvn", "-q", "-B", "-f", str(project), "dependency:copy-dependencies", f"-DoutputDirectory={draft}"])
+    draft.rename(jars.place(folder))
 
 
 if __name__ == "__main__":

@@ -41,8 +41,7 @@ def test_downloads_are_told_with_their_size_before_they_begin(tmp_path: Path) ->
     home = Home(tmp_path, jars=tmp_path)
     before = announcement(home, first=True)
     for one in (jars.KAFKA, jars.SPARK):
-        (tmp_path / one.name).mkdir()
-        (tmp_path / one.name / "pinned.txt").write_text(one.pin())
+        one.place(tmp_path).mkdir()
 
     assert f"Kafka 4.4.0 ({jars.KAFKA.megabytes} MB)" in before
     assert "to download: nothing" in announcement(home, first=False)

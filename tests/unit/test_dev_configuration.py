@@ -1,13 +1,19 @@
 """What the local stack writes for its parts, and what it passes on to them."""
 
 import shlex
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from threading import Semaphore
+from time import sleep
 from xml.etree import ElementTree
 
 import pytest
 
 from dev import jars, kafka, spark, workers
 from dev.environment import for_parts
+from dev.errors import StackError
 from dev.home import Home
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -133,14 +139,49 @@ def test_the_project_for_maven_is_xml_and_keeps_out_what_pyspark_has() -> None:
 
 
 def test_a_changed_pin_makes_a_set_incomplete(tmp_path: Path) -> None:
-    note = tmp_path / "kafka" / "pinned.txt"
-    note.parent.mkdir()
-    note.write_text(jars.KAFKA.pin())
+    jars.KAFKA.place(tmp_path).mkdir()
     assert jars.KAFKA.complete_in(tmp_path)
 
-    note.write_text(jars.KAFKA.pin().replace("4.4.0", "4.3.0"))
+    assert not replace(jars.KAFKA, artifacts=("org.apache.kafka:kafka_2.13:4.3.0",)).complete_in(tmp_path)
 
+
+def test_stacks_that_share_the_jars_download_them_one_after_the_other_and_once(tmp_path: Path) -> None:
+    begun, downloads = Semaphore(0), []
+
+    def run_once(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        if command[0] == "sleep":
+            begun.release()
+            sleep(0.01)
+            return
+        downloads.append(command)
+        assert begun.acquire(timeout=30)  # the other one waits
+        Path(command[-1].removeprefix("-DoutputDirectory="), "kafka.jar").touch()
+
+    step = jars.download(jars.KAFKA, tmp_path, lambda _: None)
+    with ThreadPoolExecutor() as pool:
+        outcomes = list(pool.map(step.run, [run_once, run_once]))
+
+    assert outcomes == ["downloaded", "downloaded"]
+    assert len(downloads) == 1
+    assert [Path(jar).name for jar in jars.KAFKA.class_path(tmp_path)] == ["kafka.jar"]
+
+
+def test_a_download_that_fails_leaves_no_set_and_the_next_one_succeeds(tmp_path: Path) -> None:
+    def fail(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        Path(command[-1].removeprefix("-DoutputDirectory="), "half.jar").touch()
+        raise StackError("no network")
+
+    def succeed(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        Path(command[-1].removeprefix("-DoutputDirectory="), "kafka.jar").touch()
+
+    step = jars.download(jars.KAFKA, tmp_path, lambda _: None)
+    with pytest.raises(StackError):
+        step.run(fail)
     assert not jars.KAFKA.complete_in(tmp_path)
+
+    step.run(succeed)
+
+    assert [Path(jar).name for jar in jars.KAFKA.class_path(tmp_path)] == ["kafka.jar"]
 
 
 def test_parts_do_not_inherit_the_callers_prefect_and_spark_but_all_else(tmp_path: Path) -> None:
