@@ -4,8 +4,9 @@
 
 On a stack started for this, with four slots and a warm Spark Connect server. Beside it, in the same run:
 
-    one run a file   the same flow on the same stack with batches of one file, over four sources so that all slots are
-                     used; so many files are measured, and the seconds extrapolated to as many files as the burst has
+    one run a file   the same flow on the same stack with batches of one file, over four sources, with a table each, so
+                     that all slots are used; so many files are measured, and the seconds extrapolated to as many files
+                     as the burst has
     stock worker     the same as that, with Prefect's own process worker in the place of ours
     streaming        Spark Structured Streaming on the same server, which loads as many files and ends (availableNow)
     bare Spark       one warm Spark job that reads the same files by their paths and appends them to an Iceberg table
@@ -48,7 +49,7 @@ SOURCE = """
 
 def sources() -> str:
     """One source for the burst, several that load one file a run."""
-    singles = [{"name": f"single{n}", "table": "singles", "max_files": 1} for n in range(SINGLES)]
+    singles = [{"name": f"single{n}", "table": f"single{n}", "max_files": 1} for n in range(SINGLES)]
     return "".join(SOURCE % one for one in [{"name": "burst", "table": "burst", "max_files": 1000}, *singles])
 
 

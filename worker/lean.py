@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import copy_context
 from functools import cache, partial
+from threading import Timer
 from types import ModuleType
 from typing import Any
 
@@ -28,11 +30,30 @@ class SharedContexts(ModuleType):
         return getattr(ssl, name)
 
 
+@contextmanager
+def from_the_second_on(theirs: Callable[..., Any], engine: Any) -> Iterator[None]:
+    """Prefect's heartbeats of a run, but for the first: it opens a websocket, for what most runs end before."""
+    if (seconds := engine.heartbeat_seconds) is None:
+        yield
+        return
+    beating = ExitStack()
+    # Its thread sleeps by the second, and the engine would wait for it.
+    beats = theirs(engine, join_on_exit=False)
+    first = Timer(seconds, copy_context().run, (beating.enter_context, beats))
+    first.daemon = True
+    first.start()
+    try:
+        yield
+    finally:
+        first.cancel()
+        first.join()
+        beating.close()
+
+
 REPLACED: dict[tuple[ModuleType, str], Callable[[Any], Any]] = {
     # A websocket, 150 ms, by which a run learns that a person suspends it. A load cannot be: it is cancelled.
     (flow_engine, "observe_flow_run_suspension"): lambda _theirs: lambda *_: nullcontext(),
-    # Its thread sleeps by the second, and the engine waits for it.
-    (flow_engine, "_send_heartbeats"): lambda theirs: partial(theirs, join_on_exit=False),
+    (flow_engine, "_send_heartbeats"): lambda theirs: partial(from_the_second_on, theirs),
     (orchestration, "ssl"): lambda _theirs: SharedContexts("ssl"),
 }
 

@@ -1,6 +1,6 @@
 """The ledger as a run sees it: claim the attempt, pass the fence, say how it ended.
 
-One short connection a call, so that a long load holds none. A database that does not answer is `Infrastructure`.
+A database that does not answer is `Infrastructure`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from flows.loading.errors import Infrastructure, NotWanted
+from flows.loading.line import Line
 from schemas.ledger.completeness import OLDEST_OPEN
-from schemas.ledger.frozen import lets_go
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import REVISION, lacking
 from schemas.ledger.tracing import JOIN_TRACE
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from schemas.config.lanes import Lane
 
-CONNECT_SECONDS = 5
-ANSWER_SECONDS = 30  # a machine that is gone acknowledges nothing
 _TWICE = "its run has begun a second time, in another process, and nothing is heard of the first"
 
 
@@ -70,11 +68,11 @@ class Traced:
     claimed: datetime
 
 
-@dataclass(frozen=True, slots=True)
 class Ledger:
     """The ledger behind `url` (as in `DATABASE_URL`)."""
 
-    url: str
+    def __init__(self, url: str) -> None:
+        self._line = Line(url)
 
     def claim(self, batch: str, attempt: int, run_id: str, session_id: UUID | None = None) -> Claimed | None:
         """Take the attempt for this process of the run, or None when nobody wants it any more.
@@ -194,10 +192,7 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         try:
-            with psycopg.connect(
-                self.url, connect_timeout=CONNECT_SECONDS, tcp_user_timeout=ANSWER_SECONDS * 1000
-            ) as connection:
-                connection.execute(lets_go().encode())
+            with self._line.transaction() as connection:
                 yield connection
         except psycopg.Error as error:
             away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

@@ -48,7 +48,7 @@ class Database:
         try:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url, min_size=0, max_size=8, timeout=5, command_timeout=COMMAND_SECONDS
+                    self._url, min_size=0, max_size=8, timeout=5, command_timeout=COMMAND_SECONDS, reset=_as_it_is
                 )
             statement = Statement(lets_go())
             async with self._pool.acquire(timeout=10) as connection:
@@ -74,6 +74,10 @@ class Database:
         """Close what is open, without waiting for a lost server."""
         if self._pool is not None:
             self._pool.terminate()
+
+
+async def _as_it_is(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """A connection that is given back: nothing was set in its session, so PostgreSQL need not be told to forget it."""
 
 
 async def _await_migration(connection: Connection) -> None:

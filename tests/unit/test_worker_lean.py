@@ -1,0 +1,61 @@
+"""What Prefect does for each run, made less."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+from worker.lean import from_the_second_on
+
+WITHIN_SECONDS = 10
+WHERE = ContextVar("WHERE", default="nowhere")
+
+
+class Beats:
+    """As Prefect sends them: the first at once, the last before the run ends."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = Event(), Event()
+        self.where = ""
+
+    @contextmanager
+    def sent(self, _engine: object, *, join_on_exit: bool) -> Iterator[None]:
+        assert not join_on_exit
+        self.where = WHERE.get()
+        self.begun.set()
+        yield
+        self.ended.set()
+
+
+def run(seconds: float | None, beats: Beats, within: Callable[[], object]) -> None:
+    engine: Any = SimpleNamespace(heartbeat_seconds=seconds)
+    with from_the_second_on(beats.sent, engine):
+        within()
+
+
+def test_a_run_that_ends_before_its_second_heartbeat_sends_none() -> None:
+    beats = Beats()
+
+    run(0.05, beats, lambda: None)
+
+    assert not beats.begun.wait(0.2)
+
+
+def test_a_run_that_lasts_sends_them_from_then_on_until_it_ends() -> None:
+    beats = Beats()
+    WHERE.set("in the run")
+
+    run(0.01, beats, lambda: beats.begun.wait(WITHIN_SECONDS))
+
+    assert beats.where == "in the run"  # Prefect looks up its settings there
+    assert beats.ended.is_set()
+
+
+def test_who_wants_no_heartbeats_gets_none() -> None:
+    beats = Beats()
+
+    run(None, beats, lambda: None)
+
+    assert not beats.begun.is_set()
