@@ -36,7 +36,7 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 _TOPIC_EXISTS = 36
 _CLUSTER_ID = base64.urlsafe_b64encode(b"autoloader-local").decode().rstrip("=")
-_JVM = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+_JVM = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _LOGGING = """<Configuration status="WARN">
   <Appenders><Console name="console"><PatternLayout pattern="%d %p %m (%c{1})%n"/></Console></Appenders>
   <Loggers>

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dev.parts import Part, RunOnce
 
 _POLL_SECONDS = 0.05
+_ASK_SECONDS = 0.2  # a part that starts has better things to do than to answer
 _GRACE_OF_A_FAILED_START_SECONDS = 3.0
 
 
@@ -118,7 +119,7 @@ class Launcher:
                 return
             if time.monotonic() > deadline:
                 raise self.failure(part.name, f"is not ready after {part.start_seconds:.0f} s", offset)
-            if self.cancelled.wait(_POLL_SECONDS):
+            if self.cancelled.wait(_ASK_SECONDS):
                 raise Cancelled
 
     def failure(self, name: str, why: str, offset: int) -> StackError:

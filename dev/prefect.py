@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import httpx
-
 from dev import postgres
+from dev.asking import says_ok
 from dev.parts import Service
 from dev.ports import ADDRESS, answers
 
@@ -36,7 +35,7 @@ def service(home: Home, ports: Mapping[str, int]) -> Service:
             "PREFECT_SERVER_API_HOST": ADDRESS,
             "PREFECT_SERVER_API_PORT": str(port),  # or its pages call the default port
         },
-        ready=lambda: answers(port) and _is_healthy(port),
+        ready=lambda: answers(port) and says_ok(f"http://{ADDRESS}:{port}/api/health"),
         start_seconds=120,  # the first start makes the tables
     )
 
@@ -53,11 +52,3 @@ def client_settings(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
-
-
-def _is_healthy(port: int) -> bool:
-    try:
-        answer = httpx.get(f"http://{ADDRESS}:{port}/api/health", timeout=2, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import yaml
 
+from dev.asking import CLIENT, says_ok
 from dev.parts import Service, Step
 from dev.ports import ADDRESS, answers
 from dev.prefect import api_url
@@ -73,7 +74,7 @@ def router(ports: Mapping[str, int], settings: Mapping[str, str]) -> Service:
         needs=("deploy", "postgres", "kafka", "prefect", "spark-connect"),
         command=lambda: [*_PROGRAM, "router"],
         environment=settings,
-        ready=lambda: answers(port) and _is_ready(port),
+        ready=lambda: answers(port) and says_ok(f"http://{ADDRESS}:{port}/readyz"),
         stop_seconds=20,
     )
 
@@ -92,18 +93,10 @@ def _count(settings: object, name: str, otherwise: int) -> int:
     return count if isinstance(count, int) and count > 0 else otherwise
 
 
-def _is_ready(port: int) -> bool:
-    try:
-        answer = httpx.get(f"http://{ADDRESS}:{port}/readyz", timeout=2, trust_env=False)
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == httpx.codes.OK
-
-
 def _heartbeat(api: str, pool: str, name: str) -> str | None:
     """When this worker last told the server that it is there; None if it never did, or nobody answers."""
     try:
-        answer = httpx.post(f"{api}/work_pools/{pool}/workers/filter", json={}, timeout=2, trust_env=False)
+        answer = CLIENT.post(f"{api}/work_pools/{pool}/workers/filter", json={})
         workers = answer.raise_for_status().json()
     except httpx.HTTPError:
         return None

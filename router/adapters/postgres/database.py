@@ -50,14 +50,18 @@ class Database:
                 self._pool = await asyncpg.create_pool(
                     self._url, min_size=0, max_size=8, timeout=5, command_timeout=COMMAND_SECONDS, reset=_as_it_is
                 )
-            statement = Statement(lets_go())
             async with self._pool.acquire(timeout=10) as connection:
                 if not self._is_migrated:
                     await _await_migration(connection)
                     self._is_migrated = True
-                async with connection.transaction():
-                    await connection.execute(statement)
+                # In one trip, of which asyncpg's own transaction would make two.
+                await _send(connection, Statement(f"BEGIN; {lets_go()}"))
+                try:
                     yield connection
+                except BaseException:
+                    await _send(connection, Statement("ROLLBACK"))
+                    raise
+                await _send(connection, Statement("COMMIT"))
         except (asyncpg.PostgresError, *PASSING) as error:
             if isinstance(error, FORGETTING) and self._pool is not None:
                 await self._pool.expire_connections()
@@ -74,6 +78,10 @@ class Database:
         """Close what is open, without waiting for a lost server."""
         if self._pool is not None:
             self._pool.terminate()
+
+
+async def _send(connection: Connection, statement: Statement) -> None:
+    await connection.execute(statement)
 
 
 async def _as_it_is(_: "asyncpg.Connection[asyncpg.Record]") -> None:
