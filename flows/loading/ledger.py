@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg.types.json import Jsonb
 
+from flows.loading.connection import KeptConnection
 from flows.loading.errors import Infrastructure, NotWanted
-from flows.loading.line import Line
 from schemas.ledger.completeness import OLDEST_OPEN
 from schemas.ledger.passing import passes
 from schemas.ledger.revision import REVISION, lacking
@@ -72,7 +72,7 @@ class Ledger:
     """The ledger behind `url` (as in `DATABASE_URL`)."""
 
     def __init__(self, url: str) -> None:
-        self._line = Line(url)
+        self._kept = KeptConnection(url)
 
     def claim(self, batch: str, attempt: int, run_id: str, session_id: UUID | None = None) -> Claimed | None:
         """Take the attempt for this process of the run, or None when nobody wants it any more.
@@ -192,7 +192,7 @@ class Ledger:
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         try:
-            with self._line.transaction() as connection:
+            with self._kept.transaction() as connection:
                 yield connection
         except psycopg.Error as error:
             away = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

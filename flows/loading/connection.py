@@ -24,7 +24,7 @@ CONNECT_SECONDS = 5
 ANSWER_SECONDS = 30  # a machine that is gone acknowledges nothing
 
 
-class Line:
+class KeptConnection:
     """The way to the ledger behind `url`, which the threads of a process may share."""
 
     def __init__(self, url: str) -> None:
