@@ -12,11 +12,9 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_flow_run
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
@@ -51,7 +49,6 @@ class WarmWorker(ProcessWorker):
         self._most_bytes = most_bytes
         self._polling = asyncio.Lock()
         self._is_draining = False
-        self._more_may_wait = False  # in Prefect, than there were slots for
         self._executing: asyncio.Future[FlowRunExecutorContext]
         self._holding: asyncio.Task[None]
 
@@ -84,34 +81,9 @@ class WarmWorker(ProcessWorker):
             await asyncio.sleep(LOOK_SECONDS)
 
     async def poll(self) -> None:
-        """Ask for runs now, if one can be begun; who is away now is asked again by the loop."""
-        if self._limiter and not self._limiter.available_tokens:
-            self._more_may_wait = True
-            return
+        """Ask for runs now; who is away now is asked again by the loop."""
         with suppress(httpx.HTTPError):
             await self.get_and_submit_flow_runs()
-
-    async def _get_scheduled_flow_runs(self) -> list[WorkerFlowRunResponse]:
-        """Ask for what can be begun, and one more; Prefect's own is told of 200 each time, with all there is to say."""
-        # of those that are being submitted some are scheduled still
-        most = int(self.limiter.available_tokens) + len(self._submitting_flow_run_ids)
-        wanted = {
-            "work_queue_names": sorted(self._work_queues),
-            "scheduled_before": (datetime.now(UTC) + timedelta(seconds=self._prefetch_seconds)).isoformat(),
-            "limit": most + 1,
-        }
-        pool = {"name": self._work_pool_name}
-        try:
-            response = await self.client.request(
-                "POST", "/work_pools/{name}/get_scheduled_flow_runs", path_params=pool, json=wanted
-            )
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code == httpx.codes.NOT_FOUND:
-                return []  # the next heartbeat says more of a pool that is not there
-            raise
-        found = WorkerFlowRunResponse.model_validate_list(response.json())
-        self._more_may_wait = len(found) > most
-        return found
 
     async def _hold(self) -> None:
         """Have what runs are executed with, for the life of the worker; Prefect's own makes it for each run."""
@@ -150,8 +122,7 @@ class WarmWorker(ProcessWorker):
             await self._propose_crashed_state(flow_run, said)
         finally:
             self._give_back(flow_run.id)
-        if self._more_may_wait:
-            await self.poll()
+        await self.poll()
 
     async def _execute(
         self, flow_run: FlowRun, deployment: DeploymentResponse, configuration: ProcessJobConfiguration

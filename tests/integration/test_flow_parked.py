@@ -14,7 +14,8 @@ from worker import child
 pytestmark = pytest.mark.integration
 
 A_DAY = round(24 * 60 * 60 / child.RENEW_SECONDS)
-MORE_BYTES = 16 * 1024**2
+# What others in this process may take meanwhile; something left behind by each look would be hundreds.
+MORE, MORE_BYTES = 10, 16 * 1024**2
 
 
 @pytest.fixture
@@ -78,8 +79,8 @@ def test_it_waits_for_days_in_fast_motion(lake: Lake, ahead: Parked, looks: int)
     (files, threads, memory), (files_later, threads_later, memory_later) = held
     lake.published(batch)
 
-    assert files_later <= files
-    assert threads_later <= threads
+    assert files_later < files + MORE
+    assert threads_later < threads + MORE
     assert memory_later < memory + MORE_BYTES
     assert lake.session_of(batch, 1) == ahead.session_id
     assert lake.count(table, batch) == 2

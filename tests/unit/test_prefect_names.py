@@ -9,7 +9,6 @@ from worker.lean import REPLACED
 # What breaks without it.
 NEEDED = {
     "a run is claimed among workers": "prefect.workers.base:BaseWorker._propose_pending_state",
-    "runs are asked for": "prefect.workers.base:BaseWorker._get_scheduled_flow_runs",
     "a run is taken": "prefect.workers.base:BaseWorker._submit_run",
     "a slot is free again": "prefect.workers.base:BaseWorker._release_limit_slot",
     "a run's environment (1)": "prefect.workers.base:BaseJobConfiguration._base_flow_run_environment",
@@ -25,7 +24,7 @@ NEEDED = {
     "a run is carried out (3)": "prefect.flow_engine:run_flow",
 }
 ONLY_FASTER = {f"without it a run takes longer: {name}": f"{module.__name__}:{name}" for module, name in REPLACED}
-MEMBERS = ("_submitting_flow_run_ids", "_cancelling_observer", "_limiter", "_work_queues", "_prefetch_seconds")
+MEMBERS = ("_submitting_flow_run_ids", "_cancelling_observer", "_limiter")
 
 
 @pytest.mark.parametrize(("what", "name"), [*NEEDED.items(), *ONLY_FASTER.items()])
