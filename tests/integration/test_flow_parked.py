@@ -2,20 +2,14 @@
 
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from flows.loading import parked, session
 from flows.loading.parked import PARKED, Parked, park
 from tests.e2e.site import eventually
 from tests.integration.flow_site import Lake, a_table
-from worker import child
 
 pytestmark = pytest.mark.integration
-
-A_DAY = round(24 * 60 * 60 / child.RENEW_SECONDS)
-# What others in this process may take meanwhile; something left behind by each look would be hundreds.
-MORE, MORE_BYTES = 10, 16 * 1024**2
 
 
 @pytest.fixture
@@ -63,25 +57,6 @@ def test_postgresql_ends_its_idle_connection_and_its_first_look_makes_another(la
 
     lake.published(batch)
 
-    assert lake.session_of(batch, 1) == ahead.session_id
-    assert lake.count(table, batch) == 2
-
-
-@pytest.mark.parametrize("looks", [A_DAY, pytest.param(7 * A_DAY, marks=pytest.mark.soak)], ids=["day", "week"])
-def test_it_waits_for_days_in_fast_motion(lake: Lake, ahead: Parked, looks: int) -> None:
-    table, process, held = a_table(), psutil.Process(), []
-    batch = lake.batch(table, [lake.land("a.csv", "a\n1\n2\n")])
-
-    for at in range(looks):
-        assert child._have_session(ahead.url) == child.RENEW_SECONDS  # as a child does every four minutes
-        if at in {looks // 2, looks - 1}:
-            held.append((process.num_fds(), process.num_threads(), process.memory_info().rss))
-    (files, threads, memory), (files_later, threads_later, memory_later) = held
-    lake.published(batch)
-
-    assert files_later < files + MORE
-    assert threads_later < threads + MORE
-    assert memory_later < memory + MORE_BYTES
     assert lake.session_of(batch, 1) == ahead.session_id
     assert lake.count(table, batch) == 2
 
