@@ -32,7 +32,7 @@ class SharedContexts(ModuleType):
 
 @contextmanager
 def from_the_second_on(theirs: Callable[..., Any], engine: Any) -> Iterator[None]:
-    """Prefect's heartbeats of a run, but for the first: it opens a websocket, for what most runs end before."""
+    """Prefect's heartbeats of a run, but for the first: it opens a websocket, and a short run needs none."""
     if (seconds := engine.heartbeat_seconds) is None:
         yield
         return

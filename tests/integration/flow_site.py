@@ -167,9 +167,8 @@ class Lake:
 
     def session_of(self, batch: str, n: int) -> UUID | None:
         """The Spark session that its claim has told."""
-        session_id: UUID | None = self._row("SELECT session_id FROM attempt WHERE batch_id = %s AND n = %s", batch, n)[
-            0
-        ]
+        row = self._row("SELECT session_id FROM attempt WHERE batch_id = %s AND n = %s", batch, n)
+        session_id: UUID | None = row[0]
         return session_id
 
     def touched(self, batch: str, n: int) -> datetime:

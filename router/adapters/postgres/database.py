@@ -54,9 +54,9 @@ class Database:
                 if not self._is_migrated:
                     await _await_migration(connection)
                     self._is_migrated = True
-                # In one trip, of which asyncpg's own transaction would make two.
-                await _send(connection, Statement(f"BEGIN; {lets_go()}"))
                 try:
+                    # In one trip, of which asyncpg's own transaction would make two.
+                    await _send(connection, Statement(f"BEGIN; {lets_go()}"))
                     yield connection
                 except BaseException:
                     await _send(connection, Statement("ROLLBACK"))
