@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from flows.loading.errors import Unfit
 from flows.loading.reading.csv_scan import CsvScan, scan_csv
+from flows.loading.reading.found import Tokens
 from flows.loading.reading.json_scan import scan_json
 from flows.loading.reading.utf8 import checked_utf8
 from schemas.formats.csv import Csv
@@ -188,3 +189,10 @@ def test_json_lines_hold_one_object_each(text: str | bytes, records: int | str) 
 )
 def test_as_many_objects_are_found_as_were_written(objects: list[dict[str, object]]) -> None:
     assert json_records("\n".join(map(json.dumps, objects))) == len(objects)
+
+
+def test_what_a_column_holds_is_seen_in_whichever_record_it_stands() -> None:
+    records = [*[{"a": "x", "n": 1}] * 2000, {"a": {"b": 1}, "n": 1}, {"a": {"b": 1, "c": None}, "n": "1"}]
+    found = scan_json(["\n".join(map(json.dumps, records)).encode()]).columns
+    assert found["a"].fields == {"b": Tokens({"int"}), "c": Tokens({"null"})}
+    assert found["n"].tokens == {"int", "str"}

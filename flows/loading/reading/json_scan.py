@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_BYTES = 64 * 2**20  # of a file that is one document over many lines
 _BLANKS = b" \t"
-_TYPICAL = 1000  # records of which every value is looked at; of the others those that may hold columns of their own
+_SHAPES = 4096  # shapes of records that are remembered: of columns that are often null there may be any number
 _TOKENS: dict[type, Token] = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
 
 
@@ -93,12 +93,16 @@ class _NotJson(Exception):
 
 @dataclass(slots=True)
 class _Scanning:
-    """What is known so far. For each order of keys, `_open` has those whose values may hold more columns."""
+    """What is known so far.
+
+    A record's shape is its keys and the types of their values, in its order. For each that was seen, `_nested` has the
+    keys of objects and arrays: there alone a record of the same shape may have something new.
+    """
 
     root: Tokens = field(default_factory=lambda: Tokens(fields={}))
     records: int = 0
     _lines: int = 0
-    _open: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    _nested: dict[tuple[str | type, ...], list[str]] = field(default_factory=dict)
 
     @property
     def begun(self) -> bool:
@@ -131,12 +135,12 @@ class _Scanning:
         """Take in one record, or those of an array; return the number of keys."""
         if type(value) is dict:
             self.records += 1
-            if self.records > _TYPICAL and (known := self._open.get(tuple(value))) is not None:
-                return len(value) + self._look_into(value, known)
-            keys = _take_in(self.root, value)
-            fields = self.root.fields or {}
-            self._open[tuple(value)] = [name for name in value if not (fields[name].tokens - {"null"})]
-            return keys
+            shape = (*value, *map(type, value.values()))
+            if (nested := self._nested.get(shape)) is not None:
+                return len(value) + self._look_into(value, nested)
+            if len(self._nested) < _SHAPES:
+                self._nested[shape] = [name for name, one in value.items() if type(one) in {dict, list}]
+            return _take_in(self.root, value)
         if type(value) is list:
             return sum(self._add_element(one, number) for one in value)
         raise Unfit(f"line {number} is not a JSON object: JSON lines hold one object in each line")
@@ -148,11 +152,8 @@ class _Scanning:
 
     def _look_into(self, value: dict[str, Any], names: list[str]) -> int:
         """Take in what is within these columns; return the number of keys there."""
-        fields, keys = self.root.fields or {}, 0
-        for name in names:
-            if value[name] is not None:
-                keys += _take_in(fields[name], value[name])
-        return keys
+        fields = self.root.fields or {}
+        return sum([_take_in(fields[name], value[name]) for name in names]) if names else 0
 
     def _add_unusual(self, text: bytes, number: int) -> int:
         """A line that the quick parser refuses: it knows no numbers like 1e999, and neither do we know better."""
