@@ -72,7 +72,10 @@ class SchedulingLedger(Lease, Protocol):
         """Open attempts by lane; a lane without any may be left out."""
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
-        """Sources with an open batch that has begun, and the lane of that; previews do not count."""
+        """The lines that can have no batch more: what has begun of them is not staged yet, or is two batches.
+
+        Previews do not count.
+        """
 
     async def backlogs(self) -> Sequence[Backlog]:
         """The lines that have files waiting, of sources that are not paused: found without looking at the files."""

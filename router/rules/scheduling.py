@@ -1,8 +1,8 @@
 """Admit first, then cut: which lines may have a batch now, and what goes into it.
 
 A line is what waits of one source in one lane. A batch is cut only when its lane has a free slot and its line has no
-other batch in flight. A lonely file on an idle source goes at once; while a run is in flight arrivals gather and are
-the next batch.
+other batch in flight, or one that its run has staged: while that is published, the next is prepared. A lonely file on
+an idle source goes at once; while a run reads and stages, arrivals gather and are the next batch.
 
 Of several lines the one goes that has had the least: deficit round robin (Shreedhar and Varghese, 1995), charged after
 service because only then the batch is known. Each line has an account of the bytes it had, divided by its source's

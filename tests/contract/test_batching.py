@@ -3,7 +3,20 @@
 from datetime import timedelta
 
 from router.rules.recovery import Again, Close
-from tests.builders import A_CSV, AT_ONCE, NOON, after, announced, identity, intake, new_batch, settlement, waiting_file
+from tests.builders import (
+    A_CSV,
+    AT_ONCE,
+    NOON,
+    after,
+    announced,
+    file_report,
+    identity,
+    intake,
+    new_batch,
+    report,
+    settlement,
+    waiting_file,
+)
 from tests.contract.ledgers import Ledger
 from tests.contract.scenes import (
     OTHER_RUN,
@@ -113,6 +126,35 @@ async def test_a_source_is_busy_in_its_lane_while_its_batch_is_open(ledger: Ledg
 
     assert before == {("orders-v1", "default")}
     assert await batches.busy() == frozenset()
+
+
+async def test_while_a_batch_is_published_its_line_has_room_for_one_more(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    batches, _ = await schedules(ledger)
+    await ledger.stage("b-1", 1, report([file_report()]))
+
+    staged = await batches.busy()
+    await is_cut(ledger, [B_CSV], "b-2")
+    one_more = await batches.busy()
+    assert await ledger.claim("b-2", 1, OTHER_RUN)
+    await ledger.stage("b-2", 1, report([file_report(B_CSV)]))
+
+    assert staged == frozenset()
+    assert one_more == {("orders-v1", "default")}
+    assert await batches.busy() == {("orders-v1", "default")}
+
+
+async def test_a_batch_that_is_to_be_staged_anew_has_its_line_for_itself(ledger: Ledger) -> None:
+    await is_claimed(ledger)
+    await ledger.stage("b-1", 1, report([file_report()]))
+    batches, _ = await schedules(ledger)
+
+    await ledger.settlement.fail_attempt("b-1", 1, Again("infrastructure", "away", AT_ONCE))
+    failed = await batches.busy()
+    await next_attempt(ledger)
+
+    assert failed == {("orders-v1", "default")}
+    assert await batches.busy() == {("orders-v1", "default")}
 
 
 async def test_open_attempts_take_the_slots_of_their_lane(ledger: Ledger) -> None:

@@ -84,12 +84,11 @@ class FakeScheduling:
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
         self._database.begin()
-        rows = [
-            row
-            for batch, row in self._database.batches.items()
-            if row.ended is None and row.request_id is None and self._has_begun(batch)
-        ]
-        return frozenset((row.manifest.source_id, row.lane) for row in rows)
+        lines: dict[tuple[str, Lane], list[bool]] = {}
+        for batch, row in self._database.batches.items():
+            if row.ended is None and row.request_id is None and self._has_begun(batch):
+                lines.setdefault((row.manifest.source_id, row.lane), []).append(self._is_staged(batch))
+        return frozenset(line for line, staged in lines.items() if len(staged) > 1 or not all(staged))
 
     async def backlogs(self) -> Sequence[Backlog]:
         self._database.begin()
@@ -200,6 +199,10 @@ class FakeScheduling:
 
     def _has_begun(self, batch: str) -> bool:
         return bool(self._database.attempts_of(batch))
+
+    def _is_staged(self, batch: str) -> bool:
+        n, newest = max(self._database.attempts_of(batch), key=lambda one: one[0])
+        return newest.ended is None and (batch, n) in self._database.results
 
     def _has_no_open_attempt(self, batch: str) -> bool:
         return all(row.ended is not None for _, row in self._database.attempts_of(batch))

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import LongType, StructField
 
 from flows.loading.reading import looks
+from flows.loading.reading.json_blocks import Batch
 from flows.loading.writing import tables
 from schemas.formats import Format
 from schemas.manifest import ManifestFile
@@ -170,8 +171,8 @@ def test_a_file_of_which_spark_reads_other_rows_than_there_are_is_not_loaded(
     table, honest = a_table(), looks.look
     files = [lake.land("right.csv", "a\n1\n2\n"), lake.land("short.csv", "a\n3\n4\n")]
 
-    def lying(file: ManifestFile, place: Storage, format_: Format) -> looks.Look:
-        found = honest(file, place, format_)
+    def lying(file: ManifestFile, place: Storage, format_: Format, batch: Batch) -> looks.Look:
+        found = honest(file, place, format_, batch)
         return found if file.uri.endswith("right.csv") else replace(found, records=3)
 
     monkeypatch.setattr(looks, "look", lying)

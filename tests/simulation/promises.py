@@ -69,21 +69,23 @@ def last_landings(world: World) -> Iterator[str]:
 
 
 def admitted(world: World) -> Iterator[str]:
-    """One batch a source and lane at a time, and not more open attempts in a lane than it has slots.
+    """Two open batches a source and lane, and one that no attempt has staged; no more open attempts than slots.
 
     Previews do not count, and what ran out of memory goes on in another lane beside what is there.
     """
-    lines = Counter(
-        (row.manifest.source_id, row.lane)
+    staged = {batch for batch, _ in world.database.results}
+    lines = [
+        (row.manifest.source_id, row.lane, batch in staged)
         for batch, row in world.database.batches.items()
         if row.ended is None
         and row.request_id is None
         and (first := world.database.attempts.get((batch, 1))) is not None  # a half waits for its turn
         and first.lane == row.lane
-    )
-    for (source_id, lane), times in lines.items():
-        if times > 1:
-            yield f"{source_id} has {times} open batches in {lane}"
+    ]
+    unstaged = Counter((source_id, lane) for source_id, lane, is_staged in lines if not is_staged)
+    for (source_id, lane), times in Counter((source_id, lane) for source_id, lane, _ in lines).items():
+        if times > 2 or unstaged[source_id, lane] > 1:  # one that is published, and the next
+            yield f"{source_id} has {times} open batches in {lane}, {unstaged[source_id, lane]} of them not staged"
     attempts = Counter(row.lane for row in world.database.attempts.values() if row.ended is None)
     for lane, times in attempts.items():
         if times > world.config.lanes.of(lane).slots:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flows.loading.reading import beginnings, looks
+from flows.loading.reading.json_blocks import Batch
 from schemas.formats import Format
 from schemas.manifest import ManifestFile
 from storage import local
@@ -15,7 +16,7 @@ def glanced(file: Path, text: str, encoding: str) -> looks.Look:
     size = file.stat().st_size
     assert size > beginnings.BYTES
     known = ManifestFile(uri=f"file://{file}", version="v", size=size)
-    return looks.glance(known, local, Format.model_validate({"csv": {"encoding": encoding}}))
+    return looks.glance(known, local, Format.model_validate({"csv": {"encoding": encoding}}), Batch())
 
 
 def test_the_first_records_are_looked_at_up_to_the_end_of_a_line_that_is_within_no_quotes(tmp_path: Path) -> None:

@@ -80,7 +80,6 @@ class JsonReader:
                 multiLine=str(group.document).lower(),
                 allowSingleQuotes="false",
                 allowNonNumericNumbers="false",
-                encoding="UTF-8",
             )
             .schema(StructType([*fields, StructField(NOWHERE, StringType()), StructField(CORRUPT, StringType())]))
             .json(list(map(escaped, group.uris))),

@@ -17,6 +17,7 @@ import orjson
 
 from flows.loading.errors import Unfit
 from flows.loading.reading.found import Tokens
+from flows.loading.reading.json_blocks import Batch, Expected
 from flows.loading.reading.utf8 import checked_utf8
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ class JsonScan:
     document: bool = False
 
 
-def scan_json(pieces: Iterable[bytes]) -> JsonScan:
-    """The whole of a file of JSON lines, or of one JSON document.
+def scan_json(pieces: Iterable[bytes], batch: Batch | None = None) -> JsonScan:
+    """The whole of a file of JSON lines, or of one JSON document; `batch` is what its files share.
 
     Raises:
         Unfit: not UTF-8; a line that is neither an object nor an array, or goes on after it; a key twice in an object.
     """
-    blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning()
+    blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning(Expected(batch or Batch()))
     for block in blocks:
         if scanning.begun or not _begins_a_document(block):
             scanning.take(block)
@@ -71,7 +72,7 @@ def _document(text: bytes) -> JsonScan | None:
         value = _parsed(text)
     except _NotJson:
         return None
-    scanning = _Scanning()
+    scanning = _Scanning(Expected(Batch()))
     scanning.add(value, text)
     return JsonScan(scanning.records, scanning.root.fields or {}, document=True)
 
@@ -99,6 +100,7 @@ class _Scanning:
     keys of objects and arrays: there alone a record of the same shape may have something new.
     """
 
+    _expected: Expected
     root: Tokens = field(default_factory=lambda: Tokens(fields={}))
     records: int = 0
     _lines: int = 0
@@ -111,6 +113,16 @@ class _Scanning:
 
     def take(self, block: bytes) -> None:
         """Look at a block of whole lines."""
+        first, rest = self._expected.split(block, self.root)
+        self._look(first)
+        if (records := self._expected.records(rest, self.root)) is not None:
+            self.records += records
+            self._lines += records
+            return
+        self._look(rest)
+        self._expected.learn(block, self.root)
+
+    def _look(self, block: bytes) -> None:
         loads, add, lines = orjson.loads, self._add, block.split(b"\n")[:-1]
         keys: list[int] = []
         for number, line in enumerate(lines, self._lines + 1):
@@ -156,7 +168,12 @@ class _Scanning:
         return sum([_take_in(fields[name], value[name]) for name in names]) if names else 0
 
     def _add_unusual(self, text: bytes, number: int) -> int:
-        """A line that the quick parser refuses: it knows no numbers like 1e999, and neither do we know better."""
+        """A line that the quick parser refuses: it knows no numbers like 1e999, and neither do we know better.
+
+        Java's takes a line for UTF-16 or UTF-32 by the NULs among its first four bytes.
+        """
+        if b"\0" in text[:4]:
+            raise Unfit(f"line {number} is not UTF-8, by a NUL at its beginning; write the whole file as UTF-8")
         _whole(text, number)
         try:
             value = _parsed(text)
@@ -207,7 +224,7 @@ def _whole(text: bytes, number: int) -> None:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _NotJson from error
 

@@ -20,6 +20,7 @@ from flows.loading.reading.compression import compression, unpacked
 from flows.loading.reading.csv_scan import scan_csv
 from flows.loading.reading.found import Found, Texts, Typed
 from flows.loading.reading.heads import Head, head
+from flows.loading.reading.json_blocks import Batch
 from flows.loading.reading.json_scan import scan_json
 from flows.loading.reading.parquet_types import stored
 from flows.loading.reading.types import ddl, quoted
@@ -69,10 +70,12 @@ def look_at(
         FileNotFoundError: a file went away.
     """
 
+    batch = Batch()
+
     def one(file: ManifestFile) -> tuple[str, Look | Unfit]:
         try:
             looking = glance if glances and file.size > beginnings.WHOLE_BYTES else look
-            return file.uri, _patiently(looking, file, storage.of(file.uri, credentials), format_)
+            return file.uri, _patiently(looking, file, storage.of(file.uri, credentials), format_, batch)
         except Unfit as error:
             return file.uri, error
 
@@ -81,20 +84,26 @@ def look_at(
 
 
 def _patiently(
-    looking: Callable[[ManifestFile, Storage, Format], Look], file: ManifestFile, place: Storage, format_: Format
+    looking: Callable[[ManifestFile, Storage, Format, Batch], Look],
+    file: ManifestFile,
+    place: Storage,
+    format_: Format,
+    batch: Batch,
 ) -> Look:
     """Twice, when the file cannot be read: what a storage's hiccup broke off is no fault of the file."""
     try:
-        return looking(file, place, format_)
+        return looking(file, place, format_, batch)
     except Unreadable:
         try:
-            return looking(file, place, format_)
+            return looking(file, place, format_, batch)
         except Unreadable as error:
             raise Unfit(str(error)) from error
 
 
-def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
+def look(file: ManifestFile, place: Storage, format_: Format, batch: Batch) -> Look:
     """Read the whole of a text file, or the footer of a parquet file, whose `size` is that in the storage.
+
+    `batch` is what its files share, if they are of JSON.
 
     Raises:
         Unfit: why it cannot be read rightly.
@@ -102,39 +111,39 @@ def look(file: ManifestFile, place: Storage, format_: Format) -> Look:
     """
     match format_.options:
         case Csv() | Json() as options:
-            return _of_text(_text(file, place), options)
+            return _of_text(_text(file, place), options, batch)
         case Parquet():
             return _footer(file, place)
         case other:
             assert_never(other)
 
 
-def glance(file: ManifestFile, place: Storage, format_: Format) -> Look:
+def glance(file: ManifestFile, place: Storage, format_: Format, batch: Batch) -> Look:
     """Look at no more of a text file than its beginning, if its records can be told apart there. Raises the same."""
     match format_.options:
         case Parquet():
             whole = _footer(file, place)
             return replace(whole, records=min(whole.records, beginnings.RECORDS), about=whole.records)
         case Csv(is_wide=True):  # its lines are no lines of bytes
-            return look(file, place, format_)
+            return look(file, place, format_, batch)
         case Csv() | Json() as options:
             source = beginnings.Counted(place.pieces(file.uri, file.size))
             text = beginnings.of(unpacked(source, compression(file.uri)), options)
             try:
-                found = _of_text([text], options)
+                found = _of_text([text], options, batch)
             except Unfit:  # perhaps only here, where it was cut
-                return look(file, place, format_)
+                return look(file, place, format_, batch)
             about = found.records * file.size // source.taken
             return replace(found, records=min(found.records, beginnings.RECORDS), about=about)
         case other:
             assert_never(other)
 
 
-def _of_text(pieces: Iterable[bytes], options: Csv | Json) -> Look:
+def _of_text(pieces: Iterable[bytes], options: Csv | Json, batch: Batch) -> Look:
     if isinstance(options, Csv):
         first = head(scan_csv(pieces, options), options)
         return Look(first.records, Found({name: Texts() for name in first.names}), head=first)
-    found = scan_json(pieces)
+    found = scan_json(pieces, batch)
     return Look(found.records, Found(dict(found.columns)), document=found.document)
 
 

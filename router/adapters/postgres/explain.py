@@ -183,7 +183,7 @@ _REQUEST = Statement("""
 # What else decides when a waiting file goes.
 _SURROUNDINGS = Statement(f"""
     SELECT (SELECT id FROM batch WHERE source_id = $1 AND lane = $2 AND ended IS NULL AND kind = 'load'
-            LIMIT 1) AS in_flight,
+            ORDER BY cut DESC LIMIT 1) AS in_flight,
            EXISTS (SELECT FROM lease WHERE role = 'scheduling' AND expires > now()) AS router_alive,
            (SELECT count(*) FROM attempt WHERE lane = $2 AND {TAKES_A_SLOT})::int AS taken,
            (SELECT paused FROM source_state WHERE source_id = $1) AS paused,

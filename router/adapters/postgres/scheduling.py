@@ -71,7 +71,7 @@ class PostgresScheduling:
             return await taken(connection)
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
-        """Open batches that load and have an attempt."""
+        """Open batches that load and have an attempt; one that is staged leaves room for another."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(_BUSY)
         return frozenset((row["source_id"], row["lane"]) for row in rows)
@@ -201,10 +201,14 @@ _DUE = Statement("""
     ORDER BY b.due LIMIT $2
 """)
 
-# Sources with a batch in flight, and the lane of that.
+# The lines with a batch in flight that its run has not staged, or with two that it has.
 _BUSY = Statement("""
-    SELECT source_id, lane FROM batch b
-    WHERE ended IS NULL AND kind = 'load' AND EXISTS (SELECT FROM attempt WHERE batch_id = b.id)
+    SELECT source_id, lane FROM batch b CROSS JOIN LATERAL (
+        SELECT ended IS NULL AND EXISTS (
+            SELECT FROM result r WHERE (r.batch_id, r.n) = (a.batch_id, a.n)) AS is_staged
+        FROM attempt a WHERE batch_id = b.id ORDER BY n DESC LIMIT 1) newest
+    WHERE ended IS NULL AND kind = 'load'
+    GROUP BY source_id, lane HAVING count(*) > 1 OR NOT bool_and(is_staged)
 """)
 
 # The lines that have files waiting: two probes of an index for each.

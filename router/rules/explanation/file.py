@@ -96,7 +96,7 @@ def _waiting(file: KnownFile, around: Surroundings, age: str, now: datetime) -> 
     if around.in_flight:
         why = f"its source has batch {around.in_flight} in flight; what arrives meanwhile is the next batch"
         look = f"autoloader explain {around.in_flight}"
-        return "waiting", state, why, f"cut when {around.in_flight} has ended", [look, *hurry]
+        return "waiting", state, why, f"cut when {around.in_flight} is staged or has ended", [look, *hurry]
     if around.slots == 0:
         why = f"no worker of lane {file.lane} is online, and its slots are those of its workers (follow_workers)"
         return "waiting", state, why, "cut when one is", ["autoloader status", *hurry]
