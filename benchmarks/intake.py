@@ -8,8 +8,9 @@ S3 notifications stand on a topic of a PostgreSQL and a Kafka started for this. 
     consumer    (a) a bare aiokafka consumer that parses the JSON
     copy        (b) a bare COPY of the same rows into an empty table of the same shape
 
-Then the share of each step in intake. A second time, when rows are asked for: the same intake on a ledger that holds
-so many rows already.
+Then the share of each step in intake; and as many records again for each of several routers at once, a process and a
+partition each, into the one ledger. A second time, when rows are asked for: the same intake on a ledger that holds so
+many rows already.
 """
 
 import asyncio
@@ -17,7 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import uuid4
 
@@ -39,6 +44,8 @@ from schemas.config import Config, parse_config
 from schemas.connections import kafka_connection
 from schemas.ledger.migrate import upgrade
 
+ROUTERS = (2, 4)
+started: Barrier  # in each of several routers: all begin at once
 START = datetime(2026, 11, 24, tzinfo=UTC)
 CONFIG = """
 version: 1
@@ -84,12 +91,12 @@ def notification(number: int) -> bytes:
     return orjson.dumps({"Records": [entry]})
 
 
-async def written(servers: str, first: int, records: int) -> str:
+async def written(servers: str, first: int, records: int, partitions: int = 3) -> str:
     """A topic that holds them."""
     topic = f"bench-{uuid4()}"
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
-    await admin.create_topics([NewTopic(topic, 3, 1)])
+    await admin.create_topics([NewTopic(topic, partitions, 1)])
     await admin.close()
     producer = AIOKafkaProducer(bootstrap_servers=servers, linger_ms=20, max_batch_size=512 * 1024)
     await producer.start()
@@ -100,7 +107,7 @@ async def written(servers: str, first: int, records: int) -> str:
 
 
 async def intake(settings: Mapping[str, str], config: Config, topic: str, records: int) -> tuple[float, Shares]:
-    """Records a second, recorded and committed, counted from the first poll that brings some; and the steps' shares."""
+    """Seconds until they are recorded and committed, from the first poll that brings some; and the steps' shares."""
     shares = Shares()
     database = Database(settings["DATABASE_URL"])
     source = KafkaSource(kafka_connection(settings), str(uuid4()), [topic])
@@ -113,7 +120,32 @@ async def intake(settings: Mapping[str, str], config: Config, topic: str, record
     seconds = time.perf_counter() - shares.begun
     await source.close()
     await database.close()
-    return records / seconds, shares
+    return seconds, shares
+
+
+def one_of_several(settings: Mapping[str, str], topic: str, records: int) -> tuple[float, float]:
+    """When a router began to take in its records, and when it ended, by the clock of all processes."""
+    collect_seldom()
+    started.wait()
+    seconds, shares = asyncio.run(intake(settings, parse_config(CONFIG % topic, {}), topic, records))
+    return shares.begun, shares.begun + seconds
+
+
+def _start_with(barrier: Barrier) -> None:
+    global started  # noqa: PLW0603 - how a process of a pool is told
+    started = barrier
+
+
+async def several(settings: Mapping[str, str], routers: int, first: int, records: int) -> float:
+    """Records a second of so many routers together."""
+    each = [
+        await written(settings["KAFKA_BOOTSTRAP_SERVERS"], first + n * records, records, partitions=1)
+        for n in range(routers)
+    ]
+    spawning = get_context("spawn")
+    with ProcessPoolExecutor(routers, spawning, _start_with, (spawning.Barrier(routers),)) as pool:
+        times = list(pool.map(one_of_several, repeat(settings), each, repeat(records)))
+    return routers * records / (max(ended for _, ended in times) - min(begun for begun, _ in times))
 
 
 async def consumer(servers: str, topic: str, records: int) -> float:
@@ -173,14 +205,19 @@ async def main(settings: Mapping[str, str], records: int, rows: int) -> None:
     config = parse_config(CONFIG % topic, {})
     bare = await consumer(servers, topic, records)
     copied = await copy(url, records)
-    empty, shares = await intake(settings, config, topic, records)
+    seconds, shares = await intake(settings, config, topic, records)
+    empty = records / seconds
     print(f"intake {empty:,.0f}/s   consumer {bare:,.0f}/s   copy {copied:,.0f}/s")
     print(f"intake/consumer {empty / bare:.2f}   intake/copy {empty / copied:.2f}")
     print(*shares.lines(empty), sep="\n")
+    for routers in ROUTERS:
+        together = await several(settings, routers, routers * 10 * records, records)
+        print(f"{routers} routers {together:,.0f}/s, {together / empty:.2f} of one")
     if rows:
         await filled(url, rows)
         later = await written(servers, records, records)
-        full, shares = await intake(settings, parse_config(CONFIG % later, {}), later, records)
+        seconds, shares = await intake(settings, parse_config(CONFIG % later, {}), later, records)
+        full = records / seconds
         print(f"on {rows:,} rows: intake {full:,.0f}/s, {full / empty:.2f} of the empty ledger's")
         print(*shares.lines(full), sep="\n")
 

@@ -122,7 +122,7 @@ def _embedded(environ: Mapping[str, str]) -> SparkSession:
 
 def _quieten() -> None:
     """Let pyspark not print each error with its whole stack; ours say it in a line."""
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger", "pyspark.sql.connect.logging"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from flows.loading import parked, session
 from flows.loading.parked import PARKED, Parked, park
 from tests.e2e.site import eventually
 from tests.integration.flow_site import Lake, a_table
+from worker import child
 
 pytestmark = pytest.mark.integration
+
+DAYS = round(2 * 24 * 60 * 60 / child.RENEW_SECONDS)  # two of them, in looks
+# What others in this process may take meanwhile; something left behind by each look would be hundreds.
+MORE, MORE_BYTES = 10, 16 * 1024**2
 
 
 @pytest.fixture
@@ -57,6 +63,26 @@ def test_postgresql_ends_its_idle_connection_and_its_first_look_makes_another(la
 
     lake.published(batch)
 
+    assert lake.session_of(batch, 1) == ahead.session_id
+    assert lake.count(table, batch) == 2
+
+
+@pytest.mark.soak  # each look asks the catalog that is away as well, and waits for it
+@pytest.mark.timeout(3600)
+def test_it_waits_for_days_in_fast_motion(lake: Lake, ahead: Parked) -> None:
+    table, process, held = a_table(), psutil.Process(), []
+    batch = lake.batch(table, [lake.land("a.csv", "a\n1\n2\n")])
+
+    for at in range(DAYS):
+        assert child._have_session(ahead.url) == child.RENEW_SECONDS  # as a child does every four minutes
+        if at in {DAYS // 2, DAYS - 1}:
+            held.append((process.num_fds(), process.num_threads(), process.memory_info().rss))
+    (files, threads, memory), (files_later, threads_later, memory_later) = held
+    lake.published(batch)
+
+    assert files_later < files + MORE
+    assert threads_later < threads + MORE
+    assert memory_later < memory + MORE_BYTES
     assert lake.session_of(batch, 1) == ahead.session_id
     assert lake.count(table, batch) == 2
 
