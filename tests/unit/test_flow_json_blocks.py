@@ -164,7 +164,7 @@ def test_nothing_else_is_found_than_by_looking_at_each_record(monkeypatch: pytes
     records = Expected.records
     monkeypatch.setattr(Expected, "records", counting)
     for seed in range(6000):
-        files = Lines(random.Random(seed)).made()  # noqa: S311
+        files = Lines(random.Random(seed)).made()  # noqa: S311 - a seed to come back to
         looking = told(files, Batch(in_vain=10))
         assert told(files, Batch()) == looking, f"seed {seed}: {files}"
     assert counted > 500

@@ -1,4 +1,4 @@
-"""Blocks of JSON lines that hold nothing but what is expected: found out by Arrow's parser, in a third of our own time.
+"""Blocks of JSON lines that hold nothing but what is expected: so Arrow's parser finds, and holds up no other thread.
 
 Only what it refuses is looked at record by record. It refuses a key twice in an object, a key that is not expected and
 a value of another type; not, as Spark and we must, all that is no line of JSON with one object in it. So it is given no
@@ -71,17 +71,16 @@ class Expected:
 
     def records(self, block: bytes, root: Tokens) -> int | None:
         """How many records a block of whole lines has, if nothing is in it of which `root` does not know."""
-        known = self._known
-        if known is None or not _is_plain(block) or not _covers(root, known.columns):
+        known, lines = self._known, _lines(block)
+        if known is None or lines is None or not _covers(root, known.columns):
             return None
         reading = pj.ReadOptions(use_threads=False, block_size=len(block) + 1)
         try:
             found = pj.read_json(pa.BufferReader(block), reading, known.options).num_rows
         except pa.ArrowException:
             found = -1
-        is_right = found == block.count(b"\n")
-        self._batch.in_vain = max(0, self._batch.in_vain + (-1 if is_right else 1))
-        return found if is_right else None
+        self._batch.in_vain = max(0, self._batch.in_vain + (-1 if found == lines else 1))
+        return found if found == lines else None
 
     def learn(self, block: bytes, root: Tokens) -> None:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
@@ -94,15 +93,13 @@ class Expected:
             self._known = self._batch.known = Known(columns, options)
 
 
-def _is_plain(block: bytes) -> bool:
-    """Whether each line begins and ends as an object does: between an object's end and its next part is a comma."""
-    return (
-        block.startswith(b"{")
-        and block.endswith(b"}\n")
-        and block.count(b"}\n{") + 1 == block.count(b"\n")
-        and _NULL_BESIDE.search(block) is None
-        and not ((b"NaN" in block or b"Inf" in block) and _NO_NUMBER.search(block))
-    )
+def _lines(block: bytes) -> int | None:
+    """How many lines it has, if each begins and ends as an object does; within one a comma follows what has ended."""
+    lines = block.count(b"\n") if block.startswith(b"{") and block.endswith(b"}\n") else 0
+    if block.count(b"}\n{") + 1 != lines or _NULL_BESIDE.search(block) is not None:
+        return None
+    has_no_number = (b"NaN" in block or b"Inf" in block) and _NO_NUMBER.search(block) is not None
+    return None if has_no_number else lines
 
 
 def _type(tokens: Tokens) -> pa.DataType | None:
