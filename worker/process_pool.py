@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 0.1
+KNOWN_SECONDS = 2.0  # runs that come together are of one deployment
+FRESH_SECONDS = 0.2
+TOLD_SECONDS = 3.0  # what has ended by then needs no process on its page
 
 # That the type is taken: it is meant to be, in this program alone.
 warnings.filterwarnings("ignore", message="Type 'WarmWorker'")
@@ -49,6 +53,8 @@ class WarmWorker(ProcessWorker):
         self._most_bytes = most_bytes
         self._polling = asyncio.Lock()
         self._is_draining = False
+        self._asked = 0.0
+        self._known: dict[UUID, tuple[float, DeploymentResponse]] = {}
         self._executing: asyncio.Future[FlowRunExecutorContext]
         self._holding: asyncio.Task[None]
 
@@ -73,6 +79,7 @@ class WarmWorker(ProcessWorker):
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for runs, as often as somebody likes: one question at a time, so that no answer is stale."""
         async with self._polling:
+            self._asked = time.monotonic()
             return [] if self._is_draining else await super().get_and_submit_flow_runs()
 
     async def finished(self) -> None:
@@ -81,7 +88,9 @@ class WarmWorker(ProcessWorker):
             await asyncio.sleep(LOOK_SECONDS)
 
     async def poll(self) -> None:
-        """Ask for runs now; who is away now is asked again by the loop."""
+        """Ask for runs now; who is away now is asked again by the loop, and who has no slot free when one is."""
+        if self._limiter and self._limiter.available_tokens < 1:
+            return
         with suppress(httpx.HTTPError):
             await self.get_and_submit_flow_runs()
 
@@ -100,6 +109,7 @@ class WarmWorker(ProcessWorker):
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
+        listed = self._asked
         try:
             deployment = await self._deployment(flow_run.deployment_id)
             of_the_run = flow_run.job_variables or {}
@@ -111,7 +121,7 @@ class WarmWorker(ProcessWorker):
         if deployment is None or configuration is None or not deployment.entrypoint:
             await super()._submit_run(flow_run)
             return
-        if self._is_draining or not await self._propose_pending_state(flow_run):
+        if self._is_draining or not await self._takes(flow_run, listed):
             self._give_back(flow_run.id)
             return
         try:
@@ -148,16 +158,34 @@ class WarmWorker(ProcessWorker):
                 propose_submitting=False,
             )
             await executor.submit()
-        await asyncio.gather(*told)
+        for task in told:
+            task.cancel()
+        await asyncio.gather(*told, return_exceptions=True)
+
+    async def _takes(self, flow_run: FlowRun, listed: float) -> bool:
+        """Whether the run is ours. What another worker has ended since it was listed, Prefect would let begin again."""
+        if time.monotonic() - listed > FRESH_SECONDS:
+            try:
+                state = (await self.client.read_flow_run(flow_run.id)).state
+            except (httpx.HTTPError, ObjectNotFound):
+                return False
+            if state is None or not state.is_scheduled():
+                return False
+        return await self._propose_pending_state(flow_run)
 
     async def _deployment(self, wanted: UUID | None) -> DeploymentResponse | None:
-        """None for a run that has none, or none any more."""
+        """As it was a moment ago; None for a run that has none, or none any more."""
         if wanted is None:
             return None
-        try:
-            return await self.client.read_deployment(wanted)
-        except ObjectNotFound:
-            return None
+        at, found = self._known.get(wanted, (-KNOWN_SECONDS, None))
+        if found is None or time.monotonic() - at >= KNOWN_SECONDS:
+            at = time.monotonic()
+            try:
+                found = await self.client.read_deployment(wanted)
+            except ObjectNotFound:
+                return None
+            self._known[wanted] = at, found
+        return found
 
     async def _configuration(
         self, deployment: DeploymentResponse, of_the_run: Mapping[str, Any]
@@ -207,7 +235,8 @@ class WarmWorker(ProcessWorker):
             self._cancelling_observer.remove_in_flight_flow_run_id(flow_run_id)
 
     async def _tell_process(self, flow_run_id: UUID, pid: int) -> None:
-        """Say on the run's page which process it is; no more than that hangs on it."""
+        """Say on the page of a run that takes its time which process it is; no more than that hangs on it."""
+        await asyncio.sleep(TOLD_SECONDS)
         with suppress(httpx.HTTPError, ObjectNotFound):
             await self.client.update_flow_run(flow_run_id, infrastructure_pid=str(pid))
 

@@ -102,7 +102,7 @@ def test_what_has_no_place_in_the_table_is_rescued(lake: Lake) -> None:
         (1, "1.50", {}),
         (2, None, {"coupon": "x", "amount": "2.005"}),
         (3, None, {"amount": "much"}),
-        (4, "1.50", {"who": '{"name":"a"}'}),
+        (4, "1.50", {"who": '{"name": "a"}'}),
         (5, None, {"amount": "much"}),
     ]
 

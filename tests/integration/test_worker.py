@@ -165,7 +165,7 @@ async def test_a_run_is_in_a_process_that_waited_and_has_its_environment_its_fol
         eventually(lambda: [one.pid for one in waiting(worker)] != [told(begun)["pid"]], "another waits")
         (parked,) = eventually(lambda: waiting(worker), "it waits for the next")
 
-        second, begun = await site.submit(worker_flows.slow, env=env, seconds=0)
+        second, begun = await site.submit(worker_flows.slow, env=env, seconds=5)  # long enough to be told of
         seen, ended = told(begun), await site.ended(second)
 
         found = await site.client.read_flow_run(second)
