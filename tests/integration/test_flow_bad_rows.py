@@ -138,3 +138,13 @@ def test_a_column_that_must_have_a_value_refuses_records_without(lake: Lake) -> 
 
     assert outcomes(report) == {"a.csv": ("loaded", 1)}
     assert "has no value, and must have one" in reason(report, "a.csv")
+
+
+def test_a_fraction_in_json_is_loaded_digit_by_digit(lake: Lake) -> None:
+    table, record = a_table(), '{"é": "ü", "d": 0.12345678901234567891, "s": 1.10}'
+    files = [lake.land("lines.json", f"{record}\n"), lake.land("document.json", f"[\n{record}\n]\n")]
+
+    lake.published(lake.batch(table, files, JSON, schema={"columns": {"d": "decimal(38,20)", "s": "string"}}))
+
+    found = lake.session.table(table).selectExpr("CAST(d AS string)", "s").collect()
+    assert [tuple(row) for row in found] == [("0.12345678901234567891", "1.10")] * 2

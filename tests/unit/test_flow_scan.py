@@ -194,6 +194,11 @@ def test_as_many_objects_are_found_as_were_written(objects: list[dict[str, objec
     assert json_records("\n".join(map(json.dumps, objects))) == len(objects)
 
 
+def test_a_number_of_a_document_that_a_double_does_not_hold_is_named() -> None:
+    scans = [scan_json([f'[\n{{"a": {number}}}\n]'.encode()]) for number in ("1.10", "1e5", "0.12345678901234567891")]
+    assert [one.rounded for one in scans] == [None, None, "0.12345678901234567891"]
+
+
 def test_what_a_column_holds_is_seen_in_whichever_record_it_stands() -> None:
     records = [*[{"a": "x", "n": 1}] * 2000, {"a": {"b": 1}, "n": 1}, {"a": {"b": 1, "c": None}, "n": "1"}]
     found = scan_json(["\n".join(map(json.dumps, records)).encode()]).columns

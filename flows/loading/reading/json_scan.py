@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from flows.loading.reading.json_blocks import Batch, Expected
 from flows.loading.reading.utf8 import checked_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from flows.loading.reading.found import Token
 
@@ -33,11 +34,15 @@ _TOKENS: dict[type, Token] = {type(None): "null", bool: "bool", int: "int", floa
 
 @dataclass(frozen=True, slots=True)
 class JsonScan:
-    """A JSON file: its records, an array counting its elements; its columns; whether it is one document."""
+    """A JSON file: its records, an array counting its elements; its columns; whether it is one document.
+
+    `rounded` is a number of a document that a double does not hold, if there is one.
+    """
 
     records: int
     columns: dict[str, Tokens]
     document: bool = False
+    rounded: str | None = None
 
 
 def scan_json(pieces: Iterable[bytes], batch: Batch | None = None) -> JsonScan:
@@ -68,13 +73,20 @@ def _document(text: bytes) -> JsonScan | None:
     """The file as one document, if it is one; None for lines."""
     if len(text) > MAX_DOCUMENT_BYTES:
         return None
+    rounded: list[str] = []
+
+    def number(digits: str) -> float:
+        if not rounded and Decimal(digits) != Decimal(repr(float(digits))):
+            rounded.append(digits)
+        return float(digits)
+
     try:
-        value = _parsed(text)
+        value = _parsed(text, number)
     except _NotJson:
         return None
     scanning = _Scanning(Expected(Batch()))
     scanning.add(value, text)
-    return JsonScan(scanning.records, scanning.root.fields or {}, document=True)
+    return JsonScan(scanning.records, scanning.root.fields or {}, document=True, rounded=next(iter(rounded), None))
 
 
 def _gathered(blocks: Iterable[bytes]) -> bytes:
@@ -222,9 +234,9 @@ def _whole(text: bytes, number: int) -> None:
         raise Unfit(f"line {number} goes on after its object: JSON lines hold one object in each line")
 
 
-def _parsed(text: bytes) -> Any:
+def _parsed(text: bytes, number: Callable[[str], float] = float) -> Any:
     try:
-        return json.loads(text.decode(), parse_constant=_no_constant)
+        return json.loads(text.decode(), parse_float=number, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _NotJson from error
 
