@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 AGAIN_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 KNOWN_SECONDS = 2.0  # runs that come together are of one deployment
-FRESH_SECONDS = 0.2
+FRESH_SECONDS = 0.2  # within them nobody has taken a run and ended it
 TOLD_SECONDS = 3.0  # what has ended by then needs no process on its page
 
 # That the type is taken: it is meant to be, in this program alone.
@@ -177,7 +177,7 @@ class WarmWorker(ProcessWorker):
         """As it was a moment ago; None for a run that has none, or none any more."""
         if wanted is None:
             return None
-        at, found = self._known.get(wanted, (-KNOWN_SECONDS, None))
+        at, found = self._known.get(wanted, (0.0, None))
         if found is None or time.monotonic() - at >= KNOWN_SECONDS:
             at = time.monotonic()
             try:

@@ -195,8 +195,11 @@ def test_as_many_objects_are_found_as_were_written(objects: list[dict[str, objec
 
 
 def test_a_number_of_a_document_that_a_double_does_not_hold_is_named() -> None:
-    scans = [scan_json([f'[\n{{"a": {number}}}\n]'.encode()]) for number in ("1.10", "1e5", "0.12345678901234567891")]
-    assert [one.rounded for one in scans] == [None, None, "0.12345678901234567891"]
+    texts = [f'[\n{{"a": {number}}}\n]'.encode() for number in ("1.10", "1e5", "0.12345678901234567891")]
+    assert [scan_json([text], packed=True).document for text in texts[:2]] == [True, True]
+    assert scan_json([texts[2]]).document
+    with pytest.raises(Unfit, match=r"0\.12345678901234567891 would be rounded"):
+        scan_json([texts[2]], packed=True)
 
 
 def test_what_a_column_holds_is_seen_in_whichever_record_it_stands() -> None:

@@ -71,8 +71,8 @@ class Expected:
 
     def records(self, block: bytes, root: Tokens) -> int | None:
         """How many records a block of whole lines has, if nothing is in it of which `root` does not know."""
-        known, lines = self._known, _lines(block)
-        if known is None or lines is None or not _covers(root, known.columns):
+        known = self._known
+        if known is None or not _covers(root, known.columns) or (lines := _lines(block)) is None:
             return None
         reading = pj.ReadOptions(use_threads=False, block_size=len(block) + 1)
         try:

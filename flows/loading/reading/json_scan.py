@@ -34,22 +34,21 @@ _TOKENS: dict[type, Token] = {type(None): "null", bool: "bool", int: "int", floa
 
 @dataclass(frozen=True, slots=True)
 class JsonScan:
-    """A JSON file: its records, an array counting its elements; its columns; whether it is one document.
-
-    `rounded` is a number of a document that a double does not hold, if there is one.
-    """
+    """A JSON file: its records, an array counting its elements; its columns; whether it is one document."""
 
     records: int
     columns: dict[str, Tokens]
     document: bool = False
-    rounded: str | None = None
 
 
-def scan_json(pieces: Iterable[bytes], batch: Batch | None = None) -> JsonScan:
+def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bool = False) -> JsonScan:
     """The whole of a file of JSON lines, or of one JSON document; `batch` is what its files share.
 
+    `packed`: it is compressed, and Spark cannot go back in it to how a document spells a number.
+
     Raises:
-        Unfit: not UTF-8; a line that is neither an object nor an array, or goes on after it; a key twice in an object.
+        Unfit: not UTF-8; a line that is neither an object nor an array, or goes on after it; a key twice in an object;
+            a number of a packed document that a double does not hold.
     """
     blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning(Expected(batch or Batch()))
     for block in blocks:
@@ -57,7 +56,7 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None) -> JsonScan:
             scanning.take(block)
             continue
         gathered = _gathered(chain([block], blocks))
-        if (document := _document(gathered)) is not None:
+        if (document := _document(gathered, packed=packed)) is not None:
             return document
         scanning.take(gathered)
     return JsonScan(scanning.records, scanning.root.fields or {})
@@ -69,24 +68,19 @@ def _begins_a_document(block: bytes) -> bool:
     return first[:1] in {b"{", b"["} and first[-1:] not in {b"}", b"]"}
 
 
-def _document(text: bytes) -> JsonScan | None:
+def _document(text: bytes, *, packed: bool) -> JsonScan | None:
     """The file as one document, if it is one; None for lines."""
     if len(text) > MAX_DOCUMENT_BYTES:
         return None
-    rounded: list[str] = []
-
-    def number(digits: str) -> float:
-        if not rounded and Decimal(digits) != Decimal(repr(float(digits))):
-            rounded.append(digits)
-        return float(digits)
-
     try:
-        value = _parsed(text, number)
+        value = _parsed(text)
     except _NotJson:
         return None
+    if packed:
+        _parsed(text, _unrounded)
     scanning = _Scanning(Expected(Batch()))
     scanning.add(value, text)
-    return JsonScan(scanning.records, scanning.root.fields or {}, document=True, rounded=next(iter(rounded), None))
+    return JsonScan(scanning.records, scanning.root.fields or {}, document=True)
 
 
 def _gathered(blocks: Iterable[bytes]) -> bytes:
@@ -239,6 +233,16 @@ def _parsed(text: bytes, number: Callable[[str], float] = float) -> Any:
         return json.loads(text.decode(), parse_float=number, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise _NotJson from error
+
+
+def _unrounded(digits: str) -> float:
+    number = float(digits)
+    if Decimal(digits) != Decimal(repr(number)):
+        raise Unfit(
+            f"{digits} would be rounded to a double in a compressed document over several lines; "
+            "write JSON lines, or do not compress it"
+        )
+    return number
 
 
 def _has_surrogates(value: Any) -> bool:

@@ -111,7 +111,7 @@ def look(file: ManifestFile, place: Storage, format_: Format, batch: Batch) -> L
     """
     match format_.options:
         case Csv() | Json() as options:
-            return _of_text(_text(file, place), options, batch, packed=compression(file.uri))
+            return _of_text(_text(file, place), options, batch, packed=compression(file.uri) is not None)
         case Parquet():
             return _footer(file, place)
         case other:
@@ -139,16 +139,11 @@ def glance(file: ManifestFile, place: Storage, format_: Format, batch: Batch) ->
             assert_never(other)
 
 
-def _of_text(pieces: Iterable[bytes], options: Csv | Json, batch: Batch, packed: str | None = None) -> Look:
+def _of_text(pieces: Iterable[bytes], options: Csv | Json, batch: Batch, *, packed: bool = False) -> Look:
     if isinstance(options, Csv):
         first = head(scan_csv(pieces, options), options)
         return Look(first.records, Found({name: Texts() for name in first.names}), head=first)
-    found = scan_json(pieces, batch)
-    if packed and found.rounded:  # Spark takes a number as it is written only from a stream in which it can go back
-        raise Unfit(
-            f"{found.rounded} would be rounded to a double in a {packed} document over several lines; "
-            "write JSON lines, or do not compress it"
-        )
+    found = scan_json(pieces, batch, packed=packed)
     return Look(found.records, Found(dict(found.columns)), document=found.document)
 
 
