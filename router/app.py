@@ -31,7 +31,7 @@ from router.exposition import Exposition, Sources
 from router.settings import Settings
 from router.wiring import Ports, Wiring
 from schemas.config import Config
-from schemas.config.topics import REQUESTS_TOPIC
+from schemas.config.topics import COMPLETIONS_TOPIC, REQUESTS_TOPIC
 
 ARRIVALS_GROUP, REQUESTS_GROUP = "autoloader-arrivals", "autoloader-requests"
 COLLECT_AFTER_OBJECTS = 100_000
@@ -88,6 +88,7 @@ async def run(settings: Settings, config: Config) -> None:
     server = Server(routes, settings.http.host, settings.http.port)
 
     log.info("router_started", holder=settings.holder, sources=len(config.sources), port=settings.http.port)
+    publisher.prepare([COMPLETIONS_TOPIC])
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(server.run(), name="http")]

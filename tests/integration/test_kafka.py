@@ -1,6 +1,7 @@
 """Kafka for real: what is read again, what is not, and what a dying broker costs."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -290,6 +291,31 @@ async def test_a_missing_topic_holds_up_no_other_and_is_told(broker: Stack, topi
 
     assert await values(source, 1) == ["b"]
     await source.close()
+
+
+async def test_a_publisher_that_could_not_connect_ahead_connects_when_it_publishes(broker: Stack, topic: str) -> None:
+    publisher = KafkaPublisher(KafkaConnection(servers(broker)))
+    await asyncio.to_thread(broker.stop, "kafka")
+    publisher.prepare([topic])
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
+    await asyncio.to_thread(broker.start, "kafka")
+
+    answers = await publisher.publish(events(topic, "1"))
+    await publisher.close()
+
+    assert answers == [Acknowledged()]
+
+
+async def test_what_was_connected_ahead_is_closed(broker: Stack, topic: str, caplog: pytest.LogCaptureFixture) -> None:
+    publisher = KafkaPublisher(KafkaConnection(servers(broker)))
+    publisher.prepare([topic])
+    await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+    await publisher.close()
+    del publisher
+    gc.collect()
+
+    assert "Unclosed" not in caplog.text
 
 
 async def test_an_event_that_the_broker_refuses_costs_no_other(broker: Stack, topic: str) -> None:

@@ -53,6 +53,11 @@ class KafkaPublisher:
         self._access = Access(connection)
         self._topics: dict[str, _Topic] = {}
 
+    def prepare(self, topics: Sequence[str]) -> None:
+        """Connect for these topics, in the background: of a broker that has just started the first one takes longer."""
+        for topic in topics:
+            self._topic(topic).prepare()
+
     async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
         """Publish to all topics at once."""
         by_topic: dict[str, list[int]] = {}
@@ -90,6 +95,12 @@ class _Topic:
         self._one_by_one = False
         self._is_broken = False
 
+    def prepare(self) -> "asyncio.Task[AIOKafkaProducer]":
+        """One that is slow to start goes on starting; after one that failed, another."""
+        if self._starting is None or (self._starting.done() and self._starting.exception()):
+            self._starting = asyncio.create_task(self._start())
+        return self._starting
+
     async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
         ends = asyncio.get_running_loop().time() + self._patience
         try:
@@ -104,8 +115,8 @@ class _Topic:
         return answers
 
     async def close(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
+        if self._starting is not None and not self._starting.cancel() and not self._starting.exception():
+            self._producer = self._starting.result()
         await self._give_up_producer()
 
     async def _sent(self, producer: AIOKafkaProducer, events: Sequence[OutgoingEvent], ends: float) -> list[Answer]:
@@ -179,12 +190,11 @@ class _Topic:
         return Delayed(f"Kafka: {self._name}: it waits for what is before it")
 
     async def _started(self, seconds: float) -> AIOKafkaProducer:
-        """One that is slow to start goes on starting."""
-        self._starting = self._starting or asyncio.create_task(self._start())
-        done, _ = await asyncio.wait({self._starting}, timeout=seconds)
+        starting = self.prepare()
+        done, _ = await asyncio.wait({starting}, timeout=seconds)
         if not done:
             raise TimeoutError(f"no answer within {seconds} s")
-        starting, self._starting = self._starting, None
+        self._starting = None
         return starting.result()
 
     async def _start(self) -> AIOKafkaProducer:
