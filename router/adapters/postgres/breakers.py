@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from router.adapters.postgres.database import Connection
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.fragments import Statement
 from router.rules.breaker import Breaker, pause
 
@@ -17,15 +17,15 @@ async def away(connection: Connection, target: str, reason: str) -> Breaker | No
     return Breaker(target, failures, pause(failures), reason)
 
 
-async def answered(connection: Connection, targets: Collection[str]) -> Sequence[Breaker]:
+async def answered(database: Database, targets: Collection[str]) -> Sequence[Breaker]:
     """They are not away: what their breakers were."""
-    rows = await connection.fetch(_CLOSE, list(targets))
+    rows = await database.fetch(_CLOSE, list(targets))
     return [Breaker(**dict(row)) for row in rows]
 
 
-async def breakers(connection: Connection) -> Sequence[Breaker]:
+async def breakers(database: Database) -> Sequence[Breaker]:
     """All that failed since they last answered."""
-    rows = await connection.fetch(_ALL)
+    rows = await database.fetch(_ALL)
     return [Breaker(**dict(row)) for row in rows]
 
 

@@ -17,8 +17,7 @@ class PostgresColumns:
 
     async def versions(self, source_id: str) -> Sequence[SchemaVersion]:
         """All of them, the first one first."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_VERSIONS, source_id)
+        rows = await self._database.fetch(_VERSIONS, source_id)
         return [
             SchemaVersion(
                 row["version"],
@@ -33,8 +32,7 @@ class PostgresColumns:
 
     async def kept_aside(self, source_id: str, limit: int) -> Sequence[KeptAside]:
         """The files that were set aside, and those that were loaded without some records, the newest first."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_KEPT_ASIDE, source_id, limit)
+        rows = await self._database.fetch(_KEPT_ASIDE, source_id, limit)
         return [KeptAside(**dict(row)) for row in rows]
 
 

@@ -38,6 +38,15 @@ class Database:
         self._pool: Pool | None = None
         self._is_migrated = False
 
+    async def fetch(self, statement: Statement, *values: object) -> "list[asyncpg.Record]":
+        """The rows of a statement that is a transaction by itself: one trip, of which `transaction` makes three.
+
+        Raises:
+            Transient: as `transaction` does.
+        """
+        async with self._connection() as connection:
+            return await connection.fetch(statement, *values)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection in a transaction.
@@ -45,6 +54,28 @@ class Database:
         Raises:
             Transient: when PostgreSQL is away, or asks for a repetition, or the ledger's tables are still to be made.
         """
+        async with self._connection() as connection:
+            try:
+                # In one trip, of which asyncpg's own transaction would make two.
+                await _send(connection, Statement(f"BEGIN; {lets_go()}"))
+                yield connection
+            except BaseException:
+                await _send(connection, Statement("ROLLBACK"))
+                raise
+            await _send(connection, Statement("COMMIT"))
+
+    async def check(self) -> None:
+        """The ledger is there, in a revision that serves this code; Transient says what to do else."""
+        async with self._connection():
+            pass
+
+    async def close(self) -> None:
+        """Close what is open, without waiting for a lost server."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
         try:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
@@ -54,30 +85,13 @@ class Database:
                 if not self._is_migrated:
                     await _await_migration(connection)
                     self._is_migrated = True
-                try:
-                    # In one trip, of which asyncpg's own transaction would make two.
-                    await _send(connection, Statement(f"BEGIN; {lets_go()}"))
-                    yield connection
-                except BaseException:
-                    await _send(connection, Statement("ROLLBACK"))
-                    raise
-                await _send(connection, Statement("COMMIT"))
+                yield connection
         except (asyncpg.PostgresError, *PASSING) as error:
             if isinstance(error, FORGETTING) and self._pool is not None:
                 await self._pool.expire_connections()
             if not _passes(error):
                 raise
             raise Transient(f"PostgreSQL: {type(error).__name__}: {error}") from error
-
-    async def check(self) -> None:
-        """The ledger is there, in a revision that serves this code; Transient says what to do else."""
-        async with self.transaction():
-            pass
-
-    async def close(self) -> None:
-        """Close what is open, without waiting for a lost server."""
-        if self._pool is not None:
-            self._pool.terminate()
 
 
 async def _send(connection: Connection, statement: Statement) -> None:

@@ -51,8 +51,7 @@ class PostgresDiscovery:
 
     async def due_looks(self, limit: int) -> Sequence[Look]:
         """Give out those that are due; until they are answered or a minute has passed nobody else gets them."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_GIVE, limit)
+        rows = await self._database.fetch(_GIVE, limit)
         return [_look(row) for row in rows]
 
     async def save_answers(self, measurements: Sequence[Measurement]) -> Looked:

@@ -46,19 +46,16 @@ class PostgresExplain:
 
     async def request(self, request_id: str) -> KnownRequest | None:
         """A request, with how many of its files have ended."""
-        async with self._database.transaction() as connection:
-            row = await connection.fetchrow(_REQUEST, request_id)
-        return None if row is None else _request(row)
+        rows = await self._database.fetch(_REQUEST, request_id)
+        return _request(rows[0]) if rows else None
 
     async def breakers(self) -> Sequence[Breaker]:
         """Read all breakers, also of what has not failed often enough to be away."""
-        async with self._database.transaction() as connection:
-            return await breakers.breakers(connection)
+        return await breakers.breakers(self._database)
 
     async def around(self, source_id: str, lane: Lane) -> Surroundings:
         """What a waiting file of the source waits for, as far as the ledger knows."""
-        async with self._database.transaction() as connection:
-            [row] = await connection.fetch(_SURROUNDINGS, source_id, lane)
+        [row] = await self._database.fetch(_SURROUNDINGS, source_id, lane)
         return Surroundings(source=source_id, **dict(row))
 
 

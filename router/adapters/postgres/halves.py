@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from router.adapters.postgres.batch_ends import end_batch
-from router.adapters.postgres.database import Connection
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.fragments import SAME, Statement, locked
 from router.ports.scheduling import DueBatch
 from router.rules.identity import object_key
@@ -27,9 +27,9 @@ async def _make(connection: Connection, batch: str, half: Half) -> None:
     )
 
 
-async def unbegun(connection: Connection) -> Sequence[DueBatch]:
+async def unbegun(database: Database) -> Sequence[DueBatch]:
     """One of each source at a time: a batch of poison must not take all the slots of its lane."""
-    rows = await connection.fetch(_UNBEGUN)
+    rows = await database.fetch(_UNBEGUN)
     return [DueBatch(**dict(row)) for row in rows]
 
 

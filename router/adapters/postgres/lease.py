@@ -18,14 +18,12 @@ class PostgresLease:
 
     async def hold(self, role: str) -> int | None:
         """Take it when it is free or expired, keep it when it is ours. A new holder has a new epoch."""
-        async with self._database.transaction() as connection:
-            epoch: int | None = await connection.fetchval(_TAKE_OR_KEEP, role, self._holder, TERM)
-        return epoch
+        rows = await self._database.fetch(_TAKE_OR_KEEP, role, self._holder, TERM)
+        return rows[0]["epoch"] if rows else None
 
     async def release(self, role: str | None = None) -> None:
         """Let the next router take over at once, that role or all of them."""
-        async with self._database.transaction() as connection:
-            await connection.execute(_GIVE_BACK, self._holder, role)
+        await self._database.fetch(_GIVE_BACK, self._holder, role)
 
     async def check(self, connection: Connection, role: str, epoch: int) -> None:
         """In the transaction of a write: it is still ours, and stays so until the commit."""

@@ -12,15 +12,11 @@ class PostgresPausing:
 
     async def pause(self, source_id: str, by: str) -> bool:
         """False when it was paused before."""
-        async with self._database.transaction() as connection:
-            paused = await connection.fetchval(_PAUSE, source_id, by)
-        return bool(paused)
+        return bool(await self._database.fetch(_PAUSE, source_id, by))
 
     async def resume(self, source_id: str) -> bool:
         """False when it was not paused."""
-        async with self._database.transaction() as connection:
-            resumed = await connection.fetchval(_RESUME, source_id)
-        return bool(resumed)
+        return bool(await self._database.fetch(_RESUME, source_id))
 
 
 # What is sent to PostgreSQL.

@@ -40,20 +40,17 @@ class PostgresScheduling:
 
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         """Open attempts without a run: one that Prefect did not take stands behind those that are due before it."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_UNSUBMITTED, limit)
+        rows = await self._database.fetch(_UNSUBMITTED, limit)
         return [_submission(row) for row in rows]
 
     async def due_batches(self, lane: Lane, limit: int, without: Collection[str] = ()) -> Sequence[DueBatch]:
         """Open batches, due, without an open attempt."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_DUE, lane, limit, list(without))
+        rows = await self._database.fetch(_DUE, lane, limit, list(without))
         return [DueBatch(**dict(row)) for row in rows]
 
     async def breakers(self) -> Sequence[Breaker]:
         """Read all breakers."""
-        async with self._database.transaction() as connection:
-            return await breakers.breakers(connection)
+        return await breakers.breakers(self._database)
 
     async def hold_back(self, targets: Collection[str]) -> None:
         """Let nobody else try these targets until one batch has."""
@@ -62,30 +59,25 @@ class PostgresScheduling:
 
     async def halves(self) -> Sequence[DueBatch]:
         """Read the halves of split batches that have no attempt yet."""
-        async with self._database.transaction() as connection:
-            return await unbegun(connection)
+        return await unbegun(self._database)
 
     async def in_flight(self) -> Mapping[Lane, int]:
         """Count the open attempts of each lane."""
-        async with self._database.transaction() as connection:
-            return await taken(connection)
+        return await taken(self._database)
 
     async def busy(self) -> frozenset[tuple[str, Lane]]:
         """Open batches that load and have an attempt; one that is staged leaves room for another."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_BUSY)
+        rows = await self._database.fetch(_BUSY)
         return frozenset((row["source_id"], row["lane"]) for row in rows)
 
     async def backlogs(self) -> Sequence[Backlog]:
         """From line to line through the index of waiting files: two probes for each that is not empty."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_BACKLOGS)
+        rows = await self._database.fetch(_BACKLOGS)
         return [Backlog(**dict(row)) for row in rows]
 
     async def waiting(self, source_id: str, lane: Lane, limit: int) -> Sequence[WaitingFile]:
         """Through the partial index of waiting files."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_FIRST_OF_LINE, source_id, lane, limit)
+        rows = await self._database.fetch(_FIRST_OF_LINE, source_id, lane, limit)
         return [
             WaitingFile(
                 Identity(source_id, row["object"], row["version"]),
@@ -105,8 +97,7 @@ class PostgresScheduling:
 
     async def previews(self, source_ids: Collection[str], limit: int) -> Sequence[DuePreview]:
         """Requests whose file is there and that no batch stands for."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_PREVIEWS, limit, list(source_ids))
+        rows = await self._database.fetch(_PREVIEWS, limit, list(source_ids))
         return [
             DuePreview(
                 row["id"],
@@ -156,8 +147,7 @@ class PostgresScheduling:
 
     async def put_off(self, submission: Submission, trouble: str) -> None:
         """Put the creation of its run off, twice as long each time."""
-        async with self._database.transaction() as connection:
-            await connection.execute(_PUT_OFF, submission.batch, submission.n, readable(trouble), _LONGEST_PAUSE)
+        await self._database.fetch(_PUT_OFF, submission.batch, submission.n, readable(trouble), _LONGEST_PAUSE)
 
 
 async def _take(connection: Connection, batch: NewBatch) -> Sequence[asyncpg.Record]:

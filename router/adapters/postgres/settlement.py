@@ -45,8 +45,7 @@ class PostgresSettlement:
 
     async def open_attempts(self, run_ids: Sequence[str] | None = None) -> Sequence[OpenAttempt]:
         """With their results, and the earlier failures of their batches."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_OPEN_ATTEMPTS, run_ids)
+        rows = await self._database.fetch(_OPEN_ATTEMPTS, run_ids)
         return [_open_attempt(row) for row in rows]
 
     async def batch_to_settle(self, batch: str, n: int) -> EndedBatch | None:
@@ -105,8 +104,7 @@ class PostgresSettlement:
 
     async def close_breakers(self, targets: Collection[str]) -> Sequence[Breaker]:
         """Forget what was counted of these targets; say what that was."""
-        async with self._database.transaction() as connection:
-            return await breakers.answered(connection, targets)
+        return await breakers.answered(self._database, targets)
 
     async def preview_to_answer(self, batch: str, n: int) -> EndedPreview | None:
         """The preview's request, with what its run saw; nothing as long as it has not reported."""
@@ -128,8 +126,7 @@ class PostgresSettlement:
 
     async def queue(self, batch: str, n: int, *, is_queued: bool) -> None:
         """Keep since when it waits."""
-        async with self._database.transaction() as connection:
-            await connection.execute(_QUEUE, batch, n, is_queued)
+        await self._database.fetch(_QUEUE, batch, n, is_queued)
 
     async def fail_attempt(self, batch: str, n: int, decision: Again | Close | Void) -> bool:
         """Under the lock that a run takes before it stages: what it has reported meanwhile counts first."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from router.adapters.postgres.database import Connection
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.fragments import TAKES_A_SLOT, Statement
 from schemas.config.lanes import Lane
 
 
-async def taken(connection: Connection) -> Mapping[Lane, int]:
+async def taken(ledger: "Connection | Database") -> Mapping[Lane, int]:
     """A lane without any is left out."""
-    rows = await connection.fetch(_TAKEN)
+    rows = await ledger.fetch(_TAKEN)
     return {row["lane"]: row["count"] for row in rows}
 
 

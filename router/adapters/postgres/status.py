@@ -23,8 +23,7 @@ class PostgresStatus:
 
     async def sources(self, source_ids: Sequence[str]) -> Sequence[SourceStatus]:
         """One row a source, in the order asked."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_SOURCES, source_ids, COUNTED_AT_MOST)
+        rows = await self._database.fetch(_SOURCES, source_ids, COUNTED_AT_MOST)
         return [SourceStatus(**dict(row)) for row in rows]
 
     async def lines(self, patience: timedelta = timedelta(seconds=COMMAND_SECONDS)) -> Sequence[LineStatus]:
@@ -36,19 +35,16 @@ class PostgresStatus:
 
     async def in_flight(self) -> Mapping[Lane, int]:
         """Count the open attempts of each lane."""
-        async with self._database.transaction() as connection:
-            return await taken(connection)
+        return await taken(self._database)
 
     async def failures(self, limit: int) -> Sequence[Failure]:
         """The last batches of which something was not loaded, the newest first, of the last 1,000 that ended."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_FAILURES, limit)
+        rows = await self._database.fetch(_FAILURES, limit)
         return [Failure(**dict(row)) for row in rows]
 
     async def breakers(self) -> Sequence[Breaker]:
         """Read the breakers of what is away."""
-        async with self._database.transaction() as connection:
-            return [breaker for breaker in await breakers.breakers(connection) if breaker.has_opened]
+        return [breaker for breaker in await breakers.breakers(self._database) if breaker.has_opened]
 
 
 async def be_patient(connection: Connection, patience: timedelta) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import asyncpg
 
-from router.adapters.postgres.database import Connection
+from router.adapters.postgres.database import Connection, Database
 from router.adapters.postgres.fragments import Statement, later
 from router.adapters.postgres.requests.ending import HEIR
 from router.rules.answers import FinishedRequest
@@ -15,13 +15,13 @@ _LONGEST_PAUSE = timedelta(minutes=10)
 _IS_OPEN = "q.outcome IS NULL AND (q.version IS NULL OR f.outcome IS NULL)"
 
 
-async def take_finished(connection: Connection, limit: int) -> Sequence[str]:
+async def take_finished(database: Database, limit: int) -> Sequence[str]:
     """The ids of the earliest; who takes them has 15 seconds to answer, and whoever comes after longer each time.
 
     A request with an open file is not at its end; what it opened itself is seen first. The scalar subqueries are looked
     up for each request; an EXISTS is planned to read all of the table at once.
     """
-    rows = await connection.fetch(_TAKE, limit, _LONGEST_PAUSE)
+    rows = await database.fetch(_TAKE, limit, _LONGEST_PAUSE)
     return [row["id"] for row in sorted(rows, key=lambda row: row["accepted"])]
 
 

@@ -52,10 +52,10 @@ class PostgresRequests:
 
         That stands before it is looked at: one at which to look takes too long keeps no other waiting.
         """
-        async with self._database.transaction() as connection:
-            row = await connection.fetchrow(_GIVE)
-        if row is None:
+        rows = await self._database.fetch(_GIVE)
+        if not rows:
             return None
+        [row] = rows
         try:
             async with self._database.transaction() as connection:
                 return await _to_resolve(connection, row, files)
@@ -104,13 +104,11 @@ class PostgresRequests:
 
     async def put_off(self, request_id: str, trouble: str, cursor: str | None) -> None:
         """Put its listing off, longer each time."""
-        async with self._database.transaction() as connection:
-            await connection.execute(_PUT_OFF, request_id, readable(trouble), _LONGEST_PAUSE, cursor)
+        await self._database.fetch(_PUT_OFF, request_id, readable(trouble), _LONGEST_PAUSE, cursor)
 
     async def requests_at_end(self, limit: int) -> Sequence[str]:
         """See `answers`: the back-off is written first, in a transaction of its own."""
-        async with self._database.transaction() as connection:
-            return await take_finished(connection, limit)
+        return await take_finished(self._database, limit)
 
     async def request_to_answer(self, request_id: str) -> FinishedRequest | None:
         """Each in a transaction of its own: what takes too long for one keeps no other waiting."""
@@ -119,8 +117,7 @@ class PostgresRequests:
 
     async def give_up_removed(self, source_ids: Collection[str], after: timedelta) -> int:
         """A retry names no source: what is left of it may be of removed ones only."""
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(_GIVE_UP_REMOVED, list(source_ids), after)
+        rows = await self._database.fetch(_GIVE_UP_REMOVED, list(source_ids), after)
         return len(rows)
 
     async def end_request(self, end: RequestEnd) -> bool:
