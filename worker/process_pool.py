@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.schemas.objects import FlowRun
-    from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 
     from worker.brood import Brood
 
@@ -54,6 +54,7 @@ class WarmWorker(ProcessWorker):
         self._polling = asyncio.Lock()
         self._is_draining = False
         self._asked = 0.0
+        self._may_be_more = True
         self._known: dict[UUID, tuple[float, DeploymentResponse]] = {}
         self._executing: asyncio.Future[FlowRunExecutorContext]
         self._holding: asyncio.Task[None]
@@ -79,7 +80,7 @@ class WarmWorker(ProcessWorker):
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for runs, as often as somebody likes: one question at a time, so that no answer is stale."""
         async with self._polling:
-            self._asked = time.monotonic()
+            self._asked, self._may_be_more = time.monotonic(), True
             return [] if self._is_draining else await super().get_and_submit_flow_runs()
 
     async def finished(self) -> None:
@@ -90,9 +91,15 @@ class WarmWorker(ProcessWorker):
     async def poll(self) -> None:
         """Ask for runs now; who is away now is asked again by the loop, and who has no slot free when one is."""
         if self._limiter and self._limiter.available_tokens < 1:
+            self._may_be_more = True
             return
         with suppress(httpx.HTTPError):
             await self.get_and_submit_flow_runs()
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        begun = await super()._submit_scheduled_flow_runs(flow_run_response)
+        self._may_be_more = len(begun) < len(flow_run_response)
+        return begun
 
     async def _hold(self) -> None:
         """Have what runs are executed with, for the life of the worker; Prefect's own makes it for each run."""
@@ -132,7 +139,8 @@ class WarmWorker(ProcessWorker):
             await self._propose_crashed_state(flow_run, said)
         finally:
             self._give_back(flow_run.id)
-        await self.poll()
+        if self._may_be_more:
+            await self.poll()
 
     async def _execute(
         self, flow_run: FlowRun, deployment: DeploymentResponse, configuration: ProcessJobConfiguration
