@@ -102,9 +102,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         eventually(lambda: len(prometheus.ask(happened)) == 2, "three scrapes of both routers")
         happens(a)
         eventually(lambda: prometheus.ask("sum(autoloader_sweep_repairs_total) == 15"), "what happened last")
-        eventually(
-            lambda: prometheus.ask("min(count_over_time(up[1m])) > 40"), "ten seconds, to guess less beside them"
-        )
+        eventually(prometheus.guesses_little, "ten seconds, to guess less beside them")
         yield prometheus
 
 

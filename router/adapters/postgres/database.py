@@ -66,7 +66,7 @@ class Database:
 
     async def check(self) -> None:
         """The ledger is there, in a revision that serves this code; Transient says what to do else."""
-        async with self._connection():
+        async with self.transaction():
             pass
 
     async def close(self) -> None:
