@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 
+from cli.exits import Exit
 from tests.boards import Query, queries
 from tests.e2e.site import PROJECT, Site, autoloader, csv, eventually, free_port
 from tests.servers.prometheus import HAS_PROMETHEUS, Prometheus, scraping
@@ -152,7 +153,10 @@ def test_a_dot_on_the_graph_leads_to_the_run_of_its_batch_and_to_explain(seen: S
 
     assert found
     assert {(example["batch"], example["run"]) for example in found} <= ran
-    assert autoloader(seen.site, "explain", found[0]["batch"]).stdout.startswith(found[0]["batch"])
+    outcomes = {row["id"]: row["outcome"] for row in seen.site.ledger("SELECT id, outcome FROM batch")}
+    explained = autoloader(seen.site, "explain", batch := found[0]["batch"])
+    assert explained.stdout.startswith(batch)
+    assert explained.returncode == (Exit.DONE if outcomes[batch] == "loaded" else Exit.NEEDS_A_PERSON)
 
 
 def test_every_panel_is_answered(seen: Seen) -> None:

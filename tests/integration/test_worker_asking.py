@@ -3,42 +3,29 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from dev.stack import Stack
-from schemas.ledger.waking import CHANNEL
-from tests.conftest import ENVIRON, PROJECT
 from tests.e2e.site import eventually
 from tests.integration import worker_flows
+from tests.integration.test_waking import database_url, notify
 from tests.integration.test_worker import Site, serving, settings_of, site, waiting, working
 from worker.waking import TRY_SECONDS
 
 pytestmark = pytest.mark.integration
-__all__ = ["site"]  # a fixture
+__all__ = ["database_url", "site"]  # fixtures
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """Settings with a ledger's database to be woken in; of itself the worker asks each ten minutes, and says so."""
-    home = tmp_path_factory.mktemp("postgres")
-    stack = Stack(home, PROJECT / "dev" / "autoloader.yaml", parts=("postgres",), progress=print, environ=ENVIRON)
-    stack.up()
-    asking = {"PREFECT_WORKER_QUERY_SECONDS": "600", "PREFECT_LOGGING_LEVEL": "DEBUG"}
+def environ(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Mapping[str, str]]:
+    """Settings with a ledger's database to be woken in; of itself the worker asks each ten minutes. It logs when."""
+    asking = {"PREFECT_WORKER_QUERY_SECONDS": "600", "PREFECT_LOGGING_LEVEL": "DEBUG", "DATABASE_URL": database_url}
     environ = {**settings_of(tmp_path_factory.mktemp("prefect")), **asking}
-    environ["DATABASE_URL"] = stack.settings()["DATABASE_URL"]
     with serving(environ):
         yield environ
-    stack.down()
 
 
 def questions(log: Path) -> int:
     return log.read_text().count("Querying for flow runs")
-
-
-def wake(environ: Mapping[str, str]) -> None:
-    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("SELECT pg_notify(%s, 'priority')", (CHANNEL,))
 
 
 async def test_what_found_no_slot_is_begun_when_one_is_free(
@@ -59,7 +46,7 @@ async def test_what_comes_while_no_slot_is_free_is_begun_when_one_is(
     with working(environ, tmp_path / "worker.log"):
         eventually(begun.exists, "the first has begun")
         second, begun = await site.submit(worker_flows.slow, seconds=0)
-        wake(environ)
+        notify(environ["DATABASE_URL"], "priority")
         eventually(begun.exists, "the second has begun", TRY_SECONDS / 2)
 
         assert [await site.ended(run) for run in (first, second)] == [("COMPLETED", None)] * 2
@@ -75,7 +62,7 @@ async def test_after_a_run_that_left_no_other_nothing_is_asked(
         eventually(lambda: "is woken by the router" in log.read_text() and len(waiting(worker)) == 1, "it is idle")
         before = questions(log)
         second, _ = await site.submit(worker_flows.slow, seconds=0)
-        wake(environ)
+        notify(environ["DATABASE_URL"], "priority")
         assert await site.ended(second) == ("COMPLETED", None)
         eventually(lambda: len(waiting(worker)) == 1, "another process waits")
 

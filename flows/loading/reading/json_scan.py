@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -72,12 +73,16 @@ def _document(text: bytes, *, packed: bool) -> JsonScan | None:
     """The file as one document, if it is one; None for lines."""
     if len(text) > MAX_DOCUMENT_BYTES:
         return None
+    rounded: list[str] = []
     try:
-        value = _parsed(text)
+        value = _parsed(text, partial(_noted, rounded) if packed else float)
     except _NotJson:
         return None
-    if packed:
-        _parsed(text, _unrounded)
+    if rounded:
+        raise Unfit(
+            f"{rounded[0]} would be rounded to a double in a compressed document over several lines; "
+            "write JSON lines, or do not compress it"
+        )
     scanning = _Scanning(Expected(Batch()))
     scanning.add(value, text)
     return JsonScan(scanning.records, scanning.root.fields or {}, document=True)
@@ -235,13 +240,11 @@ def _parsed(text: bytes, number: Callable[[str], float] = float) -> Any:
         raise _NotJson from error
 
 
-def _unrounded(digits: str) -> float:
+def _noted(rounded: list[str], digits: str) -> float:
+    """The number; in `rounded` if it is another."""
     number = float(digits)
     if Decimal(digits) != Decimal(repr(number)):
-        raise Unfit(
-            f"{digits} would be rounded to a double in a compressed document over several lines; "
-            "write JSON lines, or do not compress it"
-        )
+        rounded.append(digits)
     return number
 
 

@@ -71,7 +71,7 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         """Give up what is not acknowledged: it is in the outbox still."""
-        await asyncio.gather(*(topic.close() for topic in self._topics.values()))
+        await asyncio.gather(*(topic.give_up() for topic in self._topics.values()))
 
     def _topic(self, name: str) -> "_Topic":
         return self._topics.setdefault(name, _Topic(self._access, name))
@@ -89,14 +89,13 @@ class _Topic:
         self._access = access
         self._name = name
         self._starting: asyncio.Task[AIOKafkaProducer] | None = None
-        self._producer: AIOKafkaProducer | None = None
         self._under_way: dict[OutgoingEvent, asyncio.Future[Any]] = {}
         self._patience = PATIENCE_SECONDS
         self._one_by_one = False
         self._is_broken = False
 
     def prepare(self) -> "asyncio.Task[AIOKafkaProducer]":
-        """One that is slow to start goes on starting; after one that failed, another."""
+        """Its start, which may be over: one that is slow goes on, and after one that failed there is another."""
         if self._starting is None or (self._starting.done() and self._starting.exception()):
             self._starting = asyncio.create_task(self._start())
         return self._starting
@@ -104,7 +103,7 @@ class _Topic:
     async def publish(self, events: Sequence[OutgoingEvent]) -> Sequence[Answer]:
         ends = asyncio.get_running_loop().time() + self._patience
         try:
-            producer = self._producer = self._producer or await self._started(self._patience)
+            producer = await self._started(self._patience)
         except KAFKA_TROUBLE as error:
             answers: Sequence[Answer] = [self._delayed(error)] * len(events)
         else:
@@ -114,10 +113,12 @@ class _Topic:
         self._one_by_one = self._one_by_one and not is_well
         return answers
 
-    async def close(self) -> None:
-        if self._starting is not None and not self._starting.cancel() and not self._starting.exception():
-            self._producer = self._starting.result()
-        await self._give_up_producer()
+    async def give_up(self) -> None:
+        starting, self._starting = self._starting, None
+        self._under_way.clear()
+        self._is_broken = False
+        if starting is not None and not starting.cancel() and not starting.exception():
+            await _give_up(starting.result())
 
     async def _sent(self, producer: AIOKafkaProducer, events: Sequence[OutgoingEvent], ends: float) -> list[Answer]:
         """In their order, all together or one by one; behind one in trouble the others wait."""
@@ -142,7 +143,7 @@ class _Topic:
         if unsent is not None:
             told[next(event for event in events if event not in told)] = self._of(unsent)
         if self._is_broken or not isinstance(unsent, NOTHING_WRITTEN):
-            await self._give_up_producer()
+            await self.give_up()
         self._take_apart(told)
         return [told.get(event, self._behind()) for event in events]
 
@@ -191,10 +192,9 @@ class _Topic:
 
     async def _started(self, seconds: float) -> AIOKafkaProducer:
         starting = self.prepare()
-        done, _ = await asyncio.wait({starting}, timeout=seconds)
-        if not done:
+        await asyncio.wait({starting}, timeout=seconds)
+        if not starting.done():
             raise TimeoutError(f"no answer within {seconds} s")
-        self._starting = None
         return starting.result()
 
     async def _start(self) -> AIOKafkaProducer:
@@ -207,13 +207,6 @@ class _Topic:
             await _give_up(producer)
             raise
         return producer
-
-    async def _give_up_producer(self) -> None:
-        producer, self._producer = self._producer, None
-        self._under_way.clear()
-        self._is_broken = False
-        if producer is not None:
-            await _give_up(producer)
 
 
 async def _give_up(producer: AIOKafkaProducer) -> None:

@@ -108,10 +108,10 @@ class PostgresSettlement:
 
     async def preview_to_answer(self, batch: str, n: int) -> EndedPreview | None:
         """The preview's request, with what its run saw; nothing as long as it has not reported."""
-        async with self._database.transaction() as connection:
-            row = await connection.fetchrow(_PREVIEWED, batch, n)
-        if row is None:
+        rows = await self._database.fetch(_PREVIEWED, batch, n)
+        if not rows:
             return None
+        [row] = rows
         request = FinishedRequest(row["id"], row["kind"], row["producer"], row["source_id"], row["accepted"])
         return EndedPreview(batch, n, request, _read(Preview, row, "report"))
 
