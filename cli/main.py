@@ -1,38 +1,16 @@
 """The commands. Each says on one line why it cannot do its work, and exits with a code of `cli.exits`."""
 
+import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import typer
 
-from cli.commands import (
-    cancel,
-    cost,
-    deploy,
-    doctor,
-    down,
-    explain,
-    land,
-    migrate,
-    pause,
-    preview,
-    quarantine,
-    request,
-    resume,
-    retry,
-    router,
-    schema,
-    status,
-    up,
-    worker,
-)
-from cli.demo import command as demo
 from cli.errors import CommandError
 from cli.exits import Exit, ended
-from dev.stack import StackError
-from router.adapters.http.server import PortTaken
+from dev.errors import StackError
 from router.errors import Transient
 from schemas.config import ConfigError
 from schemas.settings import SettingsError
@@ -40,12 +18,36 @@ from schemas.settings import SettingsError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-app = typer.Typer(
-    help="Files that land become rows in Iceberg, each exactly once.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+# In the order in which help lists them; each is a function of its own name.
+COMMANDS = {
+    "up": "cli.commands.up",
+    "down": "cli.commands.down",
+    "demo": "cli.demo.command",
+    "router": "cli.commands.router",
+    "worker": "cli.commands.worker",
+    "migrate": "cli.commands.migrate",
+    "deploy": "cli.commands.deploy",
+    "land": "cli.commands.land",
+    "request": "cli.commands.request",
+    "preview": "cli.commands.preview",
+    "retry": "cli.commands.retry",
+    "cancel": "cli.commands.cancel",
+    "pause": "cli.commands.pause",
+    "resume": "cli.commands.resume",
+    "status": "cli.commands.status",
+    "explain": "cli.commands.explain",
+    "cost": "cli.commands.cost",
+    "schema": "cli.commands.schema",
+    "quarantine": "cli.commands.quarantine",
+    "doctor": "cli.commands.doctor",
+}
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.callback()
+def autoloader() -> None:
+    """Files that land become rows in Iceberg, each exactly once."""
 
 
 def command(function: Callable[P, R]) -> None:
@@ -55,36 +57,20 @@ def command(function: Callable[P, R]) -> None:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except (CommandError, ConfigError, PortTaken, SettingsError, StackError, Transient) as error:
+        except (CommandError, ConfigError, SettingsError, StackError, Transient) as error:
             print(f"autoloader {function.__name__}: {error}", file=sys.stderr)
             raise ended(Exit.TROUBLE) from error
 
     app.command()(run)
 
 
-for function in (
-    up.up,
-    down.down,
-    demo.demo,
-    router.router,
-    worker.worker,
-    migrate.migrate,
-    deploy.deploy,
-    land.land,
-    request.request,
-    preview.preview,
-    retry.retry,
-    cancel.cancel,
-    pause.pause,
-    resume.resume,
-    status.status,
-    explain.explain,
-    cost.cost,
-    schema.schema,
-    quarantine.quarantine,
-    doctor.doctor,
-):
-    command(function)
+def wanted(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that is called, so that it waits for nothing that only others import; all where none is."""
+    return arguments[:1] if arguments and arguments[0] in COMMANDS else tuple(COMMANDS)
+
+
+for name in wanted(sys.argv[1:]):
+    command(getattr(importlib.import_module(COMMANDS[name]), name))
 
 if __name__ == "__main__":
     app()

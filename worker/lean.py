@@ -1,4 +1,4 @@
-"""What Prefect does for each run that costs its time and that nobody here needs, or that can be done once for all.
+"""What Prefect does for each run or worker, at a cost, that nobody here needs, or that can be done once for all.
 
 It is replaced by name, in this program alone and before it forks. Where a name is gone, Prefect does as it likes: only
 the time is lost.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import copy_context
 from functools import cache, partial
+from importlib.metadata import entry_points
 from threading import Timer
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ import pydantic
 from prefect import flow_engine
 from prefect.client import orchestration
 from prefect.logging import get_logger
+from prefect.workers import base
 
 
 class SharedContexts(ModuleType):
@@ -50,10 +52,17 @@ def from_the_second_on(theirs: Callable[..., Any], engine: Any) -> Iterator[None
         beating.close()
 
 
+def collections_by_name() -> dict[str, None]:
+    """Prefect's collections that are installed, not imported: that of Kubernetes is a thousand modules, 90 MB."""
+    return dict.fromkeys(entry_points(group="prefect.collections").names)
+
+
 REPLACED: dict[tuple[ModuleType, str], Callable[[Any], Any]] = {
     # A websocket, 150 ms, by which a run learns that a person suspends it. A load cannot be: it is cancelled.
     (flow_engine, "observe_flow_run_suspension"): lambda _theirs: lambda *_: nullcontext(),
     (flow_engine, "_send_heartbeats"): lambda theirs: partial(from_the_second_on, theirs),
+    # What a worker says of itself, and this one has all it needs of Prefect imported.
+    (base, "load_prefect_collections"): lambda _theirs: collections_by_name,
     (orchestration, "ssl"): lambda _theirs: SharedContexts("ssl"),
 }
 

@@ -3,8 +3,10 @@
 import asyncio
 
 from cli import environment
+from cli.errors import CommandError
 from router import app
 from router.adapters import logs
+from router.adapters.http.server import PortTaken
 from router.settings import read_settings
 
 
@@ -14,4 +16,7 @@ def router() -> None:
     settings = read_settings(environ)
     config = environment.config(environ)
     logs.configure()
-    asyncio.run(app.run(settings, config))
+    try:
+        asyncio.run(app.run(settings, config))
+    except PortTaken as error:
+        raise CommandError(str(error)) from error

@@ -1,5 +1,8 @@
-"""What Prefect does for each run, made less."""
+"""What Prefect does for each run or worker, made less."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -59,3 +62,21 @@ def test_who_wants_no_heartbeats_gets_none() -> None:
     run(None, beats, lambda: None)
 
     assert not beats.begun.is_set()
+
+
+def test_a_worker_tells_which_collections_it_has_and_imports_none() -> None:
+    program = """
+import asyncio, sys
+from prefect.workers.process import ProcessWorker
+from worker.lean import make_lean
+make_lean()
+told = asyncio.run(ProcessWorker(work_pool_name="a-pool")._worker_metadata())
+assert [each.name for each in told.integrations] == ["prefect-kubernetes"], told
+assert "prefect_kubernetes" not in sys.modules
+"""
+
+    environment = {**os.environ, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
