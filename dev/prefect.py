@@ -32,9 +32,6 @@ def service(home: Home, ports: Mapping[str, int]) -> Service:
             # By default 5 stay, and each that is needed beside them is made anew, with questions for the types it has.
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "10",
             "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "5",
-            # Nobody here uses its blocks: for their types it would import all of Kubernetes' client, 50 MB.
-            "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
-            "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
             "PREFECT_SERVER_API_HOST": ADDRESS,
             "PREFECT_SERVER_API_PORT": str(port),  # or its pages call the default port
         },
