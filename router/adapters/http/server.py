@@ -1,5 +1,6 @@
 """The HTTP server: uvicorn inside the router's loop."""
 
+import asyncio
 import socket
 from collections.abc import Sequence
 
@@ -12,6 +13,15 @@ class PortTaken(Exception):
     """The HTTP port cannot be used: which one, and what to do."""
 
 
+class _Patient(uvicorn.Server):
+    """uvicorn, which by itself looks ten times a second whether it is to exit: here it is cancelled."""
+
+    async def main_loop(self) -> None:
+        while True:
+            await self.on_tick(0)  # the time for the answers' `Date`
+            await asyncio.sleep(1)
+
+
 class Server:
     """Serves some routes. The port is taken before anything else begins."""
 
@@ -19,7 +29,7 @@ class Server:
         app, self._socket = Starlette(routes=routes), _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
+        self._server = _Patient(config)
 
     async def run(self) -> None:
         """Serve until cancelled. uvicorn's own `serve` would take the process's signals, which are the app's."""
