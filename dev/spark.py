@@ -37,13 +37,13 @@ appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
-# A load of few rows took half the CPU that C2 took to compile it: it waits for ten times as many calls and rounds as by
+# C2 took as much CPU to compile a load of few rows as the load: it waits for forty times as many calls and rounds as by
 # Java's default, which a load of many rows soon has made.
 _PATIENT_COMPILER = (
-    "-XX:Tier4InvocationThreshold=50000",
-    "-XX:Tier4MinInvocationThreshold=6000",
-    "-XX:Tier4CompileThreshold=150000",
-    "-XX:Tier4BackEdgeThreshold=400000",
+    "-XX:Tier4InvocationThreshold=200000",
+    "-XX:Tier4MinInvocationThreshold=24000",
+    "-XX:Tier4CompileThreshold=600000",
+    "-XX:Tier4BackEdgeThreshold=1600000",
 )
 # As in `compose/spark` and `k8s/overlays/dev`, whose tools take no file from elsewhere.
 _FAIR = """<?xml version="1.0"?>
