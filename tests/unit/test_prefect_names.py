@@ -23,7 +23,9 @@ NEEDED = {
     "a run is carried out (2)": "prefect.engine:_drive_run_flow_result",
     "a run is carried out (3)": "prefect.flow_engine:run_flow",
 }
-ONLY_FASTER = {f"without it a run or worker takes more: {name}": f"{module.__name__}:{name}" for module, name in REPLACED}
+ONLY_FASTER = {
+    f"without it a run or worker takes more: {name}": f"{module.__name__}:{name}" for module, name in REPLACED
+}
 MEMBERS = ("_submitting_flow_run_ids", "_cancelling_observer", "_limiter")
 
 
