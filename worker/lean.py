@@ -53,7 +53,7 @@ def from_the_second_on(theirs: Callable[..., Any], engine: Any) -> Iterator[None
 
 
 def collections_by_name() -> dict[str, None]:
-    """Prefect's collections that are installed, not imported: that of Kubernetes is a thousand modules, 90 MB."""
+    """Prefect's collections that are installed, not imported: that of Kubernetes is a thousand modules, 50 MB."""
     return dict.fromkeys(entry_points(group="prefect.collections").names)
 
 
