@@ -93,6 +93,7 @@ async def run(settings: Settings, config: Config) -> None:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(server.run(), name="http")]
             tasks += [group.create_task(drive(stage, wakes, clock, progress), name=stage.name) for stage in stages]
+            tasks += [group.create_task(runs.prepare(), name="deployments")]
             _cancel_on_signal(tasks)
     finally:
         server.close()

@@ -77,6 +77,27 @@ async def test_odd_answers_are_transient_whatever_is_asked(what: str) -> None:
         assert "\x00" not in str(trouble.value)
 
 
+@pytest.mark.parametrize("what", ODD)
+async def test_odd_answers_do_not_end_a_router_that_begins(what: str) -> None:
+    await prefect(ODD[what]).prepare()
+
+
+async def test_the_first_run_is_submitted_in_one_trip() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"id": "1"})
+
+    runs = prefect(answer)
+    await runs.prepare()
+    asked.clear()
+
+    await runs.submit(SUBMISSION)
+
+    assert asked == ["/api/deployments/1/create_flow_run"]
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
 async def test_what_prefect_will_not_do_for_one_is_refused(status: int) -> None:
     with pytest.raises(Refused):

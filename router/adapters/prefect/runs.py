@@ -67,6 +67,11 @@ class PrefectRuns:
         self._ui_url = prefect.ui_url.rstrip("/")
         self._deployments: dict[str, str] = {}
 
+    async def prepare(self) -> None:
+        """Ask for the deployments before the first run waits for one; what is not told now is asked for then."""
+        with suppress(Transient):
+            await self.check()
+
     async def submit(self, submission: Submission) -> str:
         """A repetition answers with the run that was created first."""
         flow = "preview" if submission.kind == "preview" else "ingest"
