@@ -55,6 +55,7 @@ class Part:
 
 
 PARTS = {
+    "idle": Part("The local stack, started and at rest", ("benchmarks.idle",)),
     "latency": Part("One file on an idle stack", ("benchmarks.latency", "30"), on_a_stack=True),
     "burst": Part("A thousand small files at once, and a run for each file", ("benchmarks.burst",)),
     "steady": Part("Five files a second for twenty minutes, among a thousand sources", ("benchmarks.steady",)),

@@ -1,9 +1,11 @@
-"""A local stack of its own for a benchmark: in a temporary folder, with lanes of process workers."""
+"""A local stack of its own for a benchmark, in a temporary folder with lanes of process workers; what one takes."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from dev.stack import Stack
 
@@ -31,3 +33,28 @@ def running(sources: str) -> Iterator[tuple[Stack, Path]]:
             yield stack, home
         finally:
             stack.down()
+
+
+def memory(stack: Stack) -> Mapping[str, int]:
+    """MB of each part that runs, with its children: PSS, in which what several share is divided among them."""
+    return {part: int(_sum(each, lambda one: one.memory_full_info().pss)) // 2**20 for part, each in _processes(stack)}
+
+
+def cpu_seconds(stack: Stack) -> Mapping[str, float]:
+    """CPU seconds that each part that runs, and its children that live, have taken so far."""
+    return {part: _sum(each, lambda one: sum(one.cpu_times()[:2])) for part, each in _processes(stack)}
+
+
+def _sum(processes: Iterable[psutil.Process], taken: Callable[[psutil.Process], float]) -> float:
+    total = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):  # a run's ended meanwhile
+            total += taken(process)
+    return total
+
+
+def _processes(stack: Stack) -> Iterator[tuple[str, list[psutil.Process]]]:
+    for part in stack.running():
+        if (pid := stack.pid(part)) is not None:
+            leader = psutil.Process(pid)
+            yield part, [leader, *leader.children(recursive=True)]

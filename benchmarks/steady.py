@@ -18,11 +18,10 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import psutil
 import psycopg
 
 from benchmarks.latency import one, p95
-from benchmarks.stacks import running
+from benchmarks.stacks import memory, running
 from cli.commands.land import announce
 from dev.stack import Stack
 from schemas.connections import kafka_connection
@@ -95,24 +94,9 @@ class Site:
         runs = len({row[1] for row in rows})
         return len(rows), runs, *(f"{each:.2f}" for each in spread), connections
 
-    def memory(self) -> Mapping[str, int]:
-        """MB of each part that runs."""
-        pids = {part: self._stack.pid(part) for part in self._stack.running()}
-        return {part: _pss(psutil.Process(pid)) // 2**20 for part, pid in pids.items() if pid is not None}
-
     def _asked(self, query: str, *values: object) -> Sequence[Sequence[object]]:
         with psycopg.connect(self._settings["DATABASE_URL"]) as connection:
             return connection.execute(query.encode(), values or None).fetchall()
-
-
-def _pss(process: psutil.Process) -> int:
-    total = 0
-    for each in [process, *process.children(recursive=True)]:
-        try:
-            total += each.memory_full_info().pss
-        except psutil.NoSuchProcess:
-            continue
-    return total
 
 
 def told(title: str, runs: Sequence[Mapping[str, float]]) -> None:
@@ -123,11 +107,11 @@ def told(title: str, runs: Sequence[Mapping[str, float]]) -> None:
         print(f"{title:32} {span:20} p50 {p50:.2f} s, p95 {p95(seconds):.2f}, max {max(seconds):.2f}")
 
 
-def main(site: Site, minutes: int, rate: int) -> None:
+def main(site: Site, stack: Stack, minutes: int, rate: int) -> None:
     """The lines."""
     told("the first, which makes the table", site.singles(1))
     told("the next nine", site.singles(9))
-    parts = tuple(site.memory())
+    parts = tuple(memory(stack))
     print(" ".join(f"{heading:>11}" for heading in (*HEADINGS, *parts)), flush=True)
     for minute in range(minutes):
         begun = time.time()
@@ -135,8 +119,8 @@ def main(site: Site, minutes: int, rate: int) -> None:
             site.land(rate)
             time.sleep(max(0.0, begun + second + 1 - time.time()))
         site.wait(site.landed)
-        memory = site.memory()
-        found = (minute + 1, *site.minute(begun, begun + 60), *(memory[part] for part in parts))
+        held = memory(stack)
+        found = (minute + 1, *site.minute(begun, begun + 60), *(held[part] for part in parts))
         print(" ".join(f"{each!s:>11}" for each in found), flush=True)
     while site.landed < FILES:
         count = min(ONCE, FILES - site.landed)
@@ -150,4 +134,4 @@ def main(site: Site, minutes: int, rate: int) -> None:
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
     with running(sources()) as (stack, home):
-        main(Site(stack, home), *(numbers + [20, 5][len(numbers) :]))
+        main(Site(stack, home), stack, *(numbers + [20, 5][len(numbers) :]))
