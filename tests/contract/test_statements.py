@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psycopg
@@ -56,6 +57,39 @@ def test_every_statement_of_the_flows_is_prepared(database_url: str) -> None:
         prepared = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
 
     assert prepared == (len(flow_statements()),)
+
+
+def test_files_are_locked_in_their_order_and_then_joined(database_url: str) -> None:
+    """Were they joined before, each statement would lock them in an order of its own, and two could deadlock."""
+    locking = {name: statement for name, statement in statements() if "FOR UPDATE) k" in statement}
+    not_in_order = []
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        for number, (name, statement) in enumerate(locking.items()):
+            connection.execute(f"PREPARE s{number} AS {statement}".encode())
+            nothing = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement))))
+            row = connection.execute(f"EXPLAIN (FORMAT JSON) EXECUTE s{number} ({nothing})".encode()).fetchone()
+            assert row is not None
+            [explained] = row[0]
+            not_in_order += [name for each in _looked_up_from(explained["Plan"]) if not _ends_in(each, "Sort")]
+
+    assert len(locking) > 5
+    assert not_in_order == []
+
+
+def _looked_up_from(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What stands beside each step that locks: the rows for which it does."""
+    below = plan.get("Plans", [])
+    if len(below) == 2 and _ends_in(below[1], "LockRows"):
+        yield below[0]
+    for each in below:
+        yield from _looked_up_from(each)
+
+
+def _ends_in(plan: dict[str, Any], kind: str) -> bool:
+    """Whether it is a step of this kind, or passes on what one gives, one row after the other."""
+    below = [each for each in plan.get("Plans", []) if each["Parent Relationship"] != "InitPlan"]
+    return bool(plan["Node Type"].endswith(kind) or (len(below) == 1 and _ends_in(below[0], kind)))
 
 
 def _numbered(statement: str) -> str:

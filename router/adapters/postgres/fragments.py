@@ -21,9 +21,10 @@ TAKES_A_SLOT = "ended IS NULL AND (queued IS NULL OR claimed IS NOT NULL)"
 def locked(named: str, condition: str, *, more: str = "") -> str:
     """The rows `n` that `named` has, as far as `condition` holds of their files `k`, which are locked.
 
-    By whomever in the order in which intake writes them, so that nobody deadlocks. And each looked up by its key, which
-    the LIMIT has PostgreSQL do: from statistics made before a flood it takes it that nothing waits, and would go
-    through all that waits for each of them.
+    By whomever in the order in which intake writes them, so that nobody deadlocks: the OFFSET has PostgreSQL lock them
+    before it joins them to anything, in whichever order it then likes. And each looked up by its key, which the LIMIT
+    has it do: from statistics made before a flood it takes it that nothing waits, and would go through all that waits
+    for each of them.
     """
     return f"""
         SELECT n.*{more} FROM (
@@ -31,7 +32,7 @@ def locked(named: str, condition: str, *, more: str = "") -> str:
         CROSS JOIN LATERAL (
             SELECT * FROM file WHERE (source_id, object, version) = (n.source_id, n.object, n.version)
             LIMIT 1 FOR UPDATE) k
-        WHERE {condition}
+        WHERE {condition} OFFSET 0
     """
 
 
