@@ -74,8 +74,8 @@ told = asyncio.run(ProcessWorker(work_pool_name="a-pool")._worker_metadata())
 assert [each.name for each in told.integrations] == ["prefect-kubernetes"], told
 assert "prefect_kubernetes" not in sys.modules
 """
-
-    environment = {**os.environ, "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    # Of a server that nobody asks: without one Prefect would start its own.
+    environment = {**os.environ, "PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_LOGGING_TO_API_ENABLED": "false"}
 
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
 
