@@ -47,7 +47,7 @@ class Site:
     """The running stack, and what it has been told of."""
 
     def __init__(self, stack: Stack, home: Path) -> None:
-        self._stack = stack
+        self.stack = stack
         self._settings = stack.settings()
         self._place = home / "landing" / "flights"
         self.landed = 0
@@ -63,8 +63,8 @@ class Site:
 
     def restart(self) -> None:
         """Stop the stack and start it again."""
-        self._stack.down()
-        self._stack.up()
+        self.stack.down()
+        self.stack.up()
 
     def singles(self, times: int) -> list[dict[str, float]]:
         """One file on the idle stack, so many times."""
@@ -107,11 +107,11 @@ def told(title: str, runs: Sequence[Mapping[str, float]]) -> None:
         print(f"{title:32} {span:20} p50 {p50:.2f} s, p95 {p95(seconds):.2f}, max {max(seconds):.2f}")
 
 
-def main(site: Site, stack: Stack, minutes: int, rate: int) -> None:
+def main(site: Site, minutes: int, rate: int) -> None:
     """The lines."""
     told("the first, which makes the table", site.singles(1))
     told("the next nine", site.singles(9))
-    parts = tuple(memory(stack))
+    parts = tuple(memory(site.stack))
     print(" ".join(f"{heading:>11}" for heading in (*HEADINGS, *parts)), flush=True)
     for minute in range(minutes):
         begun = time.time()
@@ -119,7 +119,7 @@ def main(site: Site, stack: Stack, minutes: int, rate: int) -> None:
             site.land(rate)
             time.sleep(max(0.0, begun + second + 1 - time.time()))
         site.wait(site.landed)
-        held = memory(stack)
+        held = memory(site.stack)
         found = (minute + 1, *site.minute(begun, begun + 60), *(held[part] for part in parts))
         print(" ".join(f"{each!s:>11}" for each in found), flush=True)
     while site.landed < FILES:
@@ -134,4 +134,4 @@ def main(site: Site, stack: Stack, minutes: int, rate: int) -> None:
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
     with running(sources()) as (stack, home):
-        main(Site(stack, home), stack, *(numbers + [20, 5][len(numbers) :]))
+        main(Site(stack, home), *(numbers + [20, 5][len(numbers) :]))

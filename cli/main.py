@@ -18,29 +18,12 @@ from schemas.settings import SettingsError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# In the order in which help lists them; each is a function of its own name.
-COMMANDS = {
-    "up": "cli.commands.up",
-    "down": "cli.commands.down",
-    "demo": "cli.demo.command",
-    "router": "cli.commands.router",
-    "worker": "cli.commands.worker",
-    "migrate": "cli.commands.migrate",
-    "deploy": "cli.commands.deploy",
-    "land": "cli.commands.land",
-    "request": "cli.commands.request",
-    "preview": "cli.commands.preview",
-    "retry": "cli.commands.retry",
-    "cancel": "cli.commands.cancel",
-    "pause": "cli.commands.pause",
-    "resume": "cli.commands.resume",
-    "status": "cli.commands.status",
-    "explain": "cli.commands.explain",
-    "cost": "cli.commands.cost",
-    "schema": "cli.commands.schema",
-    "quarantine": "cli.commands.quarantine",
-    "doctor": "cli.commands.doctor",
-}
+# In the order in which help lists them; each is a module of `cli.commands` and a function in it.
+COMMANDS = (
+    *("up", "down", "demo", "router", "worker", "migrate", "deploy"),
+    *("land", "request", "preview", "retry", "cancel", "pause", "resume"),
+    *("status", "explain", "cost", "schema", "quarantine", "doctor"),
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 
@@ -66,11 +49,11 @@ def command(function: Callable[P, R]) -> None:
 
 def wanted(arguments: Sequence[str]) -> Sequence[str]:
     """The command that is called, so that it waits for nothing that only others import; all where none is."""
-    return arguments[:1] if arguments and arguments[0] in COMMANDS else tuple(COMMANDS)
+    return arguments[:1] if arguments and arguments[0] in COMMANDS else COMMANDS
 
 
 for name in wanted(sys.argv[1:]):
-    command(getattr(importlib.import_module(COMMANDS[name]), name))
+    command(getattr(importlib.import_module(f"cli.commands.{name}"), name))
 
 if __name__ == "__main__":
     app()

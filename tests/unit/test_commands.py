@@ -5,7 +5,7 @@ import sys
 
 from cli.main import COMMANDS, app, wanted
 
-# Seconds to import, and who needs them: a run, a worker.
+# What runs, workers and the router need, in this order.
 HEAVY = ("pyspark", "prefect", "router.app")
 
 
@@ -15,7 +15,7 @@ def test_every_command_has_its_name() -> None:
 
 def test_the_one_that_is_called_is_made_and_all_where_none_is() -> None:
     assert wanted(["status", "--watch"]) == ["status"]
-    assert wanted(["--help"]) == wanted(["no-such"]) == wanted([]) == tuple(COMMANDS)
+    assert wanted(["--help"]) == wanted(["no-such"]) == wanted([]) == COMMANDS
 
 
 def test_a_command_imports_nothing_that_only_others_need() -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.commands.demo import ACTS, Played, announcement, how_to_go_on, report
 from cli.demo.account import Account, Event, Landed
 from cli.demo.act import Act
 from cli.demo.asking import way_out
-from cli.demo.command import ACTS, Played, announcement, how_to_go_on, report
 from cli.demo.screen import Screen
 from cli.demo.trouble import POISON, in_lane, overtook, poisoned, quarantined
 from dev import jars, nycflights, samples, tpch

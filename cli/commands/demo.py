@@ -1,4 +1,4 @@
-"""The command: start the stack, play the acts, count after each, and say the result in one last line.
+"""`autoloader demo`: start the stack, play the acts, count after each, and say the result in one last line.
 
 The acts stand in one table, in their order; each is a function of the running stack, the sample files and the screen.
 An act says what it did and what it saw go wrong, and does not judge the whole: after each act everything that has
