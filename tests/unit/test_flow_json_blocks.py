@@ -1,4 +1,4 @@
-"""What Arrow's parser says of a block of JSON lines is what our own look would find, or nothing."""
+"""What an expression says of a block of JSON lines is what our own look would find, or nothing."""
 
 import json
 import random
@@ -36,8 +36,8 @@ def known(line: bytes = LINE) -> tuple[Expected, Tokens]:
     [
         LINE * 3,
         b"{}\n" * 3,
-        b'{"f": 7, "s": null}\n{"l": [], "o": null}\n{"i": null}\n',
-        '{"s": "\\ud83d\\ude00 {}, Information, NaN"}\n{"s": "ü"}\n{"i" : 5}\n'.encode(),
+        b'{"f": 7, "s": null}\n{"o": null, "l": []}\n{"i": null}\n',
+        '{"s": "\\ud83d\\uDE00 }, {} \\u00E9, NaN"}\n{"s": "ü"}\n{ "i" :\t5 } \n'.encode(),
     ],
 )
 def test_what_holds_nothing_else_is_counted(block: bytes) -> None:
@@ -62,10 +62,14 @@ def test_what_holds_nothing_else_is_counted(block: bytes) -> None:
         b'{"f": [NaN]}',
         b'{"s": 1}',
         b'{"s": "\\ud800"}',
+        b'{"s": "\\ude00\\ud83d"}',
+        b'{"s": "\\}"}',
         b'{"s": "\x01"}',
         b'{"z": 1}',
         b'{"l": [[1]]}',
         b'{"l": {"x": 1}}',
+        b'{"l": [1,]}',
+        b'{"s": "x", "i": 1}',
         b'{"i": 1}{"i": 2}',
         b'{"i": 1}null{"i": 2}',
         b'{"i": 1} null',
@@ -74,8 +78,9 @@ def test_what_holds_nothing_else_is_counted(block: bytes) -> None:
         b'{"i": \n1}',
         b'{"i": 1}{"i": \n2}',
         b'{"i": 1,}',
+        b'{,"i": 1}',
+        b"{,}",
         b'{"i": 01}',
-        b'{"i": 1} ',
         b'{"i": 1}\r',
         b"",
     ],
@@ -83,6 +88,31 @@ def test_what_holds_nothing_else_is_counted(block: bytes) -> None:
 def test_of_anything_else_nothing_is_said(line: bytes) -> None:
     expected, columns = known()
     assert expected.records(LINE + line + b"\n" + LINE, columns) is None
+
+
+def test_keys_may_be_missing_and_stand_in_the_order_of_all_records_so_far() -> None:
+    expected, columns = known(b'{"a": 1, "c": {"x": 1, "z": 2}}\n{"b": 1, "c": {"x": 1, "y": 1}}\n{"a": 1, "b": 1}\n')
+    assert expected.records(b'{"a": 1, "b": 2, "c": {"z": 3}}\n{"b": 1}\n{"c": {"x": 1}}\n', columns) == 3
+    assert expected.records(b'{"c": {"z": 3, "x": 3}}\n', columns) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a": 1, "b": 2}\n{"b": 2, "a": 1}\n',
+        json.dumps({f"column {number}": 1 for number in range(1000)}).encode() + b"\n",
+    ],
+)
+def test_without_an_order_or_with_too_many_columns_nothing_is_expected(text: bytes) -> None:
+    expected, columns = known(text)
+    assert expected.records(text, columns) is None
+    assert expected.split(text, columns) == (text, b"")
+
+
+def test_values_within_values_are_expected_by_an_expression_that_grows_with_them_alone() -> None:
+    line = b'{"a": ' + b"[" * 100 + b'{"x": 1}' + b"]" * 100 + b"}\n"
+    expected, columns = known(line)
+    assert expected.records(line * 3, columns) == 3
 
 
 def test_columns_of_another_file_that_has_more_are_not_taken_for_ours() -> None:

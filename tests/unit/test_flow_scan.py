@@ -173,6 +173,7 @@ def test_text_is_utf_8_in_pieces_exactly_when_it_is_as_a_whole(text: str, at: in
         ('{"a": "\\ud800"}\n', "line 1 has half of a surrogate pair"),
         ('{"a": 1e999, "b": 12345678901234567890123}\n', 1),
         ('{"a": 1}\nnull\n', "line 2 is not a JSON object"),
+        ('{"a": 1}\n{"a": ' + "[" * 700 + "]" * 700 + "}\n", "line 2 has values within values"),
         (b'{"a": "\xe9"}\n', "not UTF-8: .* at byte 7"),
         (b'{"a": 1}\n' + '{"a": 1}'.encode("utf-16-le"), "line 2 is not UTF-8, by a NUL"),
         ('{\n"a": 1}'.encode("utf-32-le"), "line 1 is not UTF-8, by a NUL"),

@@ -1,46 +1,74 @@
-"""Blocks of JSON lines that hold nothing but what is expected: so Arrow's parser finds, and holds up no other thread.
+"""Blocks of JSON lines that hold nothing but what is expected: so one regular expression finds, for the whole block.
 
-Only what it refuses is looked at record by record. It refuses a key twice in an object, a key that is not expected and
-a value of another type; not, as Spark and we must, all that is no line of JSON with one object in it. So it is given no
-block in which a line may begin or end within an object, none with NaN, and none with a `null` beside an object, which
-would end the process (pyarrow 26).
+Only what it refuses is looked at record by record. It takes lines with one object each, whose keys are known, stand in
+the known order, though any may be missing, and have values of the known kinds: so no key is there twice. It takes less
+than JSON allows, where its parsers differ: no number that 64 bits may not hold, no half of a surrogate pair. RE2 reads
+each byte once, whatever the expression is, and holds up no other thread.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.json as pj
+import orjson
+import re2
 
 from flows.loading.reading.found import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
 _PATIENCE = 4  # then no more blocks are tried
-_NULL_BESIDE = re.compile(rb"}[ \t]*n")
-_NO_NUMBER = re.compile(rb"[:,\[][ \t]*-?(?:NaN|Inf(?:inity)?)[ \t]*[,}\]]")
+_MAX_PATTERN = 60_000  # letters, of some hundred columns: beyond, to look at each record is as fast
+_MAX_MEMORY = 64 * 2**20  # of what RE2 has made of the expression so far; beyond it begins anew
+_WHOLE = "(?:0|[1-9][0-9]{0,17})"
+_HEX = "[0-9a-fA-F]"
+_CHARACTER = f"(?:(?:[0-9a-cA-Ce-fE-F]{_HEX}|[dD][0-7]){_HEX}{{2}}|[dD][89abAB]{_HEX}{{2}}\\\\u[dD][c-fC-F]{_HEX}{{2}})"
 _SCALARS = {
-    frozenset({"null"}): pa.null(),
-    frozenset({"bool"}): pa.bool_(),
-    frozenset({"int"}): pa.int64(),
-    frozenset({"float"}): pa.float64(),
-    frozenset({"int", "float"}): pa.float64(),
-    frozenset({"str"}): pa.string(),
+    "null": "null",
+    "bool": "true|false",
+    "int": f"-?{_WHOLE}",
+    "float": f"-?{_WHOLE}(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,2}})?",
+    "str": f'"(?:[^"\\\\\\x00-\\x1f]|\\\\(?:["\\\\/bfnrt]|u{_CHARACTER}))*"',
 }
+_GAP = "[ \\t]*"
+
+
+@dataclass(slots=True)
+class Keys:
+    """In which order keys were seen: by key, those that stood before it, and the keys of its values."""
+
+    before: dict[str, set[str]] = field(default_factory=dict)
+    within: dict[str, Keys] = field(default_factory=dict)
+
+    def see(self, value: Any) -> None:
+        """One more value of this place: an object, or an array, whose elements are all of one place."""
+        if type(value) is list:
+            for one in value:
+                self.see(one)
+        elif type(value) is dict:
+            last: tuple[str, ...] = ()
+            for name, one in value.items():
+                self.before.setdefault(name, set()).update(last)
+                last = (name,)
+                if type(one) in {dict, list}:
+                    self.within.setdefault(name, Keys()).see(one)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Columns, and how Arrow is told to take nothing else."""
+    """Columns, the order of their keys, and the expression for lines with nothing else."""
 
     columns: Tokens
-    options: pj.ParseOptions
+    keys: Keys
+    matches: Callable[[bytes], object | None]
 
 
 @dataclass(slots=True)
@@ -72,53 +100,84 @@ class Expected:
     def records(self, block: bytes, root: Tokens) -> int | None:
         """How many records a block of whole lines has, if nothing is in it of which `root` does not know."""
         known = self._known
-        if known is None or not _covers(root, known.columns) or (lines := _lines(block)) is None:
+        if known is None or not block or not _covers(root, known.columns):
             return None
-        reading = pj.ReadOptions(use_threads=False, block_size=len(block) + 1)
-        try:
-            found = pj.read_json(pa.BufferReader(block), reading, known.options).num_rows
-        except pa.ArrowException:
-            found = -1
-        self._batch.in_vain = max(0, self._batch.in_vain + (-1 if found == lines else 1))
-        return found if found == lines else None
+        is_known = known.matches(_with_commas(block)) is not None
+        self._batch.in_vain = max(0, self._batch.in_vain + (-1 if is_known else 1))
+        return block.count(b"\n") if is_known else None
 
     def learn(self, block: bytes, root: Tokens) -> None:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
-        if len(block) < _LEAST_BYTES or (self._known is not None and self._known.columns == root):
+        if len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
             return
-        columns = Tokens()
+        if (known := _known(block, root, self._known)) is None:
+            self._batch.in_vain = _PATIENCE + 1
+        else:
+            self._known = self._batch.known = known
+
+
+def _known(block: bytes, root: Tokens, before: Known | None) -> Known | None:
+    """These columns; None where their keys have no order, or are too many, or nested too deep."""
+    columns = Tokens()
+    try:
         columns.merge(root)
-        if (kind := _type(columns)) is not None:
-            options = pj.ParseOptions(explicit_schema=pa.schema(list(kind)), unexpected_field_behavior="error")
-            self._known = self._batch.known = Known(columns, options)
-
-
-def _lines(block: bytes) -> int | None:
-    """How many lines it has, if each begins and ends as an object does; within one a comma follows what has ended."""
-    lines = block.count(b"\n") if block.startswith(b"{") and block.endswith(b"}\n") else 0
-    if block.count(b"}\n{") + 1 != lines or _NULL_BESIDE.search(block) is not None:
+        keys = Keys() if before is None else deepcopy(before.keys)
+        for line in block.splitlines():
+            with suppress(orjson.JSONDecodeError):
+                keys.see(orjson.loads(line))
+        pattern = f"(?:{_object(columns.fields or {}, keys)}{_GAP}\\n)*".encode()
+        if len(pattern) > _MAX_PATTERN:
+            return None
+        return Known(columns, keys, re2.compile(pattern, _options()).fullmatch)
+    except (CycleError, RecursionError, re2.error):
         return None
-    has_no_number = (b"NaN" in block or b"Inf" in block) and _NO_NUMBER.search(block) is not None
-    return None if has_no_number else lines
 
 
-def _type(tokens: Tokens) -> pa.DataType | None:
-    """The type that holds these values; None when no type does."""
-    if tokens.mixed:
-        return None
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes: that they are UTF-8 is known
+    options.never_capture = True
+    options.log_errors = False
+    options.max_mem = _MAX_MEMORY
+    return options
+
+
+def _with_commas(block: bytes) -> bytes:
+    """The block with a comma behind the last value of each object and array, as behind the others.
+
+    So an expression for it grows with the fields alone, though any may be missing.
+    """
+    return block.replace(b"}", b",}").replace(b"]", b",]")
+
+
+def _object(fields: Mapping[str, Tokens], keys: Keys) -> str:
+    """An object whose fields are there or not, in the order of these keys.
+
+    Raises:
+        CycleError: they have none.
+    """
+    names = [name for name in TopologicalSorter(keys.before).static_order() if name in fields]
+    each = (
+        f"(?:{_key(name)}{_GAP}:{_GAP}{_value(fields[name], keys.within.get(name, Keys()))}{_GAP},{_GAP})?"
+        for name in dict.fromkeys([*names, *fields])
+    )
+    return f"\\{{{_GAP}(?:,|{''.join(each)})\\}}"
+
+
+def _value(tokens: Tokens, keys: Keys) -> str:
+    """A value of these kinds, or null."""
+    ways = [_SCALARS[one] for one in sorted(tokens.tokens | {"null"})]
     if tokens.fields is not None:
-        return _struct(tokens.fields)
+        ways.append(_object(tokens.fields, keys))
     if tokens.element is not None:
-        element = _type(tokens.element)
-        return None if element is None else pa.list_(element)
-    return _SCALARS.get(frozenset(tokens.tokens - {"null"} or {"null"}))
+        ways.append(f"\\[{_GAP}(?:,|(?:{_value(tokens.element, keys)}{_GAP},{_GAP})+)\\]")
+    return f"(?:{'|'.join(ways)})"
 
 
-def _struct(fields: Mapping[str, Tokens]) -> pa.StructType | None:
-    types = {name: _type(one) for name, one in fields.items()}
-    if not types or None in types.values():
-        return None
-    return pa.struct(list(types.items()))
+def _key(name: str) -> str:
+    """A key as writers spell it."""
+    escaped: str = re2.escape(_with_commas(json.dumps(name, ensure_ascii=False).encode()).decode())
+    return escaped
 
 
 def _covers(known: Tokens, other: Tokens) -> bool:

@@ -156,16 +156,19 @@ class _Scanning:
 
     def _add(self, value: Any, number: int) -> int:
         """Take in one record, or those of an array; return the number of keys."""
-        if type(value) is dict:
-            self.records += 1
-            shape = (*value, *map(type, value.values()))
-            if (nested := self._nested.get(shape)) is not None:
-                return len(value) + self._look_into(value, nested)
-            if len(self._nested) < _SHAPES:
-                self._nested[shape] = [name for name, one in value.items() if type(one) in {dict, list}]
-            return _take_in(self.root, value)
-        if type(value) is list:
-            return sum(self._add_element(one, number) for one in value)
+        try:
+            if type(value) is dict:
+                self.records += 1
+                shape = (*value, *map(type, value.values()))
+                if (nested := self._nested.get(shape)) is not None:
+                    return len(value) + self._look_into(value, nested)
+                if len(self._nested) < _SHAPES:
+                    self._nested[shape] = [name for name, one in value.items() if type(one) in {dict, list}]
+                return _take_in(self.root, value)
+            if type(value) is list:
+                return sum([self._add_element(one, number) for one in value])
+        except RecursionError as error:
+            raise Unfit(f"line {number} has values within values, hundreds deep; write them as a text") from error
         raise Unfit(f"line {number} is not a JSON object: JSON lines hold one object in each line")
 
     def _add_element(self, value: Any, number: int) -> int:
