@@ -53,6 +53,9 @@ class DuePreview:
 class SchedulingLedger(Lease, Protocol):
     """The ledger of scheduling: `batch` and `attempt`, as they begin."""
 
+    async def has_work(self) -> bool:
+        """Whether anything may be scheduled: a file waits, or a batch or a preview has not ended."""
+
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         """Attempts whose run may not have been created yet and is to be created now, the longest due first."""
 

@@ -82,11 +82,20 @@ class SchedulingStage:
         epoch = await self._ledger.hold(ROLE)
         if epoch is None:
             return Step()
+        slots, work = await self._slots.count(now), Pass()
+        submissions = await self._written(slots, epoch, work, now) if await self._ledger.has_work() else []
+        if epoch != self._epoch:
+            work.facts.append(LeaseTaken(ROLE, epoch))
+        self._epoch = epoch
+        await self._submit_all(submissions, work)
+        return work.step()
+
+    async def _written(self, slots: Mapping[Lane, int], epoch: int, work: Pass, now: datetime) -> list[Submission]:
+        """What is to be submitted: written before, or just now."""
         submissions = list(await self._ledger.unsubmitted(RUNS_A_STEP))
         in_flight = await self._ledger.in_flight()
-        slots = {lane: most - in_flight.get(lane, 0) for lane, most in (await self._slots.count(now)).items()}
-        work = Pass()
-        room = _Room({lane: min(free, RUNS_A_STEP - len(submissions)) for lane, free in slots.items()}, epoch, work)
+        free = {lane: most - in_flight.get(lane, 0) for lane, most in slots.items()}
+        room = _Room({lane: min(some, RUNS_A_STEP - len(submissions)) for lane, some in free.items()}, epoch, work)
         breakers = await self._ledger.breakers()
         room.away |= {breaker.target for breaker in breakers if breaker.is_open}
         room.to_try |= {breaker.target for breaker in breakers if breaker.is_half_open}
@@ -95,11 +104,7 @@ class SchedulingStage:
         submissions += await self._previews(room)
         if room.lanes:
             submissions += await self._batches(room, now)
-        if epoch != self._epoch:
-            work.facts.append(LeaseTaken(ROLE, epoch))
-        self._epoch = epoch
-        await self._submit_all(submissions, work)
-        return work.step()
+        return submissions
 
     async def _next_attempts(self, lane: Lane, room: "_Room") -> Sequence[Submission]:
         written = []

@@ -33,6 +33,18 @@ from tests.contract.scenes import (
 B_CSV, C_CSV = "s3://landing/orders/b.csv", "s3://landing/orders/c.csv"
 
 
+async def test_there_is_work_while_a_file_waits_or_its_batch_is_open(ledger: Ledger) -> None:
+    batches, _ = await schedules(ledger)
+    before = await batches.has_work()
+    await lands(ledger)
+    waiting = await batches.has_work()
+    await is_claimed(ledger)
+    in_flight = await batches.has_work()
+    await ledger.settlement.settle_batch(settlement())
+
+    assert [before, waiting, in_flight, await batches.has_work()] == [False, True, True, False]
+
+
 async def test_only_sources_with_waiting_files_have_a_backlog(ledger: Ledger) -> None:
     await is_cut(ledger)
     await lands(ledger, source_id="audit-v1")

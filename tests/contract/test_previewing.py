@@ -46,6 +46,17 @@ async def is_looked_at(ledger: Ledger) -> None:
     assert await ledger.claim("p-1", 1, RUN)
 
 
+async def test_there_is_work_for_a_preview_until_it_has_ended(ledger: Ledger) -> None:
+    batches, _ = await schedules(ledger)
+    await is_asked(ledger)
+    of_a_load = await batches.has_work()
+    await is_there(ledger, "r-2")
+    asked = await batches.has_work()
+    await ledger.requests.end_request(request_end("r-2"))
+
+    assert [of_a_load, asked, await batches.has_work()] == [False, True, False]
+
+
 async def test_a_preview_is_due_when_its_file_was_found(ledger: Ledger) -> None:
     batches, _ = await schedules(ledger)
     await is_asked(ledger, ASKED)

@@ -30,6 +30,17 @@ class FakeScheduling:
         self.hold = lease.hold
         self.release = lease.release
 
+    async def has_work(self) -> bool:
+        self._database.begin()
+        return (
+            any(row.waits for row in self._database.files.values())
+            or any(row.ended is None for row in self._database.batches.values())
+            or any(
+                row.end is None and isinstance(row.request.asked, PreviewAsked)
+                for row in self._database.requests.values()
+            )
+        )
+
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         now = self._database.begin()
         rows = [

@@ -26,7 +26,7 @@ from router.errors import Transient
 from router.notifications.record import Position, Record, made
 from schemas.connections import KafkaConnection
 
-POLL_MS = 500
+POLL_MS = 1000
 LULL_MS = 20  # the records of a burst come no farther apart
 SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
 
@@ -66,7 +66,7 @@ class KafkaSource:
         self._records_a_poll = RECORDS_A_POLL
 
     async def poll(self) -> Sequence[Record]:
-        """Up to 5,000 records, or none after half a second; first those again that were polled and not committed."""
+        """Up to 5,000 records, or none after a second; first those again that were polled and not committed."""
         async with self._beginning_anew_after_trouble():
             consumer = self._consumer or await self._start()
             self._rewind(consumer)
@@ -178,6 +178,7 @@ class KafkaSource:
             isolation_level="read_committed",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 3,
+            fetch_max_wait_ms=POLL_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=max(LEAST_FETCH_BYTES, FETCH_BYTES // sum(partitions.values())),
         )

@@ -29,16 +29,8 @@ class PostgresPublication:
         keys_held: Sequence[tuple[str, str]] = (),
     ) -> Sequence[tuple[int, OutgoingEvent]]:
         """The oldest rows; the one with which they become too many bytes is the last."""
-        async with self._database.transaction() as connection:
-            await connection.execute(_BRING_BACK)
-            rows = await connection.fetch(
-                _WAITING,
-                limit,
-                max_bytes,
-                topics_held,
-                [topic for topic, _ in keys_held],
-                [key for _, key in keys_held],
-            )
+        topics, keys = [topic for topic, _ in keys_held], [key for _, key in keys_held]
+        rows = await self._database.fetch(_WAITING, limit, max_bytes, topics_held, topics, keys)
         return [(row["id"], OutgoingEvent(row["topic"], row["key"], row["value"])) for row in rows]
 
     async def save_published(
@@ -69,15 +61,14 @@ async def put(connection: Connection, events: Sequence[OutgoingEvent]) -> None:
 
 # What is sent to PostgreSQL.
 
-# What was set aside long enough is to be published again.
-_BRING_BACK = Statement("UPDATE outbox SET set_aside = NULL WHERE set_aside <= now()")
-
-# Events to be published, the oldest first, in all not much more than some bytes.
+# Events to be published, the oldest first, in all not much more than some bytes; and those set aside long enough.
 _WAITING = Statement("""
+    WITH back AS (UPDATE outbox SET set_aside = NULL WHERE set_aside <= now() RETURNING id, topic, key, value)
     SELECT id, topic, key, value FROM (
         SELECT *, sum(octet_length(value)) OVER (ORDER BY id) - octet_length(value) AS bytes_before FROM (
-            SELECT id, topic, key, value FROM outbox
-            WHERE set_aside IS NULL AND topic <> ALL($3::text[])
+            SELECT * FROM (
+                SELECT id, topic, key, value FROM outbox WHERE set_aside IS NULL UNION ALL SELECT * FROM back) waiting
+            WHERE topic <> ALL($3::text[])
               AND (topic, key) NOT IN (SELECT * FROM unnest($4::text[], $5::text[]))
             ORDER BY id LIMIT $1) oldest) summed
     WHERE $2::bigint IS NULL OR bytes_before < $2 ORDER BY id

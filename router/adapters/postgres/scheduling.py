@@ -38,6 +38,10 @@ class PostgresScheduling:
         self.hold = lease.hold
         self.release = lease.release
 
+    async def has_work(self) -> bool:
+        """Each by the first entry of an index."""
+        return bool((await self._database.fetch(_HAS_WORK))[0]["has_work"])
+
     async def unsubmitted(self, limit: int) -> Sequence[Submission]:
         """Open attempts without a run: one that Prefect did not take stands behind those that are due before it."""
         rows = await self._database.fetch(_UNSUBMITTED, limit)
@@ -173,6 +177,16 @@ def _submission(row: asyncpg.Record) -> Submission:
 
 
 # What is sent to PostgreSQL.
+
+# Whether a file waits, or a batch or a preview has not ended. In order, so that no guess of how many there are has
+# PostgreSQL go over a table instead of an index.
+_HAS_WORK = Statement(f"""
+    SELECT coalesce(
+        (SELECT true FROM file k WHERE {WAITS} ORDER BY source_id, lane LIMIT 1),
+        (SELECT true FROM batch WHERE ended IS NULL ORDER BY source_id, lane LIMIT 1),
+        (SELECT true FROM request WHERE ended IS NULL AND kind = 'preview' ORDER BY accepted LIMIT 1),
+        false) AS has_work
+""")
 
 # Open attempts without a run, the longest due first.
 _UNSUBMITTED = Statement("""
