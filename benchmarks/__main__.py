@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.stacks import stopped_at_the_end
 from dev.stack import Stack
 
 PROJECT = Path(__file__).parents[1]
@@ -47,11 +48,9 @@ class Part:
             return _printed(command, {})
         with tempfile.TemporaryDirectory() as folder:
             stack = Stack(Path(folder), PROJECT / "dev" / "autoloader.yaml")
-            stack.up()
-            try:
+            with stopped_at_the_end(stack):
+                stack.up()
                 return _printed(command, {"AUTOLOADER_HOME": folder})
-            finally:
-                stack.down()
 
 
 PARTS = {

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks.latency import one
-from benchmarks.stacks import cpu_seconds, memory
+from benchmarks.stacks import cpu_seconds, memory, stopped_at_the_end
 from dev.stack import Stack
 
 CONFIG = Path(__file__).parents[1] / "dev" / "autoloader.yaml"
@@ -63,7 +63,5 @@ def main(stack: Stack, folder: Path, starts: int) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as landing:
         local = Stack(Path(home), CONFIG)
-        try:
+        with stopped_at_the_end(local):
             main(local, Path(landing), int(sys.argv[1]) if sys.argv[1:] else 5)
-        finally:
-            local.down()

@@ -32,6 +32,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from benchmarks.shares import Shares
+from benchmarks.stacks import stopped_at_the_end
 from dev.stack import Stack
 from router.adapters.kafka.source import KafkaSource
 from router.adapters.postgres.database import Database
@@ -227,9 +228,7 @@ if __name__ == "__main__":
     counts = [int(argument) for argument in sys.argv[1:]] or [200_000]
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), Path(__file__).parents[1] / "dev" / "autoloader.yaml", parts=("postgres", "kafka"))
-        stack.up()
-        try:
+        with stopped_at_the_end(stack):
+            stack.up()
             upgrade(stack.settings()["DATABASE_URL"])
             asyncio.run(main(stack.settings(), counts[0], counts[1] if len(counts) > 1 else 0))
-        finally:
-            stack.down()

@@ -29,6 +29,7 @@ import psycopg
 from pyspark.sql import SparkSession
 
 from benchmarks.files import COLUMNS, csv_files, json_files, lineitem
+from benchmarks.stacks import stopped_at_the_end
 from dev.stack import Stack
 from flows.loading.files import Files
 from flows.loading.reading import probe
@@ -221,8 +222,8 @@ def main(megabytes: float, cases: Sequence[str]) -> None:
         home = Path(folder)
         (home / "autoloader.yaml").write_text(CONFIG)
         stack = Stack(home, home / "autoloader.yaml")
-        stack.up()
-        try:
+        with stopped_at_the_end(stack):
+            stack.up()
             settings = dict(stack.settings())
             with psycopg.connect(settings["DATABASE_URL"], autocommit=True) as connection:
                 connection.execute("CREATE DATABASE load")
@@ -236,8 +237,6 @@ def main(megabytes: float, cases: Sequence[str]) -> None:
             for case in cases or CASES:
                 compared(site, case, CASES[case](site))
             session.stop()  # at its exit pyspark would ask a server that is gone, for ten minutes
-        finally:
-            stack.down()
 
 
 def _serves(process: psutil.Process, url: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks.stacks import stopped_at_the_end
 from dev.stack import Stack
 from router.adapters.postgres.database import Database
 from router.adapters.postgres.lease import PostgresLease
@@ -78,9 +79,7 @@ if __name__ == "__main__":
     counts = [int(argument) for argument in sys.argv[1:]] or [1_000_000, 1000]
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), Path(__file__).parents[1] / "dev" / "autoloader.yaml", parts=("postgres",))
-        stack.up()
-        try:
+        with stopped_at_the_end(stack):
+            stack.up()
             upgrade(stack.settings()["DATABASE_URL"])
             asyncio.run(main(stack.settings()["DATABASE_URL"], counts[0], counts[1] if len(counts) > 1 else 1000))
-        finally:
-            stack.down()

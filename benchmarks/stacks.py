@@ -1,5 +1,7 @@
 """A local stack of its own for a benchmark, in a temporary folder with lanes of process workers; what one takes."""
 
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,11 +30,19 @@ def running(sources: str) -> Iterator[tuple[Stack, Path]]:
         home = Path(folder)
         (home / "autoloader.yaml").write_text(LANES + sources)
         stack = Stack(home, home / "autoloader.yaml")
-        stack.up()
-        try:
+        with stopped_at_the_end(stack):
+            stack.up()
             yield stack, home
-        finally:
-            stack.down()
+
+
+@contextmanager
+def stopped_at_the_end(stack: Stack) -> Iterator[None]:
+    """The time in which a stack may run; also a benchmark that is told to stop leaves none."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        yield
+    finally:
+        stack.down()
 
 
 def memory(stack: Stack) -> Mapping[str, int]:

@@ -12,6 +12,7 @@ import pytest
 from pyspark.sql import DataFrame
 
 from flows.loading.reading.parts import with_uri
+from flows.loading.reading.types import MAX_DEPTH
 from tests.integration.flow_site import PARQUET, Lake, a_table, outcomes, reason
 from tests.integration.test_flow_cases import CASES, land_case
 from tests.integration.test_flow_values import types
@@ -37,6 +38,17 @@ def test_20_a_parquet_type_that_spark_does_not_read_fails_no_neighbour(lake: Lak
         assert lake.rows(table, "x", by="id")[2] == (texts[kind],)
 
 
+def nested(levels: int) -> tuple[pa.DataType, Any, tuple[Any, ...]]:
+    """A struct of structs: its type, a value, and the row that is to come of it."""
+    kind: pa.DataType = pa.int64()
+    value: Any = 1
+    row: Any = 1
+    for _ in range(levels):
+        kind, value, row = pa.struct([("a", kind)]), {"a": value}, (row,)
+    return kind, value, row
+
+
+DEEP, DEEPER = nested(MAX_DEPTH - 1), nested(MAX_DEPTH)
 ODD: dict[str, tuple[pa.DataType, list[Any], list[Any] | str]] = {
     "nanos": (pa.timestamp("ns"), [datetime(1965, 5, 5, 5, 5, 5, 5)], [datetime(1965, 5, 5, 5, 5, 5, 5)]),  # noqa: DTZ001 - a clock's time
     "unsigned": (pa.uint32(), [2**32 - 1], [2**32 - 1]),
@@ -52,6 +64,8 @@ ODD: dict[str, tuple[pa.DataType, list[Any], list[Any] | str]] = {
     "wide": (pa.decimal256(40, 2), [Decimal("1.50")], "more than 38 digits"),
     "lasting": (pa.duration("us"), [7], [7]),
     "fixed": (pa.binary(3), [b"abc"], [bytearray(b"abc")]),
+    "deep": (DEEP[0], [DEEP[1]], [DEEP[2]]),
+    "deeper": (DEEPER[0], [DEEPER[1]], "more than 30 types are in one another"),
     "pairs": (pa.map_(pa.string(), pa.uint64()), [[("a", 2**64 - 1)]], [{"a": Decimal(2**64 - 1)}]),
 }
 

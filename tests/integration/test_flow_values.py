@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from flows.loading.reading.types import MAX_DEPTH
 from tests.integration.flow_site import CSV, JSON, Lake, a_table, outcomes, reason
 from tests.integration.test_flow_cases import CASES, land_case
 
@@ -196,6 +197,20 @@ def test_18_a_number_is_no_moment(lake: Lake) -> None:
 
     assert outcomes(report) == {"events.json": ("quarantined", 0)}
     assert "'1764151200000' is not a value of timestamp" in reason(report, "events.json")
+
+
+@pytest.mark.parametrize("levels", [40, 400])
+def test_what_stands_deeper_in_json_than_types_may_is_kept_as_text(lake: Lake, levels: int) -> None:
+    table = a_table()
+    objects, arrays = '{"a":' * levels + "1" + "}" * levels, "[" * levels + "1" + "]" * levels
+
+    report = lake.published(lake.batch(table, [lake.land("deep.json", f'{{"o": {objects}, "l": {arrays}}}\n')], JSON))
+
+    assert outcomes(report) == {"deep.json": ("loaded", 1)}
+    [(within_objects, within_arrays)] = lake.rows(table, "o" + ".a" * (MAX_DEPTH - 1), "l" + "[0]" * (MAX_DEPTH - 1))
+    deep = levels - MAX_DEPTH + 1
+    assert within_objects == '{"a":' * deep + "1" + "}" * deep
+    assert within_arrays == "[" * deep + "1" + "]" * deep
 
 
 def test_29_nothing_the_empty_text_and_a_word_for_null_are_told_apart(lake: Lake) -> None:

@@ -13,6 +13,7 @@ from flows.loading.errors import Unfit
 from flows.loading.reading.csv_scan import CsvScan, scan_csv
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.json_scan import scan_json
+from flows.loading.reading.types import MAX_DEPTH
 from flows.loading.reading.utf8 import checked_utf8
 from schemas.formats.csv import Csv
 
@@ -201,6 +202,14 @@ def test_a_number_of_a_document_that_a_double_does_not_hold_is_named() -> None:
     assert scan_json([texts[2]]).document
     with pytest.raises(Unfit, match=r"0\.12345678901234567891 would be rounded"):
         scan_json([texts[2]], packed=True)
+
+
+def test_what_stands_deep_within_a_column_is_a_text() -> None:
+    [column] = scan_json([b'{"a": ' + b"[" * 40 + b'{"x": 1}' + b"]" * 40 + b"}"]).columns.values()
+    levels = 1
+    while column.element is not None:
+        column, levels = column.element, levels + 1
+    assert (levels, column) == (MAX_DEPTH, Tokens({"str"}))
 
 
 def test_what_a_column_holds_is_seen_in_whichever_record_it_stands() -> None:

@@ -20,6 +20,7 @@ import orjson
 from flows.loading.errors import Unfit
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.json_blocks import Batch, Expected
+from flows.loading.reading.types import MAX_DEPTH
 from flows.loading.reading.utf8 import checked_utf8
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class _Scanning:
     def _look_into(self, value: dict[str, Any], names: list[str]) -> int:
         """Take in what is within these columns; return the number of keys there."""
         fields = self.root.fields or {}
-        return sum([_take_in(fields[name], value[name]) for name in names]) if names else 0
+        return sum([_take_in(fields[name], value[name], 2) for name in names]) if names else 0
 
     def _add_unusual(self, text: bytes, number: int) -> int:
         """A line that the quick parser refuses: it knows no numbers like 1e999, and neither do we know better.
@@ -210,16 +211,22 @@ def _is_spaced(text: bytes) -> bool:
     return b'" :' in text or b'"\t:' in text or b'"\n:' in text
 
 
-def _take_in(into: Tokens, value: Any) -> int:
-    """Add a value to what is known of its place; return the number of keys within it."""
+def _take_in(into: Tokens, value: Any, depth: int = 1) -> int:
+    """Add a value to what is known of its place; return the number of keys within it.
+
+    What stands deeper than types may is a text.
+    """
+    if depth > MAX_DEPTH and type(value) in {dict, list}:
+        into.tokens.add("str")
+        into = Tokens()
     if type(value) is dict:
         fields = into.fields = {} if into.fields is None else into.fields
         if not value.keys() <= fields.keys():
             fields.update((name, Tokens()) for name in value if name not in fields)
-        return len(value) + sum([_take_in(fields[name], one) for name, one in value.items()])
+        return len(value) + sum([_take_in(fields[name], one, depth + 1) for name, one in value.items()])
     if type(value) is list:
         element = into.element = into.element or Tokens()
-        return sum([_take_in(element, one) for one in value])
+        return sum([_take_in(element, one, depth + 1) for one in value])
     into.tokens.add(_TOKENS[type(value)])
     return 0
 

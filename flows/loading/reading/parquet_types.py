@@ -6,6 +6,7 @@ Left to itself Spark lets one file of a batch decide for the others, and refuses
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -31,7 +32,7 @@ from pyspark.sql.types import (
 
 from flows.loading.errors import Unfit
 from flows.loading.reading.casts import ELEMENT, literal
-from flows.loading.reading.types import MAX_DIGITS, quoted
+from flows.loading.reading.types import MAX_DEPTH, MAX_DIGITS, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,22 +51,25 @@ class Stored:
     fits: Callable[[str], str] | None = None
 
 
-def stored(kind: pa.DataType, *, is_int96: bool = False) -> Stored:
-    """How a column of this type is read.
+def stored(kind: pa.DataType, *, is_int96: bool = False, depth: int = 2) -> Stored:
+    """How a column of this type is read, or what stands at such a depth in it.
 
     Raises:
         Unfit: Spark cannot read it exactly.
     """
+    within = partial(stored, is_int96=is_int96, depth=depth + 1)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
-        return stored(kind.value_type)
+        return stored(kind.value_type, depth=depth)
     if isinstance(kind, pa.BaseExtensionType):
-        return _UUID if kind.extension_name == "arrow.uuid" else stored(kind.storage_type)
+        return _UUID if kind.extension_name == "arrow.uuid" else stored(kind.storage_type, depth=depth)
+    if pa.types.is_nested(kind) and depth > MAX_DEPTH:
+        raise Unfit(f"more than {MAX_DEPTH} types are in one another; write the innermost as a text")
     if pa.types.is_struct(kind):
-        return _struct({field.name: stored(field.type, is_int96=is_int96) for field in kind})
+        return _struct({field.name: within(field.type) for field in kind})
     if pa.types.is_map(kind):
-        return _map(stored(kind.key_type), stored(kind.item_type, is_int96=is_int96))
+        return _map(stored(kind.key_type, depth=depth + 1), within(kind.item_type))
     if _is_list(kind):
-        return _array(stored(kind.value_type, is_int96=is_int96))
+        return _array(within(kind.value_type))
     if pa.types.is_timestamp(kind):
         return _timestamp(kind, is_int96=is_int96)
     if pa.types.is_decimal(kind):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _INTEGRAL = ("tinyint", "smallint", "int", "bigint")
 MAX_DIGITS = 38  # of a decimal
+MAX_DEPTH = 30  # of a record, and structs, arrays and maps in one another; Spark Connect tells of few more
 _EXACT = {"tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
 
 
