@@ -91,7 +91,7 @@ class Bell:
         self._say("is woken by the router", logging.INFO)
         self._rung.set()  # what came before is lost
         while True:
-            heard = [notice.payload async for notice in connection.notifies(timeout=TRY_SECONDS, stop_after=1)]
+            heard = await _heard(connection, TRY_SECONDS)
             if not heard:
                 await _try_out(connection, connection)
             if not heard or self.lane in heard:
@@ -102,6 +102,18 @@ class Bell:
         if what != self._said:
             log.log(level, what)
         self._said = what
+
+
+async def _heard(connection: AsyncConnection, seconds: float) -> list[str]:
+    """What has come, at the latest after so long; psycopg's own wait wakes ten times a second for nothing."""
+    loop, there = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(connection.fileno(), there.set)
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(there.wait(), seconds)
+    finally:
+        loop.remove_reader(connection.fileno())
+    return [notice.payload async for notice in connection.notifies(timeout=0, stop_after=1)]
 
 
 async def _try_out(listening: AsyncConnection, sending: AsyncConnection) -> None:

@@ -1,5 +1,6 @@
 """What Prefect does for each run or worker, made less."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,7 +11,10 @@ from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
-from worker.lean import from_the_second_on
+import pytest
+from prefect.workers import server as health
+
+from worker.lean import from_the_second_on, patient
 
 WITHIN_SECONDS = 10
 WHERE = ContextVar("WHERE", default="nowhere")
@@ -62,6 +66,27 @@ def test_who_wants_no_heartbeats_gets_none() -> None:
     run(None, beats, lambda: None)
 
     assert not beats.begun.is_set()
+
+
+async def test_a_worker_tells_of_its_health_and_looks_once_a_second_whether_to_exit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREFECT_WORKER_WEBSERVER_PORT", "0")
+    server = patient(health._build_healthcheck_server, lambda: True)
+    ticks = 0
+
+    async def counted(seconds: float) -> None:
+        nonlocal ticks
+        ticks += 1
+        assert seconds == 1
+        server.should_exit = ticks == 3
+        await at_once(0)
+
+    at_once = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    await server.main_loop()
+
+    assert ticks == 3
 
 
 def test_a_worker_tells_which_collections_it_has_and_imports_none() -> None:
