@@ -178,7 +178,6 @@ class KafkaSource:
             isolation_level="read_committed",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 3,
-            fetch_max_wait_ms=POLL_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=max(LEAST_FETCH_BYTES, FETCH_BYTES // sum(partitions.values())),
         )
