@@ -1,11 +1,16 @@
-"""How many runs of each lane may be in flight: as configured, or as its workers have room that are there."""
+"""How many runs of each lane may be in flight: as configured, or as its workers have room that are there.
 
-from collections.abc import Mapping
+And what of it is free in a step of scheduling.
+"""
+
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from router.errors import Transient
 from router.ports.runs import Runs
+from router.step import Pass
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
 
@@ -41,3 +46,28 @@ class Slots:
     def _of(self, lane: Lane) -> int:
         settings = self._lanes[lane]
         return min(settings.workers, self._online.get(lane, settings.workers)) * settings.slots_per_worker
+
+
+@dataclass(slots=True)
+class Room:
+    """What is free in one step, under one epoch of the lease."""
+
+    free: dict[Lane, int]
+    epoch: int
+    work: Pass
+    busy: set[tuple[str, Lane]] = field(default_factory=set)
+    away: set[str] = field(default_factory=set)
+    to_try: set[str] = field(default_factory=set)
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The lanes that have a free slot."""
+        return [lane for lane, slots in self.free.items() if slots > 0]
+
+    def has(self, source_id: str, lane: Lane) -> bool:
+        """Whether a source may have a batch in a lane."""
+        return self.free[lane] > 0 and (source_id, lane) not in self.busy
+
+    def take(self, source_id: str, lane: Lane) -> None:
+        self.free[lane] -= 1
+        self.busy.add((source_id, lane))

@@ -68,7 +68,7 @@ def patient(theirs: Callable[..., uvicorn.Server], *told: Any) -> uvicorn.Server
         while not await server.on_tick(0):  # noqa: ASYNC110 - a flag of another thread
             await asyncio.sleep(1)
 
-    server.main_loop = main_loop  # type: ignore[method-assign]
+    server.main_loop = main_loop  # type: ignore[method-assign]  # of this one alone
     return server
 
 

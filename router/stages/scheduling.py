@@ -6,7 +6,6 @@ that takes over begins with empty accounts and full buckets.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from router.errors import Refused, Transient
@@ -30,7 +29,7 @@ from router.rules.scheduling import (
     rebased,
 )
 from router.rules.sizing import Sizing, first_class
-from router.slots import Slots
+from router.slots import Room, Slots
 from router.step import Pass, Step
 from schemas.config import Config
 from schemas.config.lanes import LANES, Lane
@@ -83,7 +82,8 @@ class SchedulingStage:
         if epoch is None:
             return Step()
         slots, work = await self._slots.count(now), Pass()
-        submissions = await self._written(slots, epoch, work, now) if await self._ledger.has_work() else []
+        has_work = await self._ledger.has_work()
+        submissions = await self._written(slots, epoch, work, now) if has_work else self._nothing(now)
         if epoch != self._epoch:
             work.facts.append(LeaseTaken(ROLE, epoch))
         self._epoch = epoch
@@ -93,9 +93,8 @@ class SchedulingStage:
     async def _written(self, slots: Mapping[Lane, int], epoch: int, work: Pass, now: datetime) -> list[Submission]:
         """What is to be submitted: written before, or just now."""
         submissions = list(await self._ledger.unsubmitted(RUNS_A_STEP))
-        in_flight = await self._ledger.in_flight()
-        free = {lane: most - in_flight.get(lane, 0) for lane, most in slots.items()}
-        room = _Room({lane: min(some, RUNS_A_STEP - len(submissions)) for lane, some in free.items()}, epoch, work)
+        most, taken = RUNS_A_STEP - len(submissions), await self._ledger.in_flight()
+        room = Room({lane: min(most, of - taken.get(lane, 0)) for lane, of in slots.items()}, epoch, work)
         breakers = await self._ledger.breakers()
         room.away |= {breaker.target for breaker in breakers if breaker.is_open}
         room.to_try |= {breaker.target for breaker in breakers if breaker.is_half_open}
@@ -106,7 +105,13 @@ class SchedulingStage:
             submissions += await self._batches(room, now)
         return submissions
 
-    async def _next_attempts(self, lane: Lane, room: "_Room") -> Sequence[Submission]:
+    def _nothing(self, now: datetime) -> list[Submission]:
+        """Nobody waits, so nobody's time of waiting goes on."""
+        for lane, had in self._accounts.items():
+            self._accounts[lane] = rebased(had, waiting=frozenset(), busy=frozenset(), now=now)
+        return []
+
+    async def _next_attempts(self, lane: Lane, room: Room) -> Sequence[Submission]:
         written = []
         behind = self._targets.behind(lane, room.away)
         for due in room.work.over(await self._ledger.due_batches(lane, room.free[lane], behind)):
@@ -120,7 +125,7 @@ class SchedulingStage:
                     await self._tries(due.source_id, lane, room)
         return written
 
-    async def _previews(self, room: "_Room") -> Sequence[Submission]:
+    async def _previews(self, room: Room) -> Sequence[Submission]:
         if room.free[PREVIEWS] <= 0:
             return []
         written: list[Submission] = []
@@ -138,14 +143,14 @@ class SchedulingStage:
                     await self._tries(due.source_id, PREVIEWS, room)
         return written
 
-    async def _batches(self, room: "_Room", now: datetime) -> Sequence[Submission]:
+    async def _batches(self, room: Room, now: datetime) -> Sequence[Submission]:
         backlogs = [backlog for backlog in await self._ledger.backlogs() if backlog.source_id in self._sources]
         halves = await self._ledger.halves()
         room.busy |= await self._ledger.busy() if backlogs or halves else set()
         return [submission for lane in room.lanes for submission in await self._fill(lane, backlogs, halves, room, now)]
 
     async def _fill(
-        self, lane: Lane, backlogs: Sequence[Backlog], halves: Sequence[DueBatch], room: "_Room", now: datetime
+        self, lane: Lane, backlogs: Sequence[Backlog], halves: Sequence[DueBatch], room: Room, now: datetime
     ) -> Sequence[Submission]:
         lines = {backlog.source_id: backlog for backlog in backlogs if backlog.lane == lane}
         halves_of = {half.source_id: half for half in halves if half.lane == lane}
@@ -169,20 +174,18 @@ class SchedulingStage:
                 await self._tries(source_id, submission.lane, room)
         return written
 
-    def _may_begin(self, source_id: str, lane: Lane, room: "_Room") -> bool:
+    def _may_begin(self, source_id: str, lane: Lane, room: Room) -> bool:
         """Whether all is there that a batch of this source would need."""
         return not self._targets.of(source_id, lane) & room.away
 
-    async def _tries(self, source_id: str, lane: Lane, room: "_Room") -> None:
+    async def _tries(self, source_id: str, lane: Lane, room: Room) -> None:
         """A batch was begun. What it is the first to try again is away for the others until it has ended."""
         if trying := self._targets.of(source_id, lane) & room.to_try:
             room.away |= trying
             room.to_try -= trying
             await self._ledger.hold_back(trying)
 
-    async def _serve(
-        self, line: Backlog | None, half: DueBatch | None, room: "_Room", now: datetime
-    ) -> Submission | None:
+    async def _serve(self, line: Backlog | None, half: DueBatch | None, room: Room, now: datetime) -> Submission | None:
         """A half of a split batch first, then in turns: many a split must not hold back what has landed since."""
         if line is not None and (half is None or (half.source_id, half.lane) in self._had_half):
             self._had_half.discard((line.source_id, line.lane))
@@ -190,7 +193,7 @@ class SchedulingStage:
                 return submission
         return None if half is None else await self._begin(half, room, now)
 
-    async def _begin(self, half: DueBatch, room: "_Room", now: datetime) -> Submission | None:
+    async def _begin(self, half: DueBatch, room: Room, now: datetime) -> Submission | None:
         variables = self._sizing.job_variables(half.source_id, half.size_class)
         submission = await self._ledger.begin_attempt(half, variables, room.epoch)
         if submission is not None:
@@ -199,7 +202,7 @@ class SchedulingStage:
             self._had_half.add((half.source_id, half.lane))
         return submission
 
-    async def _cut(self, line: Backlog, room: "_Room", now: datetime) -> Submission | None:
+    async def _cut(self, line: Backlog, room: Room, now: datetime) -> Submission | None:
         name, source = self._sources[line.source_id]
         asked_for = line.lane == "priority"
         if not asked_for and not self._may_commit(source.into.table, now):
@@ -227,7 +230,7 @@ class SchedulingStage:
             self._charge(line.source_id, line.lane, estimated, now)
         return submission
 
-    async def _still_taken(self, line: Backlog, limit: int, room: "_Room") -> Sequence[WaitingFile]:
+    async def _still_taken(self, line: Backlog, limit: int, room: Room) -> Sequence[WaitingFile]:
         """The first of a line; what its source does not take any more, as the configuration is now, ends here."""
         waiting = await self._ledger.waiting(line.source_id, line.lane, limit)
         refusals = [
@@ -278,28 +281,3 @@ class SchedulingStage:
         await self._ledger.save_run(submission, run_id)
         work.facts.append(AttemptSubmitted(source, batch, n, run_id, lane))
         return True
-
-
-@dataclass(slots=True)
-class _Room:
-    """What is free in one step, under one epoch of the lease."""
-
-    free: dict[Lane, int]
-    epoch: int
-    work: Pass
-    busy: set[tuple[str, Lane]] = field(default_factory=set)
-    away: set[str] = field(default_factory=set)
-    to_try: set[str] = field(default_factory=set)
-
-    @property
-    def lanes(self) -> Sequence[Lane]:
-        """The lanes that have a free slot."""
-        return [lane for lane, slots in self.free.items() if slots > 0]
-
-    def has(self, source_id: str, lane: Lane) -> bool:
-        """Whether a source may have a batch in a lane."""
-        return self.free[lane] > 0 and (source_id, lane) not in self.busy
-
-    def take(self, source_id: str, lane: Lane) -> None:
-        self.free[lane] -= 1
-        self.busy.add((source_id, lane))

@@ -8,6 +8,7 @@ import pytest
 
 from router.facts import AttemptSubmitted, RunNotCancelled, SubmissionFailed
 from router.rules.looking import SECOND_LOOK
+from router.rules.scheduling import AGEING
 from router.step import Stage
 from schemas.config import Config
 from schemas.config.topics import ARRIVALS_TOPIC
@@ -109,6 +110,26 @@ async def test_a_router_that_prefect_does_not_answer_gives_the_lease_to_another(
     assert step.trouble == "Prefect: away"
     assert world.database.leases["scheduling"].holder == "two/1"
     assert len(world.runs.runs) == 1
+
+
+async def test_who_was_served_before_all_were_idle_has_not_waited_since() -> None:
+    world = World(seed=1)
+    await _submitted(world, AUDIT)
+    await world.work(*world.runs.runs)
+    await world.step("settlement")
+    world.clock.pass_time(2 * AGEING)
+    await world.step("scheduling")
+    before = len(world.runs.runs)
+
+    for uri in (AUDIT, ORDERS):
+        world.put(uri, "v-2")
+    for router in (0, 1):
+        await world.step("intake", router)
+    for stage in ("discovery", "scheduling"):
+        await world.step(stage)
+
+    served = [run.submission.source_id for run in world.runs.runs.values()][before:]
+    assert served == ["orders-v1", "audit-v1"]
 
 
 async def test_a_slow_prefect_ends_a_step_with_what_was_done(monkeypatch: pytest.MonkeyPatch) -> None:

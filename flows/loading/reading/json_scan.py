@@ -212,10 +212,7 @@ def _is_spaced(text: bytes) -> bool:
 
 
 def _take_in(into: Tokens, value: Any, depth: int = 1) -> int:
-    """Add a value to what is known of its place; return the number of keys within it.
-
-    What stands deeper than types may is a text.
-    """
+    """Add a value to what is known of its place, too deep as a text; return the number of keys within it."""
     if depth > MAX_DEPTH and type(value) in {dict, list}:
         into.tokens.add("str")
         into = Tokens()
