@@ -96,6 +96,15 @@ def test_keys_may_be_missing_and_stand_in_the_order_of_all_records_so_far() -> N
     assert expected.records(b'{"c": {"z": 3, "x": 3}}\n', columns) is None
 
 
+def test_keys_in_another_order_are_expected_anew() -> None:
+    expected, columns = known(b'{"a": 1, "b": 2}\n')
+    other = b'{"b": 1, "a": 2}\n'
+    before = expected.records(other, columns)
+    expected.learn(other, columns)
+
+    assert (before, expected.records(other * 3, columns)) == (None, 3)
+
+
 @pytest.mark.parametrize(
     "text",
     [

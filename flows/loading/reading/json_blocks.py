@@ -21,7 +21,7 @@ import re2
 from flows.loading.reading.found import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
@@ -110,21 +110,27 @@ class Expected:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
         if len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
             return
-        if (known := _known(block, root, self._known)) is None:
-            self._batch.in_vain = _PATIENCE + 1
-        else:
-            self._known = self._batch.known = known
-
-
-def _known(block: bytes, root: Tokens, before: Known | None) -> Known | None:
-    """These columns; None where their keys have no order, or are too many, or nested too deep."""
-    columns = Tokens()
-    try:
+        columns, values = Tokens(), list(_parsed(block))
         columns.merge(root)
-        keys = Keys() if before is None else deepcopy(before.keys)
-        for line in block.splitlines():
-            with suppress(orjson.JSONDecodeError):
-                keys.see(orjson.loads(line))
+        for before in (Keys() if self._known is None else self._known.keys, Keys()):
+            if (known := _known(columns, values, before)) is not None:
+                self._known = self._batch.known = known
+                return
+        self._batch.in_vain += 1
+
+
+def _parsed(block: bytes) -> Iterator[Any]:
+    for line in block.splitlines():
+        with suppress(orjson.JSONDecodeError):
+            yield orjson.loads(line)
+
+
+def _known(columns: Tokens, values: Iterable[Any], before: Keys) -> Known | None:
+    """These columns, and the order of their keys; None where they have none, or are too many, or nested too deep."""
+    try:
+        keys = deepcopy(before)
+        for value in values:
+            keys.see(value)
         pattern = f"(?:{_object(columns.fields or {}, keys)}{_GAP}\\n)*".encode()
         if len(pattern) > _MAX_PATTERN:
             return None
