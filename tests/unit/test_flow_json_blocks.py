@@ -96,6 +96,21 @@ def test_keys_may_be_missing_and_stand_in_the_order_of_all_records_so_far() -> N
     assert expected.records(b'{"c": {"z": 3, "x": 3}}\n', columns) is None
 
 
+def test_the_order_of_keys_is_looked_for_no_more_where_none_are_new() -> None:
+    batch = Batch()
+    scan_json([LINE], batch)
+    assert batch.known is not None
+    keys = batch.known.keys
+    few = Tokens(fields=scan_json([b'{"i": 1, "s": "x"}\n']).columns)
+    expected = Expected(batch)
+    block = b'{"s": "y"}\n{"i": 2, "s": "z"}\n'
+    before = expected.records(block, few)
+    expected.learn(block, few)
+
+    assert (before, expected.records(block, few)) == (None, 2)
+    assert batch.known.keys is keys
+
+
 def test_keys_in_another_order_are_expected_anew() -> None:
     expected, columns = known(b'{"a": 1, "b": 2}\n')
     other = b'{"b": 1, "a": 2}\n'

@@ -12,6 +12,7 @@ import json
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ import orjson
 import re2
 
 from flows.loading.reading.found import Tokens
+from flows.loading.reading.types import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
@@ -48,27 +50,40 @@ class Keys:
     before: dict[str, set[str]] = field(default_factory=dict)
     within: dict[str, Keys] = field(default_factory=dict)
 
-    def see(self, value: Any) -> None:
-        """One more value of this place: an object, or an array, whose elements are all of one place."""
+    def see(self, value: Any, depth: int = 1) -> None:
+        """One more value of this place, as deep as types may be: an object, or an array, whose elements are of one."""
+        if depth > MAX_DEPTH:
+            return
         if type(value) is list:
             for one in value:
-                self.see(one)
+                self.see(one, depth + 1)
         elif type(value) is dict:
             last: tuple[str, ...] = ()
             for name, one in value.items():
                 self.before.setdefault(name, set()).update(last)
                 last = (name,)
                 if type(one) in {dict, list}:
-                    self.within.setdefault(name, Keys()).see(one)
+                    self.within.setdefault(name, Keys()).see(one, depth + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
-    """Columns, the order of their keys, and the expression for lines with nothing else."""
+    """Columns, and the order of their keys."""
 
     columns: Tokens
     keys: Keys
-    matches: Callable[[bytes], object | None]
+
+    @cached_property
+    def matches(self) -> Callable[[bytes], object | None] | None:
+        """The expression for lines with nothing else, once it is asked for.
+
+        None where keys have no order, or are too many.
+        """
+        try:
+            pattern = f"(?:{_object(self.columns.fields or {}, self.keys)}{_GAP}\\n)*".encode()
+            return re2.compile(pattern, _options()).fullmatch if len(pattern) <= _MAX_PATTERN else None
+        except (CycleError, re2.error):
+            return None
 
 
 @dataclass(slots=True)
@@ -85,6 +100,7 @@ class Expected:
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._known = batch.known
+        self._was_in_vain = False
 
     def split(self, block: bytes, root: Tokens) -> tuple[bytes, bytes]:
         """Those lines of a block that must be looked at, because `root` knows too little yet, and the others."""
@@ -99,10 +115,11 @@ class Expected:
 
     def records(self, block: bytes, root: Tokens) -> int | None:
         """How many records a block of whole lines has, if nothing is in it of which `root` does not know."""
-        known = self._known
+        known, self._was_in_vain = self._known, False
         if known is None or not block or not _covers(root, known.columns):
             return None
-        is_known = known.matches(_with_commas(block)) is not None
+        is_known = known.matches is not None and known.matches(_with_commas(block)) is not None
+        self._was_in_vain = not is_known
         self._batch.in_vain = max(0, self._batch.in_vain + (-1 if is_known else 1))
         return block.count(b"\n") if is_known else None
 
@@ -110,33 +127,31 @@ class Expected:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
         if len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
             return
-        columns, values = Tokens(), list(_parsed(block))
+        columns, known = Tokens(), self._known
         columns.merge(root)
-        for before in (Keys() if self._known is None else self._known.keys, Keys()):
-            if (known := _known(columns, values, before)) is not None:
-                self._known = self._batch.known = known
-                return
-        self._batch.in_vain += 1
+        if known is not None and not self._was_in_vain and _covers(known.columns, root):
+            learnt: Known | None = Known(columns, known.keys)  # its keys are known, and were not found in another order
+        else:
+            learnt = _learnt(columns, block, Keys() if known is None else known.keys)
+        if learnt is None:
+            self._batch.in_vain += 1
+        else:
+            self._known = self._batch.known = learnt
 
 
-def _parsed(block: bytes) -> Iterator[Any]:
+def _learnt(columns: Tokens, block: bytes, before: Keys) -> Known | None:
+    """These columns, with their keys in the order of all records so far, or else of this block's; None without any."""
+    values = []
     for line in block.splitlines():
         with suppress(orjson.JSONDecodeError):
-            yield orjson.loads(line)
-
-
-def _known(columns: Tokens, values: Iterable[Any], before: Keys) -> Known | None:
-    """These columns, and the order of their keys; None where they have none, or are too many, or nested too deep."""
-    try:
-        keys = deepcopy(before)
+            values.append(orjson.loads(line))
+    for begun in (before, Keys()):
+        known = Known(columns, deepcopy(begun))
         for value in values:
-            keys.see(value)
-        pattern = f"(?:{_object(columns.fields or {}, keys)}{_GAP}\\n)*".encode()
-        if len(pattern) > _MAX_PATTERN:
-            return None
-        return Known(columns, keys, re2.compile(pattern, _options()).fullmatch)
-    except (CycleError, RecursionError, re2.error):
-        return None
+            known.keys.see(value)
+        if known.matches is not None:
+            return known
+    return None
 
 
 def _options() -> re2.Options:
