@@ -3,17 +3,20 @@
 import json
 import random
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
 from flows.loading.errors import Unfit
 from flows.loading.reading import json_blocks
 from flows.loading.reading.found import Tokens
-from flows.loading.reading.json_blocks import Batch, Expected
+from flows.loading.reading.json_blocks import Asked, Batch, Expected, Known
 from flows.loading.reading.json_scan import JsonScan, scan_json
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LINE = b'{"i": 1, "f": 0.5, "s": "x", "b": true, "z": null, "o": {"x": 1}, "l": [1]}\n'
 
 
@@ -189,11 +192,12 @@ class Lines:
         return json.dumps(some, ensure_ascii=self.rng.random() < 0.5).encode()
 
 
-def told(files: tuple[list[bytes], list[bytes]], batch: Batch) -> object:
-    """What is found of the second file."""
+def told(files: tuple[list[bytes], list[bytes]], batch: Batch, lines: int = 9) -> object:
+    """What is found of the second file, read by so many lines at once."""
     scan_json([b"\n".join(files[0]) + b"\n"], batch)
+    pieces = [b"\n".join([*files[1][at : at + lines], b""]) for at in range(0, len(files[1]), lines)]
     try:
-        found = scan_json([b"\n".join(files[1]) + b"\n"], batch)
+        found = scan_json(pieces, batch)
     except Unfit as error:
         return str(error)
     return JsonScan(found.records, {name: _plain(one) for name, one in found.columns.items()}, found.document)
@@ -209,16 +213,52 @@ def _plain(tokens: Tokens) -> Tokens:
 def test_nothing_else_is_found_than_by_looking_at_each_record(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = 0
 
-    def counting(expected: Expected, block: bytes, root: Tokens) -> int | None:
+    def counting(expected: Expected, block: bytes, root: Tokens, asked: Asked | None = None) -> int | None:
         nonlocal counted
-        found = records(expected, block, root)
+        found = records(expected, block, root, asked)
         counted += found is not None
         return found
 
     records = Expected.records
     monkeypatch.setattr(Expected, "records", counting)
-    for seed in range(6000):
-        files = Lines(random.Random(seed)).made()  # noqa: S311 - a seed to come back to
-        looking = told(files, Batch(in_vain=10))
-        assert told(files, Batch()) == looking, f"seed {seed}: {files}"
+    with ThreadPoolExecutor() as threads:
+        for seed in range(6000):
+            files, lines = Lines(random.Random(seed)).made(), seed % 3 or 9  # noqa: S311 - a seed to come back to
+            looking = told(files, Batch(in_vain=10), lines)
+            assert told(files, Batch(threads), lines) == looking, f"seed {seed}: {files}"
     assert counted > 500
+
+
+class Threads(Executor):
+    """Threads that are all free, or all at work; how often they were asked."""
+
+    def __init__(self, *, are_free: bool) -> None:
+        self._are_free = are_free
+        self.asked = 0
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        self.asked += 1
+        future: Future[T] = Future()
+        if self._are_free:
+            future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@pytest.mark.parametrize("are_free", [True, False])
+def test_of_each_block_one_thread_says_whether_it_holds_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, *, are_free: bool
+) -> None:
+    said = []
+
+    def saying(known: Known, block: bytes) -> bool:
+        said.append(block)
+        return are_all_of(known, block)
+
+    are_all_of = Known.are_all_of
+    monkeypatch.setattr(Known, "are_all_of", saying)
+    threads = Threads(are_free=are_free)
+    blocks = [LINE * number for number in range(1, 10)]
+
+    assert scan_json(blocks, Batch(threads)).records == 45
+    assert sorted(said) == sorted([*blocks[1:], b"\n"])  # the last is what ends a file
+    assert threads.asked == 8

@@ -9,6 +9,7 @@ each byte once, whatever the expression is, and holds up no other thread.
 from __future__ import annotations
 
 import json
+from collections import deque
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -23,11 +24,13 @@ from flows.loading.reading.found import Tokens
 from flows.loading.reading.types import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from concurrent.futures import Executor, Future
 
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
 _PATIENCE = 4  # then no more blocks are tried
+_AHEAD = 4  # blocks, with which other threads begin
 _MAX_PATTERN = 60_000  # letters, of some hundred columns: beyond, to look at each record is as fast
 _MAX_MEMORY = 64 * 2**20  # of what RE2 has made of the expression so far; beyond it begins anew
 _WHOLE = "(?:0|[1-9][0-9]{0,17})"
@@ -85,13 +88,29 @@ class Known:
         except (CycleError, re2.error):
             return None
 
+    def are_all_of(self, block: bytes) -> bool:
+        """Whether a block has nothing else."""
+        return self.matches is not None and self.matches(_with_commas(block)) is not None
+
 
 @dataclass(slots=True)
 class Batch:
-    """What the files of a batch share, looked at by several threads: the last columns learnt, for the next to begin."""
+    """What the files of a batch share, looked at by several threads: the last columns learnt, for the next to begin.
 
+    `threads` begin with the next blocks of a file, where they are free.
+    """
+
+    threads: Executor | None = None
     known: Known | None = None
     in_vain: int = 0  # blocks that were tried in vain, more than others
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a thread was asked of a block that comes later: are these columns all of it?"""
+
+    known: Known
+    answer: Future[bool]
 
 
 class Expected:
@@ -101,6 +120,21 @@ class Expected:
         self._batch = batch
         self._known = batch.known
         self._was_in_vain = False
+
+    def ahead(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Asked | None]]:
+        """The blocks, while other threads begin with those that come next."""
+        waiting: deque[tuple[bytes, Asked | None]] = deque()
+        for block in blocks:
+            waiting.append((block, self._asked(block) if waiting else None))
+            if len(waiting) > _AHEAD:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _asked(self, block: bytes) -> Asked | None:
+        threads, known = self._batch.threads, self._known
+        if threads is None or known is None or len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
+            return None
+        return Asked(known, threads.submit(known.are_all_of, block))
 
     def split(self, block: bytes, root: Tokens) -> tuple[bytes, bytes]:
         """Those lines of a block that must be looked at, because `root` knows too little yet, and the others."""
@@ -113,12 +147,18 @@ class Expected:
             end = block.find(b"\n", end) + 1 or len(block)
         return block[:end], block[end:]
 
-    def records(self, block: bytes, root: Tokens) -> int | None:
-        """How many records a block of whole lines has, if nothing is in it of which `root` does not know."""
+    def records(self, block: bytes, root: Tokens, asked: Asked | None = None) -> int | None:
+        """How many records a block of whole lines has, if nothing is in it of which `root` does not know.
+
+        A thread that has begun with it is waited for.
+        """
         known, self._was_in_vain = self._known, False
         if known is None or not block or not _covers(root, known.columns):
             return None
-        is_known = known.matches is not None and known.matches(_with_commas(block)) is not None
+        if asked is None or asked.known is not known or asked.answer.cancel():
+            is_known = known.are_all_of(block)
+        else:
+            is_known = asked.answer.result()
         self._was_in_vain = not is_known
         self._batch.in_vain = max(0, self._batch.in_vain + (-1 if is_known else 1))
         return block.count(b"\n") if is_known else None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from flows.loading.reading.found import Token
+    from flows.loading.reading.json_blocks import Asked
 
 MAX_DOCUMENT_BYTES = 64 * 2**20  # of a file that is one document over many lines
 _BLANKS = b" \t"
@@ -53,14 +54,13 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bo
             a number of a packed document that a double does not hold.
     """
     blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning(Expected(batch or Batch()))
-    for block in blocks:
-        if scanning.begun or not _begins_a_document(block):
-            scanning.take(block)
-            continue
-        gathered = _gathered(chain([block], blocks))
-        if (document := _document(gathered, packed=packed)) is not None:
-            return document
-        scanning.take(gathered)
+    while not scanning.begun and (block := next(blocks, None)) is not None:
+        if _begins_a_document(block):
+            block = _gathered(chain([block], blocks))
+            if (document := _document(block, packed=packed)) is not None:
+                return document
+        scanning.take(block)
+    scanning.take_all(blocks)
     return JsonScan(scanning.records, scanning.root.fields or {})
 
 
@@ -123,11 +123,16 @@ class _Scanning:
         """Whether there was a record."""
         return self.records > 0
 
-    def take(self, block: bytes) -> None:
-        """Look at a block of whole lines."""
+    def take_all(self, blocks: Iterable[bytes]) -> None:
+        """Look at blocks of whole lines."""
+        for block, asked in self._expected.ahead(blocks):
+            self.take(block, asked)
+
+    def take(self, block: bytes, asked: Asked | None = None) -> None:
+        """Look at a block of whole lines, of which a thread was perhaps asked."""
         first, rest = self._expected.split(block, self.root)
         self._look(first)
-        if (records := self._expected.records(rest, self.root)) is not None:
+        if (records := self._expected.records(rest, self.root, asked)) is not None:
             self.records += records
             self._lines += records
             return

@@ -6,6 +6,7 @@ exact.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
@@ -70,8 +71,6 @@ def look_at(
         FileNotFoundError: a file went away.
     """
 
-    batch = Batch()
-
     def one(file: ManifestFile) -> tuple[str, Look | Unfit]:
         try:
             looking = glance if glances and file.size > beginnings.WHOLE_BYTES else look
@@ -79,7 +78,8 @@ def look_at(
         except Unfit as error:
             return file.uri, error
 
-    with named_errors(), ThreadPoolExecutor(CONCURRENCY) as pool:
+    with named_errors(), ThreadPoolExecutor(os.cpu_count()) as free, ThreadPoolExecutor(CONCURRENCY) as pool:
+        batch = Batch(free)
         return dict(pool.map(one, files))
 
 
