@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -94,7 +95,7 @@ class Site:
         runs = len({row[1] for row in rows})
         return len(rows), runs, *(f"{each:.2f}" for each in spread), connections
 
-    def _asked(self, query: str, *values: object) -> Sequence[Sequence[object]]:
+    def _asked(self, query: str, *values: object) -> Sequence[Sequence[Any]]:
         with psycopg.connect(self._settings["DATABASE_URL"]) as connection:
             return connection.execute(query.encode(), values or None).fetchall()
 

@@ -19,7 +19,7 @@ import orjson
 
 from flows.loading.errors import Unfit
 from flows.loading.reading.found import Tokens
-from flows.loading.reading.json_blocks import Batch, Expected
+from flows.loading.reading.json_blocks import Asked, Batch, Expected
 from flows.loading.reading.types import MAX_DEPTH
 from flows.loading.reading.utf8 import checked_utf8
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from flows.loading.reading.found import Token
-    from flows.loading.reading.json_blocks import Asked
 
 MAX_DOCUMENT_BYTES = 64 * 2**20  # of a file that is one document over many lines
 _BLANKS = b" \t"
@@ -53,14 +52,16 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bo
         Unfit: not UTF-8; a line that is neither an object nor an array, or goes on after it; a key twice in an object;
             a number of a packed document that a double does not hold.
     """
-    blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning(Expected(batch or Batch()))
+    expected = Expected(batch or Batch())
+    blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning(expected)
     while not scanning.begun and (block := next(blocks, None)) is not None:
         if _begins_a_document(block):
             block = _gathered(chain([block], blocks))
             if (document := _document(block, packed=packed)) is not None:
                 return document
         scanning.take(block)
-    scanning.take_all(blocks)
+    for later, asked in expected.ahead(blocks):
+        scanning.take(later, asked)
     return JsonScan(scanning.records, scanning.root.fields or {})
 
 
@@ -122,11 +123,6 @@ class _Scanning:
     def begun(self) -> bool:
         """Whether there was a record."""
         return self.records > 0
-
-    def take_all(self, blocks: Iterable[bytes]) -> None:
-        """Look at blocks of whole lines."""
-        for block, asked in self._expected.ahead(blocks):
-            self.take(block, asked)
 
     def take(self, block: bytes, asked: Asked | None = None) -> None:
         """Look at a block of whole lines, of which a thread was perhaps asked."""
