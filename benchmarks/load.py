@@ -9,6 +9,7 @@ have the same columns given, and append to unpartitioned tables of their own. Th
     csv, parquet   a file of so many megabytes of CSV, 1000 by default, and of the same rows as parquet
     json           1,000 files of 100 kB
     json-big       10 files of 100 MB
+    json-one       a file of 1 GB
     json-small     20,000 files of 5 kB, in batches of 10,000
     bad            100 files of CSV, 5 of them bad, each in its own way; not beside bare Spark, but 100 good files
 """
@@ -211,6 +212,7 @@ CASES = {
     "parquet": one_file("parquet"),
     "json": many_files(1_000, 100_000),
     "json-big": many_files(10, 100_000_000),
+    "json-one": many_files(1, 1_000_000_000),
     "json-small": many_files(20_000, 5_000),
     "bad": some_bad,
 }
