@@ -38,12 +38,15 @@ appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d %p %c{1}: %m%n%ex
 """
 # C2 took as much CPU to compile a load of few rows as the load: it waits for forty times as many calls and rounds as by
-# Java's default, which a load of many rows soon has made.
+# Java's default, which a load of many rows soon has made. But what Spark generates for a load is new each time: there
+# C2 waits no longer than by default. A load of few rows has none.
 _PATIENT_COMPILER = (
     "-XX:Tier4InvocationThreshold=200000",
     "-XX:Tier4MinInvocationThreshold=24000",
     "-XX:Tier4CompileThreshold=600000",
     "-XX:Tier4BackEdgeThreshold=1600000",
+    "-XX:CompileCommand=quiet",
+    "-XX:CompileCommand=CompileThresholdScaling,*GeneratedIteratorForCodegenStage*.*,0.025",
 )
 # As in `compose/spark` and `k8s/overlays/dev`, whose tools take no file from elsewhere.
 _FAIR = """<?xml version="1.0"?>
