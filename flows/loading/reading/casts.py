@@ -173,14 +173,10 @@ def _if_any(value: str, fits: str = "true") -> str:
     return f"if({value} IS NULL, NULL, {fits})"
 
 
-def _comes_back(value: str, text: str, *otherwise: str) -> str:
-    """Whether a value is written as its text is; or what is dearer to ask."""
-    return " OR ".join([f"CAST({value} AS STRING) = {text}", *(_if_any(value, one) for one in otherwise)])
-
-
 def _integer(text: str, kind: DataType, *, given: bool) -> Cast:
     value = f"try_cast({text} AS {kind.simpleString()})"
-    return Cast(value, _comes_back(value, text, *([matches(text, "[+-]?[0-9]+")] if given else [])))
+    usual = f"CAST({value} AS STRING) = {text}"
+    return Cast(value, f"{usual} OR {_if_any(value, matches(text, '[+-]?[0-9]+'))}" if given else usual)
 
 
 def _decimal(text: str, kind: DecimalType, *, given: bool) -> Cast:
@@ -190,7 +186,9 @@ def _decimal(text: str, kind: DecimalType, *, given: bool) -> Cast:
     if given:
         pattern = f"[+-]?([0-9]+([.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{max(scale, 1)}}}0*)"
         pattern = pattern if scale else "[+-]?([0-9]+([.]0*)?|[.]0+)"
-    return Cast(value, _comes_back(value, text, matches(text, pattern)))
+    # Most are written as the value is, but perhaps for zeros at its end: to ask that is cheaper than Java's expression.
+    usual = f"startswith(CAST({value} AS STRING), {text}) AND NOT endswith({text}, '.')"
+    return Cast(value, f"({usual}) OR {_if_any(value, matches(text, pattern))}")
 
 
 def _double(text: str, kind: DoubleType | FloatType, *, given: bool) -> Cast:

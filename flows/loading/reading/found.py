@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from flows.loading.reading.plain import joined
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pyspark.sql.types import DataType
+
+    from flows.loading.reading.plain import Plain
 
 Token = Literal["null", "bool", "int", "float", "str"]
 
@@ -20,16 +24,25 @@ class Texts:
 
 @dataclass(slots=True)
 class Tokens:
-    """The values of JSON: the kinds of tokens, and what is within objects and arrays; None when there are none."""
+    """The values of JSON: the kinds of tokens, and what is within objects and arrays; None when there are none.
+
+    `plain`: how all of them are spelled, nulls apart, if that is proven and plain.
+    """
 
     tokens: set[Token] = field(default_factory=set)
     fields: dict[str, Tokens] | None = None
     element: Tokens | None = None
+    plain: Plain | None = field(default=None, compare=False)
 
     @property
     def scalar(self) -> bool:
         """Whether some are neither objects nor arrays, nor null."""
         return bool(self.tokens - {"null"})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are none, or nulls alone."""
+        return not self.scalar and self.fields is None and self.element is None
 
     @property
     def mixed(self) -> bool:
@@ -38,6 +51,8 @@ class Tokens:
 
     def merge(self, other: Tokens) -> None:
         """Take in what another file has."""
+        if not other.is_empty:
+            self.plain = other.plain if self.is_empty else joined(self.plain, other.plain)
         self.tokens |= other.tokens
         if other.fields is not None:
             mine = self.fields = self.fields or {}

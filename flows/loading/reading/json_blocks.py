@@ -17,15 +17,17 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-import orjson
 import re2
 
+from flows.loading.reading import plain
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.types import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures import Executor, Future
+
+    from flows.loading.reading.plain import Plain
 
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
@@ -71,10 +73,11 @@ class Keys:
 
 @dataclass(frozen=True)
 class Known:
-    """Columns, and the order of their keys."""
+    """Columns, the order of their keys, and of those whose values are `plain`, how."""
 
     columns: Tokens
     keys: Keys
+    plain: Mapping[str, Plain] = field(default_factory=dict)
 
     @cached_property
     def matches(self) -> Callable[[bytes], object | None] | None:
@@ -83,7 +86,7 @@ class Known:
         None where keys have no order, or are too many.
         """
         try:
-            pattern = f"(?:{_object(self.columns.fields or {}, self.keys)}{_GAP}\\n)*".encode()
+            pattern = f"(?:{_object(self.columns.fields or {}, self.keys, self.plain)}{_GAP}\\n)*".encode()
             return re2.compile(pattern, _options()).fullmatch if len(pattern) <= _MAX_PATTERN else None
         except (CycleError, re2.error):
             return None
@@ -120,6 +123,12 @@ class Expected:
         self._batch = batch
         self._known = batch.known
         self._was_in_vain = False
+        self._plain: dict[str, Plain | None] | None = {}  # None: it is not known of all records
+
+    @property
+    def plain(self) -> Mapping[str, Plain | None]:
+        """By column, how all values in the file are spelled, if that is proven and plain."""
+        return self._plain or {}
 
     def ahead(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Asked | None]]:
         """The blocks, while other threads begin with those that come next."""
@@ -161,7 +170,28 @@ class Expected:
             is_known = asked.answer.result()
         self._was_in_vain = not is_known
         self._batch.in_vain = max(0, self._batch.in_vain + (-1 if is_known else 1))
-        return block.count(b"\n") if is_known else None
+        if not is_known:
+            return None
+        self._spelled(known)
+        return block.count(b"\n")
+
+    def prove(self, block: bytes) -> None:
+        """Find out whether the values of lines that were looked at are as plain as those of others."""
+        if self._plain is None or not block.strip():
+            return
+        if self._known is not None and self._batch.in_vain <= _PATIENCE and self._known.are_all_of(block):
+            self._spelled(self._known)
+        else:
+            self._plain = None
+
+    def _spelled(self, known: Known) -> None:
+        """Take in how the values of records are spelled that have nothing but this."""
+        if self._plain is None:
+            return
+        for name, tokens in (known.columns.fields or {}).items():
+            if not tokens.is_empty:
+                found = known.plain.get(name)
+                self._plain[name] = plain.joined(self._plain.get(name, found), found)
 
     def learn(self, block: bytes, root: Tokens) -> None:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
@@ -170,28 +200,42 @@ class Expected:
         columns, known = Tokens(), self._known
         columns.merge(root)
         if known is not None and not self._was_in_vain and _covers(known.columns, root):
-            learnt: Known | None = Known(columns, known.keys)  # its keys are known, and were not found in another order
+            # its keys are known, and were not found in another order
+            learnt: Known | None = Known(columns, known.keys, _plain_ones(columns.fields or {}, (), known))
         else:
-            learnt = _learnt(columns, block, Keys() if known is None else known.keys)
+            learnt = _learnt(columns, block, known or Known(Tokens(), Keys()))
         if learnt is None:
             self._batch.in_vain += 1
         else:
             self._known = self._batch.known = learnt
 
 
-def _learnt(columns: Tokens, block: bytes, before: Keys) -> Known | None:
+def _learnt(columns: Tokens, block: bytes, before: Known) -> Known | None:
     """These columns, with their keys in the order of all records so far, or else of this block's; None without any."""
     values = []
     for line in block.splitlines():
-        with suppress(orjson.JSONDecodeError):
-            values.append(orjson.loads(line))
-    for begun in (before, Keys()):
-        known = Known(columns, deepcopy(begun))
+        with suppress(ValueError, RecursionError):
+            values.append(json.loads(line, parse_int=plain.Number, parse_float=plain.Number))
+    spelled = _plain_ones(columns.fields or {}, values, before)
+    for begun in (before.keys, Keys()):
+        known = Known(columns, deepcopy(begun), spelled)
         for value in values:
             known.keys.see(value)
         if known.matches is not None:
             return known
     return None
+
+
+def _plain_ones(columns: Mapping[str, Tokens], records: Iterable[Any], before: Known) -> dict[str, Plain]:
+    """By column, how its values are spelled, if it is plain. What was found otherwise once is not plain any more."""
+    known, found = before.columns.fields or {}, {}
+    for name, tokens in columns.items():
+        values = [one[name] for one in records if type(one) is dict and one.get(name) is not None]
+        is_new = name not in known or known[name].is_empty
+        then = plain.seen(values) if is_new else before.plain.get(name)
+        if then is not None and plain.is_of(then, tokens) and plain.are(then, values):
+            found[name] = then
+    return found
 
 
 def _options() -> re2.Options:
@@ -211,25 +255,28 @@ def _with_commas(block: bytes) -> bytes:
     return block.replace(b"}", b",}").replace(b"]", b",]")
 
 
-def _object(fields: Mapping[str, Tokens], keys: Keys) -> str:
-    """An object whose fields are there or not, in the order of these keys.
+def _object(fields: Mapping[str, Tokens], keys: Keys, spelled: Mapping[str, Plain]) -> str:
+    """An object whose fields are there or not, in the order of these keys; some are spelled plainly.
 
     Raises:
         CycleError: they have none.
     """
     names = [name for name in TopologicalSorter(keys.before).static_order() if name in fields]
     each = (
-        f"(?:{_key(name)}{_GAP}:{_GAP}{_value(fields[name], keys.within.get(name, Keys()))}{_GAP},{_GAP})?"
+        f"(?:{_key(name)}{_GAP}:{_GAP}{_value(fields[name], keys.within.get(name, Keys()), spelled.get(name))}"
+        f"{_GAP},{_GAP})?"
         for name in dict.fromkeys([*names, *fields])
     )
     return f"\\{{{_GAP}(?:,|{''.join(each)})\\}}"
 
 
-def _value(tokens: Tokens, keys: Keys) -> str:
-    """A value of these kinds, or null."""
+def _value(tokens: Tokens, keys: Keys, spelled: Plain | None = None) -> str:
+    """A value of these kinds, or null; all others are spelled so, if that is told."""
+    if spelled is not None:
+        return f"(?:null|{plain.pattern(spelled)})"
     ways = [_SCALARS[one] for one in sorted(tokens.tokens | {"null"})]
     if tokens.fields is not None:
-        ways.append(_object(tokens.fields, keys))
+        ways.append(_object(tokens.fields, keys, {}))
     if tokens.element is not None:
         ways.append(f"\\[{_GAP}(?:,|(?:{_value(tokens.element, keys)}{_GAP},{_GAP})+)\\]")
     return f"(?:{'|'.join(ways)})"

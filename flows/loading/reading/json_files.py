@@ -12,6 +12,7 @@ from flows.loading.reading import nested
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.parts import CORRUPT, NOWHERE, Part, with_uri
 from flows.loading.reading.paths import READ_OPTIONS, escaped
+from flows.loading.reading.plain import is_read_rightly
 from flows.loading.reading.types import quoted
 
 if TYPE_CHECKING:
@@ -47,8 +48,13 @@ class JsonReader:
     given: frozenset[str]
     looks: Mapping[str, Look]
 
-    def parts(self, columns: StructType, names: Mapping[str, Mapping[str, str]], texts: frozenset[str]) -> list[Part]:
-        """The files, by how they spell the table's columns; those of `texts` are read as texts."""
+    def parts(
+        self, columns: StructType, names: Mapping[str, Mapping[str, str]], texts: frozenset[str], *, trusts: bool
+    ) -> list[Part]:
+        """The files, by how they spell the table's columns; those of `texts` are read as texts.
+
+        `trusts`: what our look has found plain is left to Spark's own reader.
+        """
         groups: list[_Group] = []
         for uri, look in sorted(self.looks.items()):
             known = names[uri]
@@ -60,12 +66,14 @@ class JsonReader:
             for key, values in look.found.columns.items():
                 if isinstance(values, Tokens):
                     group.tokens.setdefault(key, Tokens()).merge(values)
-        return [self._part(group, columns, texts) for group in groups]
+        return [self._part(group, columns, texts, trusts=trusts) for group in groups]
 
-    def _part(self, group: _Group, columns: StructType, texts: frozenset[str]) -> Part:
+    def _part(self, group: _Group, columns: StructType, texts: frozenset[str], *, trusts: bool) -> Part:
         types = {one.name: one.dataType for one in columns.fields}
         read: dict[str, DataType] = {
-            column: StringType() if column in texts else nested.read_type(types[column], group.tokens[key])
+            column: StringType()
+            if column in texts
+            else self._read_type(types[column], group.tokens[key], trusts=trusts)
             for column, key in group.names.items()
             if column in types
         }
@@ -95,6 +103,11 @@ class JsonReader:
             parsed=f"({CORRUPT} IS NULL AND {NOWHERE} IS NULL)",
             left_out={key: quoted(key) for key in others},
         )
+
+    def _read_type(self, column: DataType, found: Tokens, *, trusts: bool) -> DataType:
+        if trusts and is_read_rightly(column, found.plain, self.spelling):
+            return column
+        return nested.read_type(column, found)
 
     def _cast(self, column: str, text: str, read: DataType, field_: StructField) -> Cast:
         return nested.cast(text, read, field_.dataType, self.spelling, given=column.lower() in self.given)

@@ -62,7 +62,10 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bo
         scanning.take(block)
     for later, asked in expected.ahead(blocks):
         scanning.take(later, asked)
-    return JsonScan(scanning.records, scanning.root.fields or {})
+    columns = scanning.root.fields or {}
+    for name, plain in expected.plain.items():
+        columns[name].plain = plain
+    return JsonScan(scanning.records, columns)
 
 
 def _begins_a_document(block: bytes) -> bool:
@@ -131,9 +134,11 @@ class _Scanning:
         if (records := self._expected.records(rest, self.root, asked)) is not None:
             self.records += records
             self._lines += records
+            self._expected.prove(first)
             return
         self._look(rest)
         self._expected.learn(block, self.root)
+        self._expected.prove(block)
 
     def _look(self, block: bytes) -> None:
         loads, add, lines = orjson.loads, self._add, block.split(b"\n")[:-1]

@@ -74,10 +74,12 @@ def parts(
     *,
     names: Mapping[str, Mapping[str, str]],
     texts: frozenset[str],
+    trusts: bool = False,
 ) -> list[Part]:
     """The files that were looked at, by what Spark may read together.
 
     `names` says by URI how a file spells the table's columns; the columns `texts` are given as texts.
+    `trusts`: what the look has found to need no check is not checked.
     """
     told = spelling(manifest.format, manifest.columns)
     given = frozenset(name.lower() for name in manifest.columns.given)
@@ -86,7 +88,7 @@ def parts(
             heads = {uri: look.head for uri, look in looks.items() if look.head is not None}
             return CsvReader(session, options, told, given, heads).parts(names)
         case Json():
-            return JsonReader(session, told, given, looks).parts(columns, names, texts)
+            return JsonReader(session, told, given, looks).parts(columns, names, texts, trusts=trusts)
         case Parquet():
             return ParquetReader(session, looks).parts(names)
         case other:

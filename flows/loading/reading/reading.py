@@ -151,10 +151,13 @@ class Reading:
         parts = self._parts(columns, self.files.left)
         return badness.of(parts, columns, self.session, rescued=self._rescues)
 
-    def frame(self, columns: StructType) -> DataFrame:
-        """The good rows, with these columns and `_file_uri`."""
+    def frame(self, columns: StructType, *, trusts: bool = True) -> DataFrame:
+        """The good rows, with these columns and `_file_uri`.
+
+        `trusts`: what our look has found to need no check is not checked.
+        """
         self._columns = columns
-        parts = self._parts(columns, self.files.left)
+        parts = self._parts(columns, self.files.left, trusts=trusts)
         return good_rows(parts, columns, rescued=self._rescues) if parts else empty(self.session, columns)
 
     def bad_frame(self) -> DataFrame | None:
@@ -166,10 +169,13 @@ class Reading:
     def _rescues(self) -> bool:
         return self.manifest.columns.mode == "rescue"
 
-    def _parts(self, columns: StructType, uris: Iterable[str], texts: frozenset[str] = frozenset()) -> list[Part]:
+    def _parts(
+        self, columns: StructType, uris: Iterable[str], texts: frozenset[str] = frozenset(), *, trusts: bool = False
+    ) -> list[Part]:
         looks = {uri: look for uri, look in self.looked.with_records(uris).items() if uri in self._names}
+        names = self._names
         with named_errors():
-            parts = readers.parts(self.session, self.manifest, looks, columns, names=self._names, texts=texts)
+            parts = readers.parts(self.session, self.manifest, looks, columns, names=names, texts=texts, trusts=trusts)
             if any(look.about is not None for look in looks.values()):
                 return [beginnings.first(part, beginnings.RECORDS) for part in parts]
             return parts

@@ -1,0 +1,123 @@
+"""Values of JSON that are spelled so plainly that Spark's own reader makes of them what the file says.
+
+They need neither be read as texts nor be checked. A look at the whole file proves it, or nothing is plain.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pyspark.sql.types import DateType, DecimalType, DoubleType, TimestampType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyspark.sql.types import DataType
+
+    from flows.loading.reading.casts import Spelling
+    from flows.loading.reading.found import Tokens
+
+_DOUBLE_DIGITS = 15  # so many a double gives back
+_MORE = 3  # digits before the dot than were seen first: what grows, grows there
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Numbers without exponent, with so many digits before and after the dot at most."""
+
+    before: int
+    after: int
+
+
+Plain: TypeAlias = Digits | Literal["date", "instant"]
+_WHOLE = Digits(18, 0)
+
+
+class Number(str):
+    """A number as it is spelled."""
+
+    __slots__ = ()
+
+
+_YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+_LEAP = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
+_DATE = (
+    f"(?:{_YEAR}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    f"|{_LEAP}-02-29)"
+)
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{1,6})?"
+_TEXTS: dict[Literal["date", "instant"], str] = {
+    "date": _DATE,
+    "instant": f"{_DATE}[ T]{_CLOCK}(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])",
+}
+_NUMBER = re.compile("-?([0-9]+)(?:[.]([0-9]+))?")
+
+
+def pattern(plain: Plain) -> str:
+    """The expression for such a value, which RE2 and Python read alike."""
+    return _expression(plain) if isinstance(plain, Digits) else f'"{_expression(plain)}"'
+
+
+def _expression(plain: Plain) -> str:
+    if not isinstance(plain, Digits):
+        return _TEXTS[plain]
+    more = f"[1-9][0-9]{{0,{plain.before - 1}}}"
+    if not plain.after:
+        return f"-?(?:0|{more})"
+    return f"(?:-?(?:0|{more})[.][0-9]{{1,{plain.after}}}|0|-?{more})"  # of -0 Spark would make a double without sign
+
+
+def seen(values: Sequence[Any]) -> Plain | None:
+    """How values are spelled, all of them texts or `Number`; None when it is not plain, or there are none."""
+    numbers = [one for one in values if type(one) is Number]
+    ways = (_WHOLE, _digits(numbers)) if numbers else tuple(_TEXTS)
+    return next((one for one in ways if one is not None and are(one, values)), None) if values else None
+
+
+def _digits(numbers: Sequence[str]) -> Digits | None:
+    """A few digits more than those of these numbers; None when a double may not give them back."""
+    spelled = [(len(one[1]), len(one[2] or "")) for one in map(_NUMBER.fullmatch, numbers) if one is not None]
+    before, after = (max(lengths) for lengths in zip(*spelled, strict=True)) if spelled else (0, 0)
+    if not after or before + after > _DOUBLE_DIGITS:
+        return None
+    return Digits(min(before + _MORE, _DOUBLE_DIGITS - after), after)
+
+
+def are(plain: Plain, values: Sequence[Any]) -> bool:
+    """Whether all of these values are spelled so."""
+    kind, matches = Number if isinstance(plain, Digits) else str, re.compile(_expression(plain)).fullmatch
+    return all(type(one) is kind and matches(one) for one in values)
+
+
+def is_of(plain: Plain, found: Tokens) -> bool:
+    """Whether all that is spelled so is of the kinds that were found, and nothing else was."""
+    kinds = found.tokens - {"null"}
+    if found.mixed:
+        return False
+    if not isinstance(plain, Digits):
+        return kinds == {"str"}
+    return kinds == {"int"} if not plain.after else "float" in kinds and kinds <= {"int", "float"}
+
+
+def joined(left: Plain | None, right: Plain | None) -> Plain | None:
+    """What values of both are."""
+    if isinstance(left, Digits) and isinstance(right, Digits):
+        return Digits(max(left.before, right.before), max(left.after, right.after))
+    return left if left == right else None
+
+
+def is_read_rightly(kind: DataType, plain: Plain | None, spelling: Spelling) -> bool:
+    """Whether Spark's reader, told this type, gives back such values as a source that writes so means them."""
+    match kind, plain:
+        case DecimalType(), Digits(before, after):
+            return before <= kind.precision - kind.scale and after <= kind.scale
+        case DoubleType(), Digits(before, after):
+            return before + after <= _DOUBLE_DIGITS
+        case DateType(), "date":
+            return spelling.date is None
+        case TimestampType(), "instant":
+            return spelling.timestamp is None
+        case _:
+            return False

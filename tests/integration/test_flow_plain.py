@@ -1,0 +1,90 @@
+"""Values that our look has found plain are read by Spark as the column's type: nobody can tell by the rows."""
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from flows.loading.reading import json_blocks, json_files
+from flows.loading.reading.plain import is_read_rightly
+from tests.integration.flow_site import JSON, Lake, a_table, outcomes
+
+pytestmark = pytest.mark.integration
+
+SEEDS = range(int(os.environ.get("RIGHT_ROWS_SEEDS", "4")))  # make fuzz has more
+FIRST = int(os.environ.get("RIGHT_ROWS_FIRST", "0"))
+COLUMNS = {
+    "n": "bigint",
+    "price": "decimal(12,2)",
+    "share": "double",
+    "day": "date",
+    "at": "timestamp",
+    "text": "string",
+}
+
+
+def some_date(chance: random.Random) -> date:
+    return date(1, 1, 1) + timedelta(days=chance.randint(0, 3_650_000))
+
+
+# Values as a file spells them.
+PLAIN: Mapping[str, Callable[[random.Random], str]] = {
+    "price": lambda chance: f"{chance.randint(-(10**7), 10**7) / 100:.{chance.randint(1, 2)}f}",
+    "share": lambda chance: chance.choice(["0.5", "-0.0", "0", "7", f"{chance.random():.12f}"]),
+    "day": lambda chance: f'"{some_date(chance)}"',
+    "at": lambda chance: (
+        f'"{some_date(chance)}T{chance.randint(0, 23):02}:{chance.randint(0, 59):02}:07'
+        f'{chance.choice(["", ".5", ".000001"])}{chance.choice(["Z", "+01:30", "-12:00"])}"'
+    ),
+    "text": lambda chance: chance.choice(['""', '"a"', '"2024-01-31"']),
+}
+ODD: Mapping[str, tuple[str, ...]] = {
+    "price": ("1e2", "12345678901.25", "1.005", "-0", '"1.50"', '"x"'),
+    "share": ("1e-400", "-0", "0.1234567890123456789", "123456789012345678901", '"NaN"'),
+    "day": ('"2023-02-29"', '"2024-1-1"', '"2024-01-31T10:00:00Z"', '"10000-01-01"', '""'),
+    "at": ('"2024-01-31"', '"2024-01-31T10:00:00"', '"2024-01-31T10:00Z"', '"2024-01-31T10:00:00 Europe/Berlin"'),
+    "text": ("1", '{"x": 1}'),
+}
+
+
+def lines(chance: random.Random, first: int, odds: float) -> str:
+    """Some hundred records from this number on, of which a few may be odd."""
+    odd = [name for name in ODD if chance.random() < odds]
+    records = []
+    for n in range(first, first + 300):
+        one = {"n": str(n)}
+        for name, made in PLAIN.items():
+            if chance.random() < 0.9:
+                is_odd = name in odd and chance.random() < 0.02
+                one[name] = "null" if chance.random() < 0.1 else chance.choice(ODD[name]) if is_odd else made(chance)
+        records.append("{" + ", ".join(f'"{name}": {value}' for name, value in one.items()) + "}")
+    return "\n".join(records)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_rows_are_the_same_as_if_all_were_read_as_texts(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance = random.Random(FIRST + seed)  # noqa: S311 - no secret is made of it
+    monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 0)
+    files = [lake.land(f"{n}.json", lines(chance, n * 1000, 0.3 if seed else 0)) for n in range(2)]
+    trusted: list[str] = []
+
+    def trusting(*asked: Any) -> bool:
+        found = is_read_rightly(*asked)
+        trusted.extend([asked[0].simpleString()] if found else [])
+        return found
+
+    told = []
+    for trusts in (trusting, lambda *_: False):
+        monkeypatch.setattr(json_files, "is_read_rightly", trusts)
+        table = a_table()
+        report = lake.published(lake.batch(table, files, JSON, schema={"columns": COLUMNS}, bad_rows={"max": "100%"}))
+        rows = lake.rows(table, *COLUMNS, "_file_uri", by="n")
+        told.append((outcomes(report), [one.reason for one in report.files], list(map(repr, rows))))
+
+    assert told[0] == told[1]
+    assert seed or set(trusted) == {"decimal(12,2)", "double", "date", "timestamp"}
