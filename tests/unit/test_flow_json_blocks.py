@@ -114,6 +114,18 @@ def test_the_order_of_keys_is_looked_for_no_more_where_none_are_new() -> None:
     assert batch.known.keys is keys
 
 
+def test_what_another_file_learnt_meanwhile_is_not_learnt_again() -> None:
+    batch, columns = Batch(), Tokens(fields=scan_json([LINE]).columns)
+    at_once = [Expected(batch), Expected(batch)]
+    learnt = []
+    for expected in at_once:
+        expected.learn(LINE, columns)
+        learnt.append(batch.known)
+
+    assert learnt[0] is learnt[1] is not None
+    assert [expected.records(LINE * 2, columns) for expected in at_once] == [2, 2]
+
+
 def test_keys_in_another_order_are_expected_anew() -> None:
     expected, columns = known(b'{"a": 1, "b": 2}\n')
     other = b'{"b": 1, "a": 2}\n'

@@ -199,6 +199,15 @@ def test_what_was_otherwise_once_is_not_plain_any_more() -> None:
     assert found(PLAIN, batch=batch) == {**NOTHING, "day": "date"}
 
 
+def test_a_small_file_is_as_plain_as_others_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Batch()
+    found(PLAIN, batch=batch)
+    monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 1000)
+
+    assert found('{"price": 1}\n{"price": 0.5}\n', batch=batch) == {"price": PRICES}
+    assert found('{"price": 1e2}\n', batch=batch) == {"price": None}
+
+
 def test_files_together_are_as_plain_as_the_least() -> None:
     together = Tokens()
     for one in (Tokens({"null"}), Tokens({"float"}, plain=PRICES), Tokens({"float"}, plain=Digits(2, 3)), Tokens()):

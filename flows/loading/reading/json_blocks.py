@@ -15,6 +15,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import re2
@@ -100,11 +101,12 @@ class Known:
 class Batch:
     """What the files of a batch share, looked at by several threads: the last columns learnt, for the next to begin.
 
-    `threads` begin with the next blocks of a file, where they are free.
+    `threads` begin with the next blocks of a file, where they are free. One file learns at a time, mostly for all.
     """
 
     threads: Executor | None = None
     known: Known | None = None
+    learning: Lock = field(default_factory=Lock, repr=False)
     in_vain: int = 0  # blocks that were tried in vain, more than others
 
 
@@ -197,11 +199,17 @@ class Expected:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
         if len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
             return
-        columns, known = Tokens(), self._known
+        with self._batch.learning:
+            self._learn(block, root)
+
+    def _learn(self, block: bytes, root: Tokens) -> None:
+        columns, known, others = Tokens(), self._known, self._batch.known
         columns.merge(root)
-        if known is not None and not self._was_in_vain and _covers(known.columns, root):
+        if others is not None and others is not known and others.columns == columns and others.are_all_of(block):
+            learnt: Known | None = others  # learnt meanwhile
+        elif known is not None and not self._was_in_vain and _covers(known.columns, root):
             # its keys are known, and were not found in another order
-            learnt: Known | None = Known(columns, known.keys, _plain_ones(columns.fields or {}, (), known))
+            learnt = Known(columns, known.keys, plain.of(columns, (), known.columns, known.plain))
         else:
             learnt = _learnt(columns, block, known or Known(Tokens(), Keys()))
         if learnt is None:
@@ -216,7 +224,7 @@ def _learnt(columns: Tokens, block: bytes, before: Known) -> Known | None:
     for line in block.splitlines():
         with suppress(ValueError, RecursionError):
             values.append(json.loads(line, parse_int=plain.Number, parse_float=plain.Number))
-    spelled = _plain_ones(columns.fields or {}, values, before)
+    spelled = plain.of(columns, values, before.columns, before.plain)
     for begun in (before.keys, Keys()):
         known = Known(columns, deepcopy(begun), spelled)
         for value in values:
@@ -224,18 +232,6 @@ def _learnt(columns: Tokens, block: bytes, before: Known) -> Known | None:
         if known.matches is not None:
             return known
     return None
-
-
-def _plain_ones(columns: Mapping[str, Tokens], records: Iterable[Any], before: Known) -> dict[str, Plain]:
-    """By column, how its values are spelled, if it is plain. What was found otherwise once is not plain any more."""
-    known, found = before.columns.fields or {}, {}
-    for name, tokens in columns.items():
-        values = [one[name] for one in records if type(one) is dict and one.get(name) is not None]
-        is_new = name not in known or known[name].is_empty
-        then = plain.seen(values) if is_new else before.plain.get(name)
-        if then is not None and plain.is_of(then, tokens) and plain.are(then, values):
-            found[name] = then
-    return found
 
 
 def _options() -> re2.Options:

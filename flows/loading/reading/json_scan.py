@@ -20,11 +20,12 @@ import orjson
 from flows.loading.errors import Unfit
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.json_blocks import Asked, Batch, Expected
+from flows.loading.reading.json_lines import whole_lines
 from flows.loading.reading.types import MAX_DEPTH
 from flows.loading.reading.utf8 import checked_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from flows.loading.reading.found import Token
 
@@ -53,7 +54,7 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bo
             a number of a packed document that a double does not hold.
     """
     expected = Expected(batch or Batch())
-    blocks, scanning = _whole_lines(checked_utf8(pieces)), _Scanning(expected)
+    blocks, scanning = whole_lines(checked_utf8(pieces)), _Scanning(expected)
     while not scanning.begun and (block := next(blocks, None)) is not None:
         if _begins_a_document(block):
             block = _gathered(chain([block], blocks))
@@ -63,8 +64,8 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bo
     for later, asked in expected.ahead(blocks):
         scanning.take(later, asked)
     columns = scanning.root.fields or {}
-    for name, plain in expected.plain.items():
-        columns[name].plain = plain
+    for name, tokens in columns.items():
+        tokens.plain = expected.plain.get(name)
     return JsonScan(scanning.records, columns)
 
 
@@ -286,20 +287,3 @@ def _without_duplicates(text: bytes, number: int) -> None:
         json.loads(text, object_pairs_hook=checked)
     except (ValueError, RecursionError):
         return
-
-
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks of whole lines, each ended by a line feed, whatever the file's line ends are."""
-    parts: list[bytes] = []
-    for piece in pieces:
-        end = max(piece.rfind(b"\n"), piece.rfind(b"\r", 0, len(piece) - 1)) + 1  # a CR at the end: does LF follow?
-        if not end:
-            parts.append(piece)
-            continue
-        yield _with_line_feeds(b"".join([*parts, piece[:end]]))
-        parts = [piece[end:]]
-    yield _with_line_feeds(b"".join(parts) + b"\n")
-
-
-def _with_line_feeds(block: bytes) -> bytes:
-    return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in block else block

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from pyspark.sql.types import DateType, DecimalType, DoubleType, TimestampType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql.types import DataType
 
@@ -99,6 +99,24 @@ def is_of(plain: Plain, found: Tokens) -> bool:
     if not isinstance(plain, Digits):
         return kinds == {"str"}
     return kinds == {"int"} if not plain.after else "float" in kinds and kinds <= {"int", "float"}
+
+
+def of(columns: Tokens, records: Iterable[Any], before: Tokens, known: Mapping[str, Plain]) -> Mapping[str, Plain]:
+    """By column, how its values are spelled, if it is plain: as was `known` of the columns `before`, or seen now.
+
+    What was found otherwise once is not plain any more.
+    """
+    found = {}
+    for name, tokens in (columns.fields or {}).items():
+        values = [one[name] for one in records if type(one) is dict and one.get(name) is not None]
+        if before.fields and name in before.fields and not before.fields[name].is_empty:
+            then = known.get(name)
+            now = then if then is not None and are(then, values) else None
+        else:
+            now = seen(values)
+        if now is not None and is_of(now, tokens):
+            found[name] = now
+    return found
 
 
 def joined(left: Plain | None, right: Plain | None) -> Plain | None:
