@@ -27,6 +27,7 @@ from router.notifications.record import Position, Record, made
 from schemas.connections import KafkaConnection
 
 POLL_MS = 1000
+FETCH_MS = 2000  # a broker that has none answers then; with records it answers at once
 LULL_MS = 20  # the records of a burst come no farther apart
 SESSION_MS = 6000  # a router that was killed holds up the others so long; the least that brokers allow by default
 
@@ -178,6 +179,7 @@ class KafkaSource:
             isolation_level="read_committed",
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 3,
+            fetch_max_wait_ms=FETCH_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=max(LEAST_FETCH_BYTES, FETCH_BYTES // sum(partitions.values())),
         )
