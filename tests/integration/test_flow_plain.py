@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.loading.reading import json_blocks, json_files
+from flows.loading.reading import beginnings, json_blocks, json_files
 from flows.loading.reading.plain import is_read_rightly
 from tests.integration.flow_site import JSON, Lake, a_table, outcomes
 
@@ -62,6 +62,18 @@ def lines(chance: random.Random, first: int, odds: float) -> str:
                 one[name] = "null" if chance.random() < 0.1 else chance.choice(ODD[name]) if is_odd else made(chance)
         records.append("{" + ", ".join(f'"{name}": {value}' for name, value in one.items()) + "}")
     return "\n".join(records)
+
+
+def test_a_preview_trusts_nothing_in_what_follows_the_beginning(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(beginnings, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(beginnings, "BYTES", 100)
+    first = "".join(f'{{"n": {n}, "price": 1.25}}\n' for n in range(9))
+    file = lake.land("a.json", f'{first}{{"n": 9, "price": 1.005}}\n')
+
+    preview = lake.previewed(lake.preview(file, JSON, hints={"price": "decimal(12,2)"}))
+
+    assert preview.rows == tuple((str(n), "1.25") for n in range(9))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -1,5 +1,6 @@
 """Which values of JSON are so plain that Spark's own reader gives back what the file says."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -197,6 +198,16 @@ def test_what_was_otherwise_once_is_not_plain_any_more() -> None:
 
     assert found(PLAIN, wide, batch=batch) == {**NOTHING, "day": "date"}
     assert found(PLAIN, batch=batch) == {**NOTHING, "day": "date"}
+
+
+def test_of_columns_that_turn_out_not_to_be_plain_one_after_the_other_no_look_is_in_vain_for_long() -> None:
+    names = [f"c{n}" for n in range(20)]
+    usual = json.dumps(dict.fromkeys(names, 1.5))
+    odd = [json.dumps({**dict.fromkeys(names, 1.5), name: 1e-7}) for name in names]
+    batch = Batch()
+
+    assert not any(found(f"{usual}\n", *(f"{usual}\n{one}\n" for one in odd), batch=batch).values())
+    assert batch.in_vain < 2  # what ends a file is one
 
 
 def test_a_small_file_is_as_plain_as_others_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import json
 from collections import deque
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from threading import Lock
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
 _PATIENCE = 4  # then no more blocks are tried
+_CORRECTIONS = 2  # then nothing is expected to be plain any more
 _AHEAD = 4  # blocks, with which other threads begin
 _MAX_PATTERN = 60_000  # letters, of some hundred columns: beyond, to look at each record is as fast
 _MAX_MEMORY = 64 * 2**20  # of what RE2 has made of the expression so far; beyond it begins anew
@@ -74,11 +75,12 @@ class Keys:
 
 @dataclass(frozen=True)
 class Known:
-    """Columns, the order of their keys, and of those whose values are `plain`, how."""
+    """Columns, the order of their keys, and how plain values are; `corrected`: how often some were not after all."""
 
     columns: Tokens
     keys: Keys
     plain: Mapping[str, Plain] = field(default_factory=dict)
+    corrected: int = 0
 
     @cached_property
     def matches(self) -> Callable[[bytes], object | None] | None:
@@ -208,8 +210,8 @@ class Expected:
         if others is not None and others is not known and others.columns == columns and others.are_all_of(block):
             learnt: Known | None = others  # learnt meanwhile
         elif known is not None and not self._was_in_vain and _covers(known.columns, root):
-            # its keys are known, and were not found in another order
-            learnt = Known(columns, known.keys, plain.of(columns, (), known.columns, known.plain))
+            # its keys are known, in this order
+            learnt = replace(known, columns=columns, plain=plain.of(columns, (), known.columns, known.plain))
         else:
             learnt = _learnt(columns, block, known or Known(Tokens(), Keys()))
         if learnt is None:
@@ -225,8 +227,9 @@ def _learnt(columns: Tokens, block: bytes, before: Known) -> Known | None:
         with suppress(ValueError, RecursionError):
             values.append(json.loads(line, parse_int=plain.Number, parse_float=plain.Number))
     spelled = plain.of(columns, values, before.columns, before.plain)
+    corrected = before.corrected + (not spelled.keys() >= before.plain.keys())
     for begun in (before.keys, Keys()):
-        known = Known(columns, deepcopy(begun), spelled)
+        known = Known(columns, deepcopy(begun), spelled if corrected < _CORRECTIONS else {}, corrected)
         for value in values:
             known.keys.see(value)
         if known.matches is not None:

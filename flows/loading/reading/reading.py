@@ -173,12 +173,11 @@ class Reading:
         self, columns: StructType, uris: Iterable[str], texts: frozenset[str] = frozenset(), *, trusts: bool = False
     ) -> list[Part]:
         looks = {uri: look for uri, look in self.looked.with_records(uris).items() if uri in self._names}
-        names = self._names
+        names, is_cut = self._names, any(look.about is not None for look in looks.values())
+        trusts = trusts and not is_cut  # the look knows nothing of what follows
         with named_errors():
             parts = readers.parts(self.session, self.manifest, looks, columns, names=names, texts=texts, trusts=trusts)
-            if any(look.about is not None for look in looks.values()):
-                return [beginnings.first(part, beginnings.RECORDS) for part in parts]
-            return parts
+            return [beginnings.first(part, beginnings.RECORDS) for part in parts] if is_cut else parts
 
     def _given(self) -> StructType:
         """The columns that a table which is to be made is given."""
