@@ -10,6 +10,7 @@ import pytest
 
 from flows.loading.reading import beginnings, json_blocks, json_files
 from flows.loading.reading.plain import is_read_rightly
+from storage import local
 from tests.integration.flow_site import JSON, Lake, a_table, outcomes
 
 pytestmark = pytest.mark.integration
@@ -68,6 +69,7 @@ def test_a_preview_trusts_nothing_in_what_follows_the_beginning(lake: Lake, monk
     monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 0)
     monkeypatch.setattr(beginnings, "WHOLE_BYTES", 0)
     monkeypatch.setattr(beginnings, "BYTES", 100)
+    monkeypatch.setattr(local, "PIECE_BYTES", 100)
     first = "".join(f'{{"n": {n}, "price": 1.25}}\n' for n in range(9))
     file = lake.land("a.json", f'{first}{{"n": 9, "price": 1.005}}\n')
 
