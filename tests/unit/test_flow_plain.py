@@ -17,15 +17,19 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from flows.loading.errors import Unfit
 from flows.loading.reading import json_blocks
 from flows.loading.reading.casts import Spelling
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.json_blocks import Batch
 from flows.loading.reading.json_scan import scan_json
-from flows.loading.reading.plain import Digits, Number, Plain, are, is_of, is_read_rightly, joined, pattern, seen
+from flows.loading.reading.plain import Digits, Number, Plain, are, is_read_rightly, joined, pattern, seen
 
 ISO, ODD = Spelling(), Spelling(date="yyyy-dd-MM", timestamp="yyyy-dd-MM HH:mm:ssX")
 PRICES = Digits(5, 2)
+KINDS: tuple[Plain, Plain] = ("date", "instant")
+DATES, INSTANTS = (pattern(kind, Tokens({"str"})) or "" for kind in KINDS)
+NUMBERS = pattern(PRICES, Tokens({"float"})) or ""
 
 
 def numbers(*spelled: str) -> list[Number]:
@@ -33,7 +37,7 @@ def numbers(*spelled: str) -> list[Number]:
 
 
 def test_dates_are_those_of_the_calendar() -> None:
-    matches = re2.compile(pattern("date")).fullmatch
+    matches = re2.compile(DATES).fullmatch
     for year in (0, 1, 4, 10, 100, 400, 1000, 1582, 1900, 1996, 2000, 2020, 2023, 2024, 2100, 9996, 9999):
         for month in range(14):
             for day in range(33):
@@ -66,19 +70,19 @@ def _is_date(year: int, month: int, day: int) -> bool:
 )
 def test_instants_have_a_date_seconds_and_an_offset(text: str, *, is_plain: bool) -> None:
     assert are("instant", [text]) is is_plain
-    assert bool(re2.fullmatch(pattern("instant"), f'"{text}"')) is is_plain
+    assert bool(re2.fullmatch(INSTANTS, f'"{text}"')) is is_plain
 
 
 @pytest.mark.parametrize("text", ["0", "7", "-7", "99999", "0.5", "-0.0", "12345.67", "0.01"])
 def test_numbers_have_few_digits(text: str) -> None:
     assert are(PRICES, numbers(text))
-    assert re2.fullmatch(pattern(PRICES), text)
+    assert re2.fullmatch(NUMBERS, text)
 
 
 @pytest.mark.parametrize("text", ["-0", "123456", "0.123", "1e2", "1.5E1", "01", ".5", "5.", "+1", "NaN", ""])
 def test_other_numbers_are_not_plain(text: str) -> None:
     assert not are(PRICES, numbers(text))
-    assert not re2.fullmatch(pattern(PRICES), text)
+    assert not re2.fullmatch(NUMBERS, text)
 
 
 @pytest.mark.parametrize(
@@ -109,21 +113,28 @@ def test_together_numbers_have_the_digits_of_both() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plain", "kinds", "is_of_them"),
+    ("plain", "kinds", "texts", "others"),
     [
-        (Digits(18, 0), Tokens({"int", "null"}), True),
-        (Digits(18, 0), Tokens({"int", "float"}), False),
-        (PRICES, Tokens({"float"}), True),
-        (PRICES, Tokens({"int", "float"}), True),
-        (PRICES, Tokens({"int"}), False),
-        (PRICES, Tokens({"float", "str"}), False),
-        ("date", Tokens({"str", "null"}), True),
-        ("date", Tokens({"null"}), False),
-        ("date", Tokens({"str"}, element=Tokens()), False),
+        (Digits(18, 0), Tokens({"int", "null"}), ["0", "-7", "123456789012345678"], ["0.5", "1e2", "-0", "null"]),
+        (Digits(18, 0), Tokens({"int", "float"}), None, []),
+        (PRICES, Tokens({"float"}), ["0.5", "7", "-0.0", "12345.67"], ["123456.5", "0.125", "1e2", "-0"]),
+        (PRICES, Tokens({"int", "float"}), ["0.5", "7"], ["123456"]),
+        (PRICES, Tokens({"int"}), ["7", "12345"], ["0.5", "123456"]),
+        (PRICES, Tokens({"float", "str"}), None, []),
+        ("date", Tokens({"str", "null"}), ['"2024-02-29"'], ['"2023-02-29"', "2024-02-29", '""']),
+        ("date", Tokens({"null"}), None, []),
+        ("date", Tokens({"str"}, element=Tokens()), None, []),
+        (None, Tokens({"str"}), None, []),
     ],
 )
-def test_it_is_of_the_kinds_that_were_found(plain: Plain, kinds: Tokens, *, is_of_them: bool) -> None:
-    assert is_of(plain, kinds) is is_of_them
+def test_the_expression_is_of_the_kinds_that_were_found(
+    plain: Plain | None, kinds: Tokens, texts: Sequence[str] | None, others: Sequence[str]
+) -> None:
+    found = pattern(plain, kinds)
+    assert (found is None) is (texts is None)
+    if found is not None:
+        matches = re2.compile(found).fullmatch
+        assert [one for one in [*(texts or ()), *others] if matches(one)] == texts
 
 
 @pytest.mark.parametrize(
@@ -208,6 +219,34 @@ def test_of_columns_that_turn_out_not_to_be_plain_one_after_the_other_no_look_is
 
     assert not any(found(f"{usual}\n", *(f"{usual}\n{one}\n" for one in odd), batch=batch).values())
     assert batch.in_vain < 2  # what ends a file is one
+
+
+def test_whole_numbers_are_among_those_with_digits_behind_the_dot() -> None:
+    batch = Batch()
+    told = [found(LINE.format(price, "2024-01-31") * 2, batch=batch)["price"] for price in (7, 5.25, 5, 5.25)]
+    assert told == [Digits(18, 0), Digits(4, 2), Digits(4, 2), Digits(4, 2)]
+
+
+def test_a_column_that_a_file_lacks_is_as_plain_as_before() -> None:
+    batch = Batch()
+    found(PLAIN, batch=batch)
+    for new in ("a", "b", "c"):
+        found(f'{{"day": null, "{new}": 1}}\n' * 2, batch=batch)
+    assert found(PLAIN, batch=batch) == {**NOTHING, "price": PRICES, "day": "date"}
+
+
+def test_too_many_columns_for_long_expressions_are_looked_at_by_short_ones() -> None:
+    text = json.dumps({f"column {n}": "2024-01-31T00:00:00Z" for n in range(200)})
+    batch = Batch()
+    assert not any(found(f"{text}\n", f"{text}\n", batch=batch).values())
+    assert batch.known is not None
+    assert batch.known.matches is not None
+
+
+def test_a_record_that_only_spark_may_follow_sets_its_file_aside() -> None:
+    deep = "[" * 995 + "]" * 995
+    with pytest.raises(Unfit, match="hundreds deep"):
+        found(f'{{"price": 1.239, "x": 1e999, "d": {deep}}}\n')
 
 
 def test_a_small_file_is_as_plain_as_others_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:

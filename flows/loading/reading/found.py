@@ -49,6 +49,15 @@ class Tokens:
         """Whether they are of several shapes, so that only their text holds them all."""
         return self.scalar + (self.fields is not None) + (self.element is not None) > 1
 
+    def covers(self, other: Tokens) -> bool:
+        """Whether nothing would be learnt of the other but a null."""
+        fields = self.fields or {}
+        return (
+            self.tokens >= other.tokens - {"null"}
+            and all(name in fields and fields[name].covers(one) for name, one in (other.fields or {}).items())
+            and (other.element is None or (self.element is not None and self.element.covers(other.element)))
+        )
+
     def merge(self, other: Tokens) -> None:
         """Take in what another file has."""
         if not other.is_empty:

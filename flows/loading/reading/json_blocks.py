@@ -15,6 +15,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from itertools import product
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -83,13 +84,19 @@ class Known:
     corrected: int = 0
 
     @cached_property
+    def patterns(self) -> Mapping[str, str]:
+        """By column, the expression for its values, where all of them are plain."""
+        every = {name: plain.pattern(self.plain.get(name), one) for name, one in (self.columns.fields or {}).items()}
+        return {name: pattern for name, pattern in every.items() if pattern is not None}
+
+    @cached_property
     def matches(self) -> Callable[[bytes], object | None] | None:
         """The expression for lines with nothing else, once it is asked for.
 
         None where keys have no order, or are too many.
         """
         try:
-            pattern = f"(?:{_object(self.columns.fields or {}, self.keys, self.plain)}{_GAP}\\n)*".encode()
+            pattern = f"(?:{_object(self.columns.fields or {}, self.keys, self.patterns)}{_GAP}\\n)*".encode()
             return re2.compile(pattern, _options()).fullmatch if len(pattern) <= _MAX_PATTERN else None
         except (CycleError, re2.error):
             return None
@@ -127,12 +134,12 @@ class Expected:
         self._batch = batch
         self._known = batch.known
         self._was_in_vain = False
-        self._plain: dict[str, Plain | None] | None = {}  # None: it is not known of all records
+        self._plain: dict[str, Plain | None] | None = {}
 
     @property
-    def plain(self) -> Mapping[str, Plain | None]:
-        """By column, how all values in the file are spelled, if that is proven and plain."""
-        return self._plain or {}
+    def plain(self) -> Mapping[str, Plain | None] | None:
+        """By column, how all values in the file are spelled, if it is plain; None after a record without proof."""
+        return self._plain
 
     def ahead(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Asked | None]]:
         """The blocks, while other threads begin with those that come next."""
@@ -153,7 +160,7 @@ class Expected:
         """Those lines of a block that must be looked at, because `root` knows too little yet, and the others."""
         if self._known is None or len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
             return block, b""
-        if _covers(root, self._known.columns):
+        if root.covers(self._known.columns):
             return b"", block
         end = 0
         for _ in range(_FIRST_LINES):
@@ -166,7 +173,7 @@ class Expected:
         A thread that has begun with it is waited for.
         """
         known, self._was_in_vain = self._known, False
-        if known is None or not block or not _covers(root, known.columns):
+        if known is None or not block or not root.covers(known.columns):
             return None
         if asked is None or asked.known is not known or asked.answer.cancel():
             is_known = known.are_all_of(block)
@@ -194,7 +201,7 @@ class Expected:
             return
         for name, tokens in (known.columns.fields or {}).items():
             if not tokens.is_empty:
-                found = known.plain.get(name)
+                found = known.plain[name] if name in known.patterns else None
                 self._plain[name] = plain.joined(self._plain.get(name, found), found)
 
     def learn(self, block: bytes, root: Tokens) -> None:
@@ -209,7 +216,7 @@ class Expected:
         columns.merge(root)
         if others is not None and others is not known and others.columns == columns and others.are_all_of(block):
             learnt: Known | None = others  # learnt meanwhile
-        elif known is not None and not self._was_in_vain and _covers(known.columns, root):
+        elif known is not None and not self._was_in_vain and known.columns.covers(root):
             # its keys are known, in this order
             learnt = replace(known, columns=columns, plain=plain.of(columns, (), known.columns, known.plain))
         else:
@@ -228,8 +235,9 @@ def _learnt(columns: Tokens, block: bytes, before: Known) -> Known | None:
             values.append(json.loads(line, parse_int=plain.Number, parse_float=plain.Number))
     spelled = plain.of(columns, values, before.columns, before.plain)
     corrected = before.corrected + (not spelled.keys() >= before.plain.keys())
-    for begun in (before.keys, Keys()):
-        known = Known(columns, deepcopy(begun), spelled if corrected < _CORRECTIONS else {}, corrected)
+    ways = (spelled, {}) if corrected < _CORRECTIONS else ({},)  # plain values have longer expressions
+    for how, begun in product(ways, (before.keys, Keys())):
+        known = Known(columns, deepcopy(begun), how, corrected)
         for value in values:
             known.keys.see(value)
         if known.matches is not None:
@@ -254,25 +262,25 @@ def _with_commas(block: bytes) -> bytes:
     return block.replace(b"}", b",}").replace(b"]", b",]")
 
 
-def _object(fields: Mapping[str, Tokens], keys: Keys, spelled: Mapping[str, Plain]) -> str:
-    """An object whose fields are there or not, in the order of these keys; some are spelled plainly.
+def _object(fields: Mapping[str, Tokens], keys: Keys, patterns: Mapping[str, str]) -> str:
+    """An object whose fields are there or not, in the order of these keys; of some the expression is known.
 
     Raises:
         CycleError: they have none.
     """
     names = [name for name in TopologicalSorter(keys.before).static_order() if name in fields]
     each = (
-        f"(?:{_key(name)}{_GAP}:{_GAP}{_value(fields[name], keys.within.get(name, Keys()), spelled.get(name))}"
+        f"(?:{_key(name)}{_GAP}:{_GAP}{_value(fields[name], keys.within.get(name, Keys()), patterns.get(name))}"
         f"{_GAP},{_GAP})?"
         for name in dict.fromkeys([*names, *fields])
     )
     return f"\\{{{_GAP}(?:,|{''.join(each)})\\}}"
 
 
-def _value(tokens: Tokens, keys: Keys, spelled: Plain | None = None) -> str:
-    """A value of these kinds, or null; all others are spelled so, if that is told."""
-    if spelled is not None:
-        return f"(?:null|{plain.pattern(spelled)})"
+def _value(tokens: Tokens, keys: Keys, pattern: str | None = None) -> str:
+    """A value of these kinds, or null; the others by an expression, if it is known."""
+    if pattern is not None:
+        return f"(?:null|{pattern})"
     ways = [_SCALARS[one] for one in sorted(tokens.tokens | {"null"})]
     if tokens.fields is not None:
         ways.append(_object(tokens.fields, keys, {}))
@@ -285,15 +293,3 @@ def _key(name: str) -> str:
     """A key as writers spell it."""
     escaped: str = re2.escape(_with_commas(json.dumps(name, ensure_ascii=False).encode()).decode())
     return escaped
-
-
-def _covers(known: Tokens, other: Tokens) -> bool:
-    """Whether nothing would be learnt of the other but a null."""
-    return (
-        known.tokens >= other.tokens - {"null"}
-        and all(
-            known.fields is not None and name in known.fields and _covers(known.fields[name], one)
-            for name, one in (other.fields or {}).items()
-        )
-        and (other.element is None or (known.element is not None and _covers(known.element, other.element)))
-    )

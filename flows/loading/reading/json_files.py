@@ -70,6 +70,7 @@ class JsonReader:
 
     def _part(self, group: _Group, columns: StructType, texts: frozenset[str], *, trusts: bool) -> Part:
         types = {one.name: one.dataType for one in columns.fields}
+        trusts = trusts and all(self.looks[uri].proven for uri in group.uris)
         read: dict[str, DataType] = {
             column: StringType()
             if column in texts

@@ -37,11 +37,15 @@ _TOKENS: dict[type, Token] = {type(None): "null", bool: "bool", int: "int", floa
 
 @dataclass(frozen=True, slots=True)
 class JsonScan:
-    """A JSON file: its records, an array counting its elements; its columns; whether it is one document."""
+    """A JSON file: its records, an array counting its elements; its columns; whether it is one document.
+
+    `proven`: each record was proven to be JSON and to have nothing else than these columns.
+    """
 
     records: int
     columns: dict[str, Tokens]
     document: bool = False
+    proven: bool = False
 
 
 def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bool = False) -> JsonScan:
@@ -65,8 +69,8 @@ def scan_json(pieces: Iterable[bytes], batch: Batch | None = None, *, packed: bo
         scanning.take(later, asked)
     columns = scanning.root.fields or {}
     for name, tokens in columns.items():
-        tokens.plain = expected.plain.get(name)
-    return JsonScan(scanning.records, columns)
+        tokens.plain = (expected.plain or {}).get(name)
+    return JsonScan(scanning.records, columns, proven=expected.plain is not None)
 
 
 def _begins_a_document(block: bytes) -> bool:
@@ -250,8 +254,10 @@ def _whole(text: bytes, number: int) -> None:
 def _parsed(text: bytes, number: Callable[[str], float] = float) -> Any:
     try:
         return json.loads(text.decode(), parse_float=number, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _NotJson from error
+    except RecursionError as error:  # Spark may follow it a little deeper
+        raise Unfit("it has values within values, hundreds deep; write them as a text") from error
 
 
 def _noted(rounded: list[str], digits: str) -> float:

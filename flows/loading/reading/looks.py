@@ -48,8 +48,8 @@ class Look:
     """What a file holds: its records and columns.
 
     Where only the first records were looked at, `about` says how many there are. `head` is of a CSV file; `document` of
-    a JSON file that is one; `stored` of a parquet file, with the `shape` of its columns by lower-case name: their
-    spelling and type.
+    a JSON file that is one, `proven` as in `json_scan.JsonScan`; `stored` of a parquet file, with the `shape` of its
+    columns by lower-case name: their spelling and type.
     """
 
     records: int
@@ -57,6 +57,7 @@ class Look:
     about: int | None = None
     head: Head | None = None
     document: bool = False
+    proven: bool = False
     stored: dict[str, Stored] = field(default_factory=dict)
     shape: Mapping[str, str] = field(default_factory=dict)
 
@@ -144,7 +145,7 @@ def _of_text(pieces: Iterable[bytes], options: Csv | Json, batch: Batch, *, pack
         first = head(scan_csv(pieces, options), options)
         return Look(first.records, Found({name: Texts() for name in first.names}), head=first)
     found = scan_json(pieces, batch, packed=packed)
-    return Look(found.records, Found(dict(found.columns)), document=found.document)
+    return Look(found.records, Found(dict(found.columns)), document=found.document, proven=found.proven)
 
 
 def _text(file: ManifestFile, place: Storage) -> Iterable[bytes]:

@@ -55,18 +55,27 @@ _TEXTS: dict[Literal["date", "instant"], str] = {
 _NUMBER = re.compile("-?([0-9]+)(?:[.]([0-9]+))?")
 
 
-def pattern(plain: Plain) -> str:
-    """The expression for such a value, which RE2 and Python read alike."""
-    return _expression(plain) if isinstance(plain, Digits) else f'"{_expression(plain)}"'
+def pattern(plain: Plain | None, found: Tokens) -> str | None:
+    """The expression, which RE2 and Python read alike, for such values of the kinds that were found.
+
+    None where values of these kinds may be spelled otherwise.
+    """
+    kinds = found.tokens - {"null"}
+    if plain is None or found.mixed or not kinds:
+        return None
+    if not isinstance(plain, Digits):
+        return f'"{_TEXTS[plain]}"' if kinds == {"str"} else None
+    if kinds == {"int"}:
+        return _expression(Digits(plain.before, 0))
+    return _expression(plain) if plain.after and kinds <= {"int", "float"} else None
 
 
 def _expression(plain: Plain) -> str:
     if not isinstance(plain, Digits):
         return _TEXTS[plain]
     more = f"[1-9][0-9]{{0,{plain.before - 1}}}"
-    if not plain.after:
-        return f"-?(?:0|{more})"
-    return f"(?:-?(?:0|{more})[.][0-9]{{1,{plain.after}}}|0|-?{more})"  # of -0 Spark would make a double without sign
+    whole = f"0|-?{more}"  # of -0 Spark would make a double without sign
+    return f"(?:-?(?:0|{more})[.][0-9]{{1,{plain.after}}}|{whole})" if plain.after else f"(?:{whole})"
 
 
 def seen(values: Sequence[Any]) -> Plain | None:
@@ -91,31 +100,22 @@ def are(plain: Plain, values: Sequence[Any]) -> bool:
     return all(type(one) is kind and matches(one) for one in values)
 
 
-def is_of(plain: Plain, found: Tokens) -> bool:
-    """Whether all that is spelled so is of the kinds that were found, and nothing else was."""
-    kinds = found.tokens - {"null"}
-    if found.mixed:
-        return False
-    if not isinstance(plain, Digits):
-        return kinds == {"str"}
-    return kinds == {"int"} if not plain.after else "float" in kinds and kinds <= {"int", "float"}
-
-
 def of(columns: Tokens, records: Iterable[Any], before: Tokens, known: Mapping[str, Plain]) -> Mapping[str, Plain]:
     """By column, how its values are spelled, if it is plain: as was `known` of the columns `before`, or seen now.
 
-    What was found otherwise once is not plain any more.
+    What was found otherwise once is not plain any more; what is not there now is what it was.
     """
-    found = {}
+    there, found = before.fields or {}, dict(known)
     for name, tokens in (columns.fields or {}).items():
         values = [one[name] for one in records if type(one) is dict and one.get(name) is not None]
-        if before.fields and name in before.fields and not before.fields[name].is_empty:
-            then = known.get(name)
-            now = then if then is not None and are(then, values) else None
+        then = known.get(name)
+        is_new = then is None and (name not in there or there[name].is_empty)
+        if is_new or (then == _WHOLE and "float" in tokens.tokens):
+            then = seen(values)
+        if then is not None and are(then, values) and (tokens.is_empty or pattern(then, tokens)):
+            found[name] = then
         else:
-            now = seen(values)
-        if now is not None and is_of(now, tokens):
-            found[name] = now
+            found.pop(name, None)
     return found
 
 
