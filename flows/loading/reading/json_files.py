@@ -1,4 +1,7 @@
-"""JSON files: whole numbers and booleans are read as they are, every other value as its text, and cast by our table."""
+"""JSON files: whole numbers and booleans are read as they are, every other value as its text, and cast by our table.
+
+But a column of which our look has proven that Spark's reader does it no harm is read as its type: see `plain`.
+"""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_BYTES = 64 * 2**20  # of a file that is one document over many lines
 _BLANKS = b" \t"
+_TOO_DEEP = "line {} has values within values, hundreds deep; write them as a text"
 _SHAPES = 4096  # shapes of records that are remembered: of columns that are often null there may be any number
 _TOKENS: dict[type, Token] = {type(None): "null", bool: "bool", int: "int", float: "float", str: "str"}
 
@@ -88,6 +89,8 @@ def _document(text: bytes, *, packed: bool) -> JsonScan | None:
         value = _parsed(text, partial(_noted, rounded) if packed else float)
     except _NotJson:
         return None
+    except RecursionError as error:
+        raise Unfit(_TOO_DEEP.format(1)) from error
     if rounded:
         raise Unfit(
             f"{rounded[0]} would be rounded to a double in a compressed document over several lines; "
@@ -180,7 +183,7 @@ class _Scanning:
             if type(value) is list:
                 return sum([self._add_element(one, number) for one in value])
         except RecursionError as error:
-            raise Unfit(f"line {number} has values within values, hundreds deep; write them as a text") from error
+            raise Unfit(_TOO_DEEP.format(number)) from error
         raise Unfit(f"line {number} is not a JSON object: JSON lines hold one object in each line")
 
     def _add_element(self, value: Any, number: int) -> int:
@@ -206,6 +209,8 @@ class _Scanning:
         except _NotJson:
             self.records += 1
             return text.count(b'":')
+        except RecursionError as error:  # Spark may follow it a little deeper
+            raise Unfit(_TOO_DEEP.format(number)) from error
         if _has_surrogates(value):
             raise Unfit(f"line {number} has half of a surrogate pair, which is no character")
         return self._add(value, number)
@@ -256,8 +261,6 @@ def _parsed(text: bytes, number: Callable[[str], float] = float) -> Any:
         return json.loads(text.decode(), parse_float=number, parse_constant=_no_constant)
     except ValueError as error:
         raise _NotJson from error
-    except RecursionError as error:  # Spark may follow it a little deeper
-        raise Unfit("it has values within values, hundreds deep; write them as a text") from error
 
 
 def _noted(rounded: list[str], digits: str) -> float:

@@ -112,7 +112,9 @@ def of(columns: Tokens, records: Iterable[Any], before: Tokens, known: Mapping[s
         is_new = then is None and (name not in there or there[name].is_empty)
         if is_new or (then == _WHOLE and "float" in tokens.tokens):
             then = seen(values)
-        if then is not None and are(then, values) and (tokens.is_empty or pattern(then, tokens)):
+        elif then is not None and not are(then, values):
+            then = None
+        if then is not None and (tokens.is_empty or pattern(then, tokens)):
             found[name] = then
         else:
             found.pop(name, None)
