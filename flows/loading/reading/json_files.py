@@ -106,6 +106,7 @@ class JsonReader:
             else CORRUPT,
             parsed=f"({CORRUPT} IS NULL AND {NOWHERE} IS NULL)",
             left_out={key: quoted(key) for key in others},
+            proven=trusts and all(map(nested.takes_all, read.values())),
         )
 
     def _read_type(self, column: DataType, found: Tokens, *, trusts: bool) -> DataType:

@@ -50,6 +50,17 @@ def read_type(column: DataType, found: Tokens) -> DataType:
             return StringType()
 
 
+def takes_all(read: DataType) -> bool:
+    """Whether Spark, told this type, takes each value of its kind that our look proves: 18 digits are the most."""
+    match read:
+        case StructType():
+            return all(takes_all(one.dataType) for one in read.fields)
+        case ArrayType():
+            return takes_all(read.elementType)
+        case _:
+            return not isinstance(read, IntegerType)
+
+
 def cast(text: str, read: DataType, column: DataType, spelling: Spelling, *, given: bool) -> Cast:
     """The cast of what was read, which is SQL, to the column's type."""
     match column:

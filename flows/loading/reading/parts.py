@@ -36,7 +36,8 @@ MAX_RAW = 100_000  # letters of a record that is kept
 class Part:
     """`casts`: by the table's column, how its value is made. `texts`: by column, SQL of the text that was read.
 
-    `raw` is SQL of the record as text; `left_out` SQL of what the table has no column for, by its name.
+    `raw` is SQL of the record as text; `left_out` SQL of what the table has no column for, by its name. `proven`: our
+    look has found that each record can be parsed, into the types that Spark is told.
     """
 
     frame: DataFrame
@@ -45,6 +46,11 @@ class Part:
     raw: str = "NULL"
     parsed: str = "true"
     left_out: Mapping[str, str] = field(default_factory=dict)
+    proven: bool = False
+
+    def refuses_nothing(self, columns: StructType) -> bool:
+        """Whether no record can be bad."""
+        return self.proven and all(self.cast(column).fits == "true" for column in data_fields(columns))
 
     def cast(self, column: StructField) -> Cast:
         """The value of a column, and whether it fits; a column that must have a value does not fit without."""

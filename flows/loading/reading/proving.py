@@ -17,6 +17,7 @@ from flows.loading.reading.casts import EXPONENT, NUMBER, Cast, all_fit, literal
 from flows.loading.reading.found import Tokens, Typed, merged
 from flows.loading.reading.frames import data_fields
 from flows.loading.reading.guesses import INTEGER, TEXT, Form, guess
+from flows.loading.reading.plain import Digits
 from flows.loading.reading.types import joined, quoted
 from flows.loading.translation import named_errors
 
@@ -68,12 +69,17 @@ class Unknown:
         return nested.type_of(tokens, numbers=not self.ruled_out)
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the kinds of its values decide its type: the digits of its numbers, if it has any, are counted."""
+        return self.type() is not None or (self.tokens is not None and isinstance(self.tokens.plain, Digits))
+
+    @property
     def is_sure(self) -> bool:
         """Whether nothing is guessed of it."""
         return any(isinstance(one, Typed) for one in self.values)
 
     def plain(self) -> DataType:
-        """The type of a field within a column, which its values' kinds alone decide."""
+        """The type that its values' kinds decide: of a field within a column, or where no number needs a proof."""
         kind = self.type()
         return kind if kind is not None else nested.type_of(self.tokens or Tokens())
 

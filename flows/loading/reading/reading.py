@@ -203,6 +203,12 @@ class Reading:
 
     def _proven(self, unknown: Sequence[Unknown], known: StructType) -> dict[str, DataType]:
         """The types of unknown columns, which hold all values of the files that are left; none without records."""
+        if all(one.is_plain for one in unknown):
+            plain = {one.name: one.plain() for one in unknown}
+            columns = StructType([*known.fields, *(StructField(*one) for one in plain.items())])
+            parts = self._parts(columns, self.files.left, trusts=True)
+            if parts and all(part.refuses_nothing(columns) for part in parts):
+                return plain
         spelling = readers.spelling(self.manifest.format, self.manifest.columns)
         proof, sampled = Proof(unknown, known, spelling), False
         while True:
