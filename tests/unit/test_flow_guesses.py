@@ -1,6 +1,11 @@
 """A guessed type gives every text back letter by letter, or it is text."""
 
+import random
+import re
+from collections.abc import Callable
+
 import pytest
+import re2
 
 from flows.loading.reading.casts import Spelling
 from flows.loading.reading.guesses import guess
@@ -64,3 +69,31 @@ def test_a_decimal_comma_is_a_number_where_the_source_says_so() -> None:
 
 def test_the_source_s_own_patterns_are_guessed() -> None:
     assert guessed("05.01.2026", spelling=Spelling(date="dd.MM.yyyy")) == "date"
+
+
+def some_number(chance: random.Random) -> str:
+    whole, fraction = chance.choice([0, 1, 2, 14, 15, 17, 18]), chance.choice([0, 0, 1, 2, 6, 14, 17])
+    digits = "".join(chance.choices("0123456789", k=whole)) or "0"
+    after = "." + "".join(chance.choices("0009", k=fraction)) if fraction else ""
+    return chance.choice(["", "", "-"]) + digits + after
+
+
+def some_moment(chance: random.Random) -> str:
+    day = f"{chance.randint(0, 9999):04}-{chance.randint(0, 13):02}-{chance.randint(0, 32):02}"
+    clock = f"{chance.randint(0, 25):02}:{chance.randint(0, 60):02}:{chance.randint(0, 60):02}"
+    after = chance.choice(["", ".5", ".500", ".000", ".000000", ".000001", ".123456"])
+    return chance.choice([day, f"{day}{chance.choice(' T')}{clock}{after}{chance.choice(['', 'Z', '+01:00'])}"])
+
+
+@pytest.mark.parametrize("made", [some_number, some_moment, lambda chance: chance.choice(["true", "False", "", "x"])])
+def test_the_proof_of_a_form_is_of_just_its_texts(made: Callable[[random.Random], str]) -> None:
+    chance = random.Random(1)  # noqa: S311 - no secret is made of it
+    texts = [made(chance) for _ in range(500)]
+    forms = {form for text in texts for form in [guess([text], Spelling()), guess([text, *texts[:1]], Spelling())]}
+
+    for form in forms:
+        if form.proof is not None:
+            for text in texts:
+                proven = re.fullmatch(form.proof, text) is not None
+                assert proven is bool(re2.fullmatch(form.proof, text)), (form, text)
+                assert proven is form.holds(text), (form, text)

@@ -24,6 +24,7 @@ from pyspark.sql.types import (
 )
 
 from flows.loading.reading.casts import ELEMENT, Cast, Spelling, from_text, literal, matches
+from flows.loading.reading.plain import CLOCK, DATE
 from flows.loading.reading.types import MAX_DIGITS
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ _LONG = range(-(2**63), 2**63)
 class Form:
     """A type and one way to write its values.
 
-    `pattern` is a regular expression of both Java's and Python's; `check` is what it cannot say.
+    `pattern` is a regular expression of both Java's and Python's; `check` is what it cannot say. `proof` is one that
+    RE2 knows too, which looks ahead nowhere: each text of it is of this form. None where there is none.
     """
 
     kind: DataType
     pattern: str
     check: str = ""  # "long", "date": the value must be one too
+    proof: str | None = None
 
     def holds(self, text: str) -> bool:
         """Whether a value of this form is written so."""
@@ -79,7 +82,7 @@ class Written(Form):
 
 
 TEXT = Form(StringType(), "(?s:.*)")
-NOTHING = Form(StringType(), "(?!)")  # no value was seen: the proof shows the first
+NOTHING = Form(StringType(), "(?!)", proof="")  # no value was seen: the proof shows the first
 
 
 def guess(texts: Collection[str], spelling: Spelling, ruled_out: Collection[Form] = ()) -> Form:
@@ -105,31 +108,47 @@ def _forms(example: str, spelling: Spelling) -> Iterator[Form]:
 
 def _numbers(example: str, sign: str) -> Iterator[Form]:
     dot = f"[{sign}]"
-    yield Form(DoubleType(), f"(?!-0{_END})(?=[-0-9{sign}]{{1,17}}{_END})" + f"-?{_WHOLE}({dot}[0-9]*[1-9])?", "digits")
-    yield Form(DoubleType(), f"(?=[-0-9{sign}]{{1,17}}{_END})-?{_WHOLE}{dot}([0-9]|[0-9]*[1-9])", "digits")
+    short = f"(?=[-0-9{sign}]{{1,17}}{_END})"
+    some, any_ = f"{dot}[0-9]{{{{0,{{}}}}}}[1-9]", f"{dot}([0-9]|[0-9]{{{{0,{{}}}}}}[1-9])"
+    proof = f"0|-?[1-9][0-9]{{0,{_SAFE_DIGITS - 1}}}|{_safe(some)}"
+    yield Form(DoubleType(), f"(?!-0{_END}){short}-?{_WHOLE}({dot}[0-9]*[1-9])?", "digits", proof)
+    yield Form(DoubleType(), f"{short}-?{_WHOLE}{dot}([0-9]|[0-9]*[1-9])", "digits", _safe(any_))
     scale = len(example.rpartition(sign)[2]) if sign in example else 0
     for precision in (_MANY, MAX_DIGITS):
         if scale < precision:
-            fraction = f"{dot}[0-9]{{{scale}}}" if scale else ""
-            whole = f"(0|[1-9][0-9]{{0,{precision - scale - 1}}})"
-            yield Form(DecimalType(precision, scale), f"(?!-[0{sign}]*{_END})-?{whole}{fraction}")
+            fraction, digits = f"{dot}[0-9]{{{scale}}}" if scale else "", precision - scale - 1
+            proof = f"0{fraction}|-?[1-9][0-9]{{0,{digits}}}{fraction}" + (
+                f"|-0{dot}{_not_zero(scale)}" if scale else ""
+            )
+            pattern = f"(?!-[0{sign}]*{_END})-?(0|[1-9][0-9]{{0,{digits}}}){fraction}"
+            yield Form(DecimalType(precision, scale), pattern, proof=proof)
+
+
+def _safe(fraction: str) -> str:
+    """Numbers with such a fraction, of no more digits than come back from a double."""
+    most = [fraction.format(_SAFE_DIGITS - whole - 1) for whole in range(1, _SAFE_DIGITS)]
+    return f"-?0{most[0]}|" + "|".join(f"-?[1-9][0-9]{{{at}}}{each}" for at, each in enumerate(most))
+
+
+def _not_zero(digits: int) -> str:
+    """So many digits, of which not all are 0."""
+    return f"(?:{'|'.join(f'0{{{at}}}[1-9][0-9]{{{digits - 1 - at}}}' for at in range(digits))})"
 
 
 _END = "(?![^\\n]|\\n)"  # the end of the text in both languages
 _WHOLE = "(0|[1-9][0-9]*)"
-INTEGER = Form(LongType(), "0|-?[1-9][0-9]{0,18}", "long")
-_BOOLEANS = tuple(
-    Form(BooleanType(), f"{yes}|{no}") for yes, no in (("true", "false"), ("True", "False"), ("TRUE", "FALSE"))
-)
-_DATE = Form(DateType(), "[0-9]{4}-[0-9]{2}-[0-9]{2}", "moment")
+INTEGER = Form(LongType(), "0|-?[1-9][0-9]{0,18}", "long", "0|-?[1-9][0-9]{0,17}")
+_BOOLEANS = tuple(Form(BooleanType(), words, proof=words) for words in ("true|false", "True|False", "TRUE|FALSE"))
+_DATE = Form(DateType(), "[0-9]{4}-[0-9]{2}-[0-9]{2}", "moment", DATE)
 _DAY_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}%s[0-9]{2}:[0-9]{2}:[0-9]{2}%s"
 # The fraction: none when it is zero, without zeros at its end; always of one length; of six digits or none.
-_FRACTIONS = ("([.][0-9]{0,5}[1-9])?", "[.][0-9]{3}", "[.][0-9]{6}", "([.](?!0{6})[0-9]{6})?", "([.](?!0{3})[0-9]{3})?")
+_FRACTIONS = {one: one for one in ("([.][0-9]{0,5}[1-9])?", "[.][0-9]{3}", "[.][0-9]{6}")}
+_FRACTIONS |= {f"([.](?!0{{{digits}}})[0-9]{{{digits}}})?": f"([.]{_not_zero(digits)})?" for digits in (6, 3)}
 _TIMES = tuple(
-    Form(kind, _DAY_AND_TIME % (parted, fraction) + zone, "moment")
+    Form(kind, _DAY_AND_TIME % (parted, fraction) + zone, "moment", f"{DATE}{parted}{CLOCK}{proof}{zone}")
     for kind, zone in ((TimestampNTZType(), ""), (TimestampType(), "Z"))
     for parted in (" ", "T")
-    for fraction in _FRACTIONS
+    for fraction, proof in _FRACTIONS.items()
 )
 
 

@@ -2,14 +2,12 @@
 
 Only what it refuses is looked at record by record. It takes lines with one object each, whose keys are known, stand in
 the known order, though any may be missing, and have values of the known kinds: so no key is there twice. It takes less
-than JSON allows, where its parsers differ: no number that 64 bits may not hold, no half of a surrogate pair. RE2 reads
-each byte once, whatever the expression is, and holds up no other thread.
+than JSON allows, where its parsers differ: no number that 64 bits may not hold, no half of a surrogate pair.
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -21,23 +19,22 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from flows.loading.reading import plain
+from flows.loading.reading import lines, plain
+from flows.loading.reading.expressions import compiled
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.types import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from concurrent.futures import Executor, Future
 
+    from flows.loading.reading.expressions import Matches
     from flows.loading.reading.plain import Plain
 
 _LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
 _PATIENCE = 4  # then no more blocks are tried
 _CORRECTIONS = 2  # then nothing is expected to be plain any more
-_AHEAD = 4  # blocks, with which other threads begin
-_MAX_PATTERN = 60_000  # letters, of some hundred columns: beyond, to look at each record is as fast
-_MAX_MEMORY = 64 * 2**20  # of what RE2 has made of the expression so far; beyond it begins anew
 _WHOLE = "(?:0|[1-9][0-9]{0,17})"
 _HEX = "[0-9a-fA-F]"
 _CHARACTER = f"(?:(?:[0-9a-cA-Ce-fE-F]{_HEX}|[dD][0-7]){_HEX}{{2}}|[dD][89abAB]{_HEX}{{2}}\\\\u[dD][c-fC-F]{_HEX}{{2}})"
@@ -90,15 +87,14 @@ class Known:
         return {name: pattern for name, pattern in every.items() if pattern is not None}
 
     @cached_property
-    def matches(self) -> Callable[[bytes], object | None] | None:
+    def matches(self) -> Matches | None:
         """The expression for lines with nothing else, once it is asked for.
 
         None where keys have no order, or are too many.
         """
         try:
-            pattern = f"(?:{_object(self.columns.fields or {}, self.keys, self.patterns)}{_GAP}\\n)*".encode()
-            return re2.compile(pattern, _options()).fullmatch if len(pattern) <= _MAX_PATTERN else None
-        except (CycleError, re2.error):
+            return compiled(f"(?:{_object(self.columns.fields or {}, self.keys, self.patterns)}{_GAP}\\n)*")
+        except CycleError:
             return None
 
     def are_all_of(self, block: bytes) -> bool:
@@ -143,12 +139,7 @@ class Expected:
 
     def ahead(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Asked | None]]:
         """The blocks, while other threads begin with those that come next."""
-        waiting: deque[tuple[bytes, Asked | None]] = deque()
-        for block in blocks:
-            waiting.append((block, self._asked(block) if waiting else None))
-            if len(waiting) > _AHEAD:
-                yield waiting.popleft()
-        yield from waiting
+        yield from lines.ahead(blocks, self._asked)
 
     def _asked(self, block: bytes) -> Asked | None:
         threads, known = self._batch.threads, self._known
@@ -243,15 +234,6 @@ def _learnt(columns: Tokens, block: bytes, before: Known) -> Known | None:
         if known.matches is not None:
             return known
     return None
-
-
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes: that they are UTF-8 is known
-    options.never_capture = True
-    options.log_errors = False
-    options.max_mem = _MAX_MEMORY
-    return options
 
 
 def _with_commas(block: bytes) -> bytes:

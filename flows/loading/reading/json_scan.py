@@ -20,7 +20,7 @@ import orjson
 from flows.loading.errors import Unfit
 from flows.loading.reading.found import Tokens
 from flows.loading.reading.json_blocks import Asked, Batch, Expected
-from flows.loading.reading.json_lines import whole_lines
+from flows.loading.reading.lines import whole_lines
 from flows.loading.reading.types import MAX_DEPTH
 from flows.loading.reading.utf8 import checked_utf8
 

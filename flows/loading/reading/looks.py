@@ -112,7 +112,7 @@ def look(file: ManifestFile, place: Storage, format_: Format, batch: Batch) -> L
     """
     match format_.options:
         case Csv() | Json() as options:
-            return _of_text(_text(file, place), options, batch, packed=compression(file.uri) is not None)
+            return _of_text(text(file, place), options, batch, packed=compression(file.uri) is not None)
         case Parquet():
             return _footer(file, place)
         case other:
@@ -129,9 +129,9 @@ def glance(file: ManifestFile, place: Storage, format_: Format, batch: Batch) ->
             return look(file, place, format_, batch)
         case Csv() | Json() as options:
             source = beginnings.Counted(place.pieces(file.uri, file.size))
-            text = beginnings.of(unpacked(source, compression(file.uri)), options)
+            first = beginnings.of(unpacked(source, compression(file.uri)), options)
             try:
-                found = _of_text([text], options, batch)
+                found = _of_text([first], options, batch)
             except Unfit:  # perhaps only here, where it was cut
                 return look(file, place, format_, batch)
             about = found.records * file.size // source.taken
@@ -148,8 +148,8 @@ def _of_text(pieces: Iterable[bytes], options: Csv | Json, batch: Batch, *, pack
     return Look(found.records, Found(dict(found.columns)), document=found.document, proven=found.proven)
 
 
-def _text(file: ManifestFile, place: Storage) -> Iterable[bytes]:
-    """The bytes of a text file without their compression; none of a file of 0 bytes."""
+def text(file: ManifestFile, place: Storage) -> Iterable[bytes]:
+    """The bytes of a text file without their compression; none of a file of 0 bytes. Raises as `look` does."""
     packed = compression(file.uri)
     if not file.size and packed is not None:
         raise Unfit(f"0 bytes: not even an empty {packed} file")

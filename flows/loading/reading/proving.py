@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from pyspark.sql.types import DecimalType, DoubleType, StringType, StructField
+from pyspark.sql.types import DecimalType, DoubleType, StringType, StructField, StructType
 
 from flows.loading.reading import nested
 from flows.loading.reading.casts import EXPONENT, NUMBER, Cast, all_fit, literal
@@ -22,10 +22,10 @@ from flows.loading.reading.types import joined, quoted
 from flows.loading.translation import named_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Sequence
 
     from pyspark.sql import DataFrame, Row
-    from pyspark.sql.types import DataType, StructType
+    from pyspark.sql.types import DataType
 
     from flows.loading.reading.casts import Spelling
     from flows.loading.reading.found import Values
@@ -100,13 +100,31 @@ def _forms_of(tokens: Tokens) -> tuple[Form, ...] | None:
     return (INTEGER, _BIG, TEXT) if kinds == {"int"} else (_REAL, TEXT)
 
 
-class Proof:
-    """The proof of some unknown columns; `parts` makes frames with the known columns, and those as texts."""
+@dataclass(frozen=True, slots=True)
+class NewColumns:
+    """Columns to be typed, the known ones beside them, and how the source spells values."""
 
-    def __init__(self, unknown: Sequence[Unknown], known: StructType, spelling: Spelling) -> None:
-        self._unknown = list(unknown)
-        self._known = known
-        self._spelling = spelling
+    unknown: Sequence[Unknown]
+    known: StructType
+    spelling: Spelling
+
+    def plainly(self, parts: Callable[[StructType], Sequence[Part]]) -> dict[str, DataType] | None:
+        """Their types, if our look at the files has left nothing to prove; `parts` trusts it."""
+        if not all(one.is_plain for one in self.unknown):
+            return None
+        types = {one.name: one.plain() for one in self.unknown}
+        columns = StructType([*self.known.fields, *(StructField(*one) for one in types.items())])
+        made = parts(columns)
+        return types if made and all(part.refuses_nothing(columns) for part in made) else None
+
+
+class Proof:
+    """The proof of some new columns; `parts` makes frames with the known columns, and the new ones as texts."""
+
+    def __init__(self, new: NewColumns) -> None:
+        self._unknown = list(new.unknown)
+        self._known = new.known
+        self._spelling = new.spelling
         self._checked: set[str] = set()  # files whose bad records are known to be few enough
 
     def sample(self, parts: Sequence[Part]) -> None:

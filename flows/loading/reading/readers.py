@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
+import storage
 from flows.loading.errors import Unfit
+from flows.loading.reading import csv_proof
 from flows.loading.reading.casts import Spelling
 from flows.loading.reading.csv_files import CsvReader
+from flows.loading.reading.csv_proof import Source
 from flows.loading.reading.json_files import JsonReader
-from flows.loading.reading.looks import Look, look_at
+from flows.loading.reading.looks import CONCURRENCY, Look, look_at, text
 from flows.loading.reading.parquet_files import ParquetReader
 from schemas.formats.csv import Csv
 from schemas.formats.json import Json
@@ -18,10 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pyspark.sql import SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql.types import DataType, StructType
 
     from flows.loading.reading.found import Found
     from flows.loading.reading.parts import Part
+    from flows.loading.reading.proving import NewColumns
     from schemas.config.sources import Columns
     from schemas.formats import Format
     from schemas.manifest import Manifest, ManifestFile
@@ -54,6 +59,24 @@ class Looked:
     def found(self, uris: Iterable[str]) -> dict[str, Found]:
         """The columns of each file."""
         return {uri: self._known[uri].found for uri in uris}
+
+    def types(
+        self, files: Mapping[str, ManifestFile], names: Mapping[str, Mapping[str, str]], new: NewColumns
+    ) -> dict[str, DataType] | None:
+        """The types of new columns of these files, if a second look at all values proves them; None where Spark must.
+
+        `names` says by URI how a file spells the table's columns.
+        """
+        looks = {uri: look for uri, look in self.with_records(files).items() if uri in names}
+        options, heads = self._format.options, [look.head for look in looks.values()]
+        if not isinstance(options, Csv) or self._glances or any(one is None or one.multiline for one in heads):
+            return None
+        sources = []
+        for uri, look in looks.items():
+            columns = {name: column for column, name in names[uri].items()}
+            pieces = partial(text, files[uri], storage.of(uri, self._credentials))
+            sources.append(Source(uri, tuple(map(columns.get, look.found.columns)), pieces))
+        return csv_proof.types(sources, new, options, CONCURRENCY) if sources else None
 
     def with_records(self, uris: Iterable[str]) -> dict[str, Look]:
         """Those in which there is something for Spark to read."""

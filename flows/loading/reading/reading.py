@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pyspark.sql.types import StringType, StructField, StructType
@@ -12,7 +13,7 @@ from flows.loading.reading import badness, beginnings, evolution, probe, readers
 from flows.loading.reading.frames import empty
 from flows.loading.reading.parts import bad_rows, good_rows
 from flows.loading.reading.paths import READ_OPTIONS, escaped, unreadable
-from flows.loading.reading.proving import Proof, Unknown
+from flows.loading.reading.proving import NewColumns, Proof, Unknown
 from flows.loading.reading.readers import Looked
 from flows.loading.reading.types import ddl, hinted
 from flows.loading.translation import named_errors
@@ -203,14 +204,12 @@ class Reading:
 
     def _proven(self, unknown: Sequence[Unknown], known: StructType) -> dict[str, DataType]:
         """The types of unknown columns, which hold all values of the files that are left; none without records."""
-        if all(one.is_plain for one in unknown):
-            plain = {one.name: one.plain() for one in unknown}
-            columns = StructType([*known.fields, *(StructField(*one) for one in plain.items())])
-            parts = self._parts(columns, self.files.left, trusts=True)
-            if parts and all(part.refuses_nothing(columns) for part in parts):
-                return plain
         spelling = readers.spelling(self.manifest.format, self.manifest.columns)
-        proof, sampled = Proof(unknown, known, spelling), False
+        new, left = NewColumns(unknown, known, spelling), self.files.left
+        types = new.plainly(partial(self._parts, uris=left, trusts=True)) or self.looked.types(left, self._names, new)
+        if types is not None:
+            return types
+        proof, sampled = Proof(new), False
         while True:
             columns = StructType([*known.fields, *(one.field() for one in unknown)])
             texts = frozenset(one.name for one in unknown if one.type() is None)
