@@ -29,7 +29,7 @@ soak: .venv/installed  ## The tests that take minutes each
 
 fuzz: .venv/installed  ## Random tables and damaged files for hours, of another beginning each time
 	RIGHT_ROWS_SEEDS=500 RIGHT_ROWS_FIRST=$$(date +%s) $(BIN)/pytest --timeout=86400 tests/integration/test_flow_right_rows.py \
-		tests/integration/test_flow_plain.py
+		tests/integration/test_flow_plain.py tests/integration/test_flow_csv_proof.py
 
 tpch: .venv/installed  ## All tables of TPC-H at scale 1 through every format, by count and checksum
 	TPCH_SCALE=1 $(BIN)/pytest --timeout=7200 tests/integration/test_flow_tpch.py

@@ -22,7 +22,7 @@ LINE = b'{"i": 1, "f": 0.5, "s": "x", "b": true, "z": null, "o": {"x": 1}, "l": 
 
 @pytest.fixture(autouse=True)
 def _at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(json_blocks, "LEAST_BYTES", 0)
     monkeypatch.setattr(json_blocks, "_FIRST_LINES", 1)
 
 
@@ -273,4 +273,4 @@ def test_of_each_block_one_thread_says_whether_it_holds_nothing_else(
 
     assert scan_json(blocks, Batch(threads)).records == 45
     assert sorted(said) == sorted([*blocks, b"\n"])  # the last is what ends a file
-    assert threads.asked == 8
+    assert threads.asked == 9

@@ -168,7 +168,7 @@ LINE = '{{"price": {}, "day": "{}", "name": "x", "none": null}}\n'
 
 @pytest.fixture(autouse=True)
 def _at_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 0)
+    monkeypatch.setattr(json_blocks, "LEAST_BYTES", 0)
     monkeypatch.setattr(json_blocks, "_FIRST_LINES", 1)
 
 
@@ -252,7 +252,7 @@ def test_a_record_that_only_spark_may_follow_sets_its_file_aside() -> None:
 def test_a_small_file_is_as_plain_as_others_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     batch = Batch()
     found(PLAIN, batch=batch)
-    monkeypatch.setattr(json_blocks, "_LEAST_BYTES", 1000)
+    monkeypatch.setattr(json_blocks, "LEAST_BYTES", 1000)
 
     assert found('{"price": 1}\n{"price": 0.5}\n', batch=batch) == {"price": PRICES}
     assert found('{"price": 1e2}\n', batch=batch) == {"price": None}

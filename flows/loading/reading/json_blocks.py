@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from flows.loading.reading.expressions import Matches
     from flows.loading.reading.plain import Plain
 
-_LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
+LEAST_BYTES = 32 * 1024  # of a block: below, to begin costs more than is won
 _FIRST_LINES = 20  # of a file, which show that it has what another has
 _PATIENCE = 4  # then no more blocks are tried
 _CORRECTIONS = 2  # then nothing is expected to be plain any more
@@ -107,12 +107,18 @@ class Batch:
     """What the files of a batch share, looked at by several threads: the last columns learnt, for the next to begin.
 
     `threads` begin with the next blocks of a file, where they are free. One file learns at a time, mostly for all.
+    `closely`: expressions are made for small blocks too.
     """
 
     threads: Executor | None = None
     known: Known | None = None
     learning: Lock = field(default_factory=Lock, repr=False)
     in_vain: int = 0  # blocks that were tried in vain, more than others
+    closely: bool = False
+
+    def tries(self, block: bytes) -> bool:
+        """Whether an expression for a block is worth its while."""
+        return (self.closely or len(block) >= LEAST_BYTES) and self.in_vain <= _PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +149,13 @@ class Expected:
 
     def _asked(self, block: bytes) -> Asked | None:
         threads, known = self._batch.threads, self._known
-        if threads is None or known is None or len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
+        if threads is None or known is None or not self._batch.tries(block):
             return None
         return Asked(known, threads.submit(known.are_all_of, block))
 
     def split(self, block: bytes, root: Tokens) -> tuple[bytes, bytes]:
         """Those lines of a block that must be looked at, because `root` knows too little yet, and the others."""
-        if self._known is None or len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
+        if self._known is None or not self._batch.tries(block):
             return block, b""
         if root.covers(self._known.columns):
             return b"", block
@@ -197,7 +203,7 @@ class Expected:
 
     def learn(self, block: bytes, root: Tokens) -> None:
         """Expect what the file has, as far as it was looked at: the last time at this block."""
-        if len(block) < _LEAST_BYTES or self._batch.in_vain > _PATIENCE:
+        if not self._batch.tries(block):
             return
         with self._batch.learning:
             self._learn(block, root)

@@ -63,9 +63,16 @@ class Look:
 
 
 def look_at(
-    files: Iterable[ManifestFile], format_: Format, credentials: str | None = None, *, glances: bool = False
+    files: Iterable[ManifestFile],
+    format_: Format,
+    credentials: str | None = None,
+    *,
+    glances: bool = False,
+    closely: bool = False,
 ) -> dict[str, Look | Unfit]:
     """By URI: what was found, or why the file cannot be read rightly. `glances`: of big files, in their first records.
+
+    `closely`: of small files of JSON too it is proven what they hold.
 
     Raises:
         Infrastructure, Rejected: as the storage does.
@@ -80,7 +87,7 @@ def look_at(
             return file.uri, error
 
     with named_errors(), ThreadPoolExecutor(os.cpu_count()) as free, ThreadPoolExecutor(CONCURRENCY) as pool:
-        batch = Batch(free)
+        batch = Batch(free, closely=closely)
         return dict(pool.map(one, files))
 
 

@@ -11,6 +11,7 @@ from flows.loading.reading import csv_proof
 from flows.loading.reading.casts import Spelling
 from flows.loading.reading.csv_files import CsvReader
 from flows.loading.reading.csv_proof import Source
+from flows.loading.reading.json_blocks import LEAST_BYTES
 from flows.loading.reading.json_files import JsonReader
 from flows.loading.reading.looks import CONCURRENCY, Look, look_at, text
 from flows.loading.reading.parquet_files import ParquetReader
@@ -59,6 +60,18 @@ class Looked:
     def found(self, uris: Iterable[str]) -> dict[str, Found]:
         """The columns of each file."""
         return {uri: self._known[uri].found for uri in uris}
+
+    def closer(self, files: Iterable[ManifestFile]) -> bool:
+        """Look again at files of JSON that were too small for a proof of what they hold; whether there were any."""
+        left = [file for file in files if not self._known[file.uri].proven and self._known[file.uri].records]
+        if not isinstance(self._format.options, Json) or self._glances or any(one.size >= LEAST_BYTES for one in left):
+            return False
+        try:
+            found = look_at(left, self._format, self._credentials, closely=True)
+        except FileNotFoundError:  # nobody needs to know it yet
+            return False
+        self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
+        return bool(left)
 
     def types(
         self, files: Mapping[str, ManifestFile], names: Mapping[str, Mapping[str, str]], new: NewColumns

@@ -131,10 +131,12 @@ class Reading:
         Raises:
             Rejected: the configuration names a column that is nowhere.
         """
-        known = table if table is not None else self._given()
+        known, closer = table if table is not None else self._given(), False
         while True:
             left = set(self.files.left)
             plan = evolution.decide(known, self.looked.found(left), self.manifest.columns, is_new=table is None)
+            if plan.add and not closer and (closer := self.looked.closer(self.files.left.values())):
+                continue
             self._set_aside(plan.aside)
             self._names = plan.names
             add = self._types(plan, known)
@@ -209,16 +211,14 @@ class Reading:
         types = new.plainly(partial(self._parts, uris=left, trusts=True)) or self.looked.types(left, self._names, new)
         if types is not None:
             return types
-        proof, sampled = Proof(new), False
+        proof = Proof(new)
         while True:
             columns = StructType([*known.fields, *(one.field() for one in unknown)])
             texts = frozenset(one.name for one in unknown if one.type() is None)
             parts = self._parts(columns, self.files.left, texts)
             if not parts:
                 return {}
-            if not sampled:
-                proof.sample(parts)
-                sampled = True
+            proof.sample(parts)
             if (bad := proof.refuted(parts)) is None:
                 return {one.name: one.type() or one.form(spelling).kind for one in unknown}
             if bad:
