@@ -68,4 +68,4 @@ def test_the_table_is_the_same_as_if_spark_had_proven_its_types(
         told.append(loaded(lake, name, lake.published(batch)))
 
     assert told[0] == told[1]
-    assert seed or sampled == [1]
+    assert seed or set(sampled) == {1}

@@ -140,4 +140,4 @@ def test_new_columns_are_the_same_as_if_their_types_were_proven(
         told.append(loaded(lake, table, lake.published(lake.batch(table, files, JSON, bad_rows={"max": "100%"}))))
 
     assert told[0] == told[1]
-    assert odds or sampled == [1]
+    assert odds or set(sampled) == {1}

@@ -118,7 +118,7 @@ class Batch:
 
     def tries(self, block: bytes) -> bool:
         """Whether an expression for a block is worth its while."""
-        return (self.closely or len(block) >= LEAST_BYTES) and self.in_vain <= _PATIENCE
+        return (self.closely or len(block) >= LEAST_BYTES) and not block.isspace() and self.in_vain <= _PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
