@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, assert_never
 
 import storage
 from flows.loading.errors import Unfit
-from flows.loading.reading import csv_proof
+from flows.loading.reading import csv_proof, json_blocks
 from flows.loading.reading.casts import Spelling
 from flows.loading.reading.csv_files import CsvReader
 from flows.loading.reading.csv_proof import Source
-from flows.loading.reading.json_blocks import LEAST_BYTES
 from flows.loading.reading.json_files import JsonReader
 from flows.loading.reading.looks import CONCURRENCY, Look, look_at, text
 from flows.loading.reading.parquet_files import ParquetReader
@@ -64,7 +63,9 @@ class Looked:
     def closer(self, files: Iterable[ManifestFile]) -> bool:
         """Look again at files of JSON that were too small for a proof of what they hold; whether there were any."""
         left = [file for file in files if not self._known[file.uri].proven and self._known[file.uri].records]
-        if not isinstance(self._format.options, Json) or self._glances or any(one.size >= LEAST_BYTES for one in left):
+        if not isinstance(self._format.options, Json) or self._glances:
+            return False
+        if any(one.size >= json_blocks.LEAST_BYTES for one in left):
             return False
         try:
             found = look_at(left, self._format, self._credentials, closely=True)
