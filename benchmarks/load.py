@@ -12,6 +12,8 @@ have the same columns given, and append to unpartitioned tables of their own. Th
     json-one       a file of 1 GB
     json-small     20,000 files of 5 kB, in batches of 10,000
     bad            100 files of CSV, 5 of them bad, each in its own way; not beside bare Spark, but 100 good files
+    csv-new        a file of so many megabytes of CSV, into a table whose columns nobody gave, beside given ones
+    json-new       3 files of 100 MB, the same
 """
 
 from __future__ import annotations
@@ -148,11 +150,11 @@ def strict(site: Site, kind: str, batches: Sequence[Sequence[Path]]) -> Callable
 
 def ours(site: Site, kind: str, batches: Sequence[Sequence[Path]], aside: int = 0) -> Callable[[Watch], None]:
     """Our load, a batch each, from the claim to the result; so many files are set aside."""
-    table, format_ = a_table(), {kind: dict[str, object]()}
+    table = a_table()
 
     def load(watch: Watch) -> None:
         for files in batches:
-            batch = site.lake.batch(table, files, format_, schema={"columns": COLUMNS})
+            batch = site.lake.batch(table, files, {kind: {}}, schema={"columns": COLUMNS})
             report = site.lake.published(batch, watch=watch)
             wrong = [(one.uri, one.reason) for one in report.files if one.outcome != "loaded"]
             if len(wrong) != aside:
@@ -207,7 +209,21 @@ def some_bad(site: Site) -> Mapping[str, Any]:
     return {"good": ours(site, "csv", [good]), "5 bad": ours(site, "csv", [mixed], aside=5)}
 
 
-CASES = {
+def new_table(site: Site, kind: str, files: Sequence[Path]) -> Mapping[str, Any]:
+    """Each turn makes a table: of given columns, or of those that the files have."""
+
+    def making(columns: Mapping[str, str]) -> Callable[[Watch], None]:
+        def load(watch: Watch) -> None:
+            batch = site.lake.batch(a_table(), files, {kind: {}}, schema={"columns": columns})
+            if not site.lake.published(batch, watch=watch).rows:
+                raise RuntimeError("no row is loaded")
+
+        return load
+
+    return {"given": making(COLUMNS), "guessed": making({})}
+
+
+CASES: Mapping[str, Callable[[Site], Mapping[str, Any]]] = {
     "csv": one_file("csv"),
     "parquet": one_file("parquet"),
     "json": many_files(1_000, 100_000),
@@ -215,6 +231,8 @@ CASES = {
     "json-one": many_files(1, 1_000_000_000),
     "json-small": many_files(20_000, 5_000),
     "bad": some_bad,
+    "csv-new": lambda site: new_table(site, "csv", [lineitem(site.folder, "csv", site.megabytes)]),
+    "json-new": lambda site: new_table(site, "json", json_files(site.folder, 3, 100_000_000)),
 }
 
 
