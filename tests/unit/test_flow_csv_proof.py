@@ -4,6 +4,7 @@ import csv
 import io
 import random
 from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
 
 import pytest
 from pyspark.sql.types import (
@@ -74,6 +75,27 @@ def test_lines_of_any_kind_are_read(text: str) -> None:
     assert proven([source(text, *ALL)], new(*ALL)) == ALL
 
 
+@pytest.mark.parametrize("piece", [1, 3, 10**6])
+def test_a_line_of_blanks_is_no_record(piece: int) -> None:
+    text = " \n\x01\t\nn\n1\n \n-2\r\x01\x02\r\r\n3\n\t"
+
+    assert proven([source(text, "n", piece=piece)], new("n")) == {"n": "bigint"}
+    assert proven([source('n\n1\n" "\n', "n", piece=piece)], new("n")) == {"n": "string"}
+
+
+def test_many_lines_above_the_header_are_passed_over() -> None:
+    assert proven([source("\n" * 10**6 + "n\n1\n", "n")], new("n")) == {"n": "bigint"}
+
+
+def test_so_many_orders_of_columns_have_expressions() -> None:
+    names = [f"c{at}" for at in range(5)]
+    orders = list(permutations(names))[:101]
+    files = [source(",".join(order) + "\n1,2,3,4,5\n") for order in orders]
+
+    assert proven(files[:100], new(*names)) == dict.fromkeys(names, "bigint")
+    assert proven(files, new(*names)) is None
+
+
 def test_the_columns_of_each_file_stand_in_its_order() -> None:
     other = source("day,x,n\n2026-02-01,?,3\n", "day", None, "n")
 
@@ -86,8 +108,17 @@ def test_what_no_file_has_a_value_of_is_text() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["1,2", "1,2,3,4", '1,"2"x,3', "1,\0,3", "1,2,3\n \n", "1234567890123456789,2,3", "1,x,3", '"1\n",2,3'],
-    ids=["too few", "too many", "text after a quote", "a NUL", "blanks", "a big number", "no price", "a line break"],
+    ["1,2", "1,2,3,4", '1,"2"x,3', "1,\0,3", "9223372036854775807,2,3", "1,x,3", '"1\n",2,3', "1,2," + "x" * 2**23],
+    ids=[
+        "too few",
+        "too many",
+        "text after a quote",
+        "a NUL",
+        "a big number",
+        "no price",
+        "a line break",
+        "a long line",
+    ],
 )
 def test_what_spark_may_refuse_is_left_to_it(line: str) -> None:
     text, asked = f"n,price,word\n1,1.50,x\n{line}\n", new("n", "word", known=StructField("price", DecimalType(5, 2)))
@@ -104,7 +135,7 @@ def test_what_spark_may_refuse_is_left_to_it(line: str) -> None:
         (ByteType(), ["-1", "99"], ["100", "-0", "1.0"]),
         (ShortType(), ["9999"], ["10000"]),
         (IntegerType(), ["999999999"], ["1000000000", "007"]),
-        (LongType(), ["0", "-7", ""], ["+5", " 5", "1e2"]),
+        (LongType(), ["0", "-7", "", "-8999999999999999999"], ["+5", " 5", "1e2", "9999999999999999999"]),
         (DecimalType(5, 2), ["123", "-0.5", "1.25"], ["1234", "1.125", "1."]),
         (DecimalType(2, 2), ["0", "0.25"], ["1"]),
         (DecimalType(5, 0), ["12345"], ["1.0"]),
@@ -183,7 +214,7 @@ def test_a_file_that_cannot_be_read_is_left_to_spark(error: Exception) -> None:
 
 
 KINDS: Sequence[Callable[[random.Random], str]] = (
-    lambda chance: str(chance.randint(-(10 ** chance.randint(1, 17)), 10**9)),
+    lambda chance: str(chance.randint(-(10 ** chance.randint(1, 18)), 10**9)),
     lambda chance: f"{chance.random() * 10 ** chance.randint(0, 5):.2f}",
     lambda chance: str(chance.randint(-1000, 1000) / 8),
     lambda chance: chance.choice(["true", "false"]),

@@ -33,7 +33,7 @@ from pyspark.sql.types import (
 from flows.loading.errors import Unfit
 from flows.loading.reading.csv_dialects import BLANKS, Dialect
 from flows.loading.reading.expressions import compiled
-from flows.loading.reading.guesses import NOTHING, TEXT
+from flows.loading.reading.guesses import INTEGER, NOTHING, TEXT
 from flows.loading.reading.lines import ahead, whole_lines
 from flows.loading.reading.plain import CLOCK, DATE, OFFSET
 from flows.loading.reading.utf8 import as_utf8
@@ -54,8 +54,11 @@ if TYPE_CHECKING:
 Columns: TypeAlias = "tuple[str | None, ...]"  # by place, those of the table; None for what it has no column for
 _ROWS = 200  # of a block, that refute a guess: from so many the next is made
 _ROUNDS = 6  # of all files, for guesses that do not hold what those before did
+_LAYOUTS = 100  # orders of columns, each with an expression of its own
+_MAX_LINE_BYTES = 2**22
 _IN_NUMBERS = b"+-.: "  # what stands in a number or a time
 _FRACTION = "([.][0-9]{1,6})?"
+_BLANK = "[\\x00-\\x20]*"  # a line that is no record
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,39 +109,46 @@ def _usual(options: Csv) -> Dialect:
 
 
 def _proven_in(source: Source, *, guesses: _Guesses, options: Csv, free: Executor) -> int:
-    """The round in which all of its lines were as guessed. Raises _Unsaid."""
+    """The round in which all of its lines were as guessed. Raises _Unsaid, or what reading does."""
 
     def ask(block: bytes) -> tuple[Matches, Future[object | None]]:
         matches = guesses.matches(source.columns)
         return matches, free.submit(matches, block)
 
-    while True:
-        begun = guesses.round
-        for block, (matches, answer) in ahead(_records(source, options), ask):
-            if answer.result() is None:
-                _learn(guesses, source, block, matches)
-            if guesses.round > begun:
-                break
-        else:
-            return begun
-
-
-def _learn(guesses: _Guesses, source: Source, block: bytes, matches: Matches) -> None:
-    """Take from a block, which this does not match, what it takes for all of it to be as guessed. Raises _Unsaid."""
-    while matches(block) is None:
-        guesses.learn(source, block, matches)
-        matches = guesses.matches(source.columns)
+    try:
+        while True:
+            begun = guesses.round
+            for block, (matches, answer) in ahead(_records(source, options), ask):
+                if answer.result() is None:
+                    guesses.widen(source, block, matches)
+                if guesses.round > begun:
+                    break
+            else:
+                return begun
+    except Exception:
+        guesses.round = _ROUNDS + 1  # nobody need go on
+        raise
 
 
 def _records(source: Source, options: Csv) -> Iterator[bytes]:
-    """The lines behind the header."""
+    """The lines behind the header. Raises _Unsaid: one is too long."""
     is_above = options.header
-    for block in whole_lines(as_utf8(source.pieces(), options.codec)):
-        rest = block
-        while is_above and rest:
-            line, _, rest = rest.partition(b"\n")
-            is_above = not line.strip(BLANKS)
-        yield rest
+    for block in whole_lines(_of_short_lines(as_utf8(source.pieces(), options.codec))):
+        at = 0
+        while is_above and at < len(block):
+            end = block.find(b"\n", at) + 1
+            is_above, at = not block[at:end].strip(BLANKS), end
+        yield block[at:]
+
+
+def _of_short_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    begun = 0
+    for piece in pieces:
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        begun = len(piece) - end if end else begun + len(piece)
+        if begun > _MAX_LINE_BYTES:
+            raise _Unsaid
+        yield piece
 
 
 @dataclass(slots=True)
@@ -168,31 +178,30 @@ class _Guesses:
             found = self._lines.get(columns)
             if found is None:
                 fields = re.escape(self.dialect.delimiter.decode()).join(map(self._field, columns))
-                found = compiled(f"(?:(?:{fields})?\\n)*")
-                if found is None:
+                found = compiled(f"(?:(?:{fields}|{_BLANK})\\n)*")
+                if found is None or len(self._lines) == _LAYOUTS:
                     raise _Unsaid
                 self._lines[columns] = found
             return found
 
-    def learn(self, source: Source, block: bytes, matches: Matches) -> None:
-        """Take in the texts of a block that refute a guess, unless somebody has taken in others meanwhile.
+    def widen(self, source: Source, block: bytes, matches: Matches) -> None:
+        """Make the guesses hold for a block that is not as guessed. Raises _Unsaid: something else is odd about it."""
+        found = None
+        while found is None:
+            self._learn(source, block, matches)
+            matches = self.matches(source.columns)
+            found = matches(block)
 
-        Raises:
-            _Unsaid: something else is not as it must be.
-        """
+    def _learn(self, source: Source, block: bytes, matches: Matches) -> None:
+        """Take in the texts of a block that refute a guess, unless somebody has taken in others meanwhile."""
         with self._lock:
             if self._lines.get(source.columns) is not matches:
                 return
-            then = self._forms
-            try:
-                for name, text in self._refuting(source.columns, block):
-                    self.unknown[name].refuse(source.uri, text)
-                self._forms = self._forms_now()
-                if self._forms == then:
-                    raise _Unsaid
-            except _Unsaid:
-                self.round = _ROUNDS + 1  # for the others
-                raise
+            for name, text in self._refuting(source.columns, block):
+                self.unknown[name].refuse(source.uri, text)
+            then, self._forms = self._forms, self._forms_now()
+            if self._forms == then:
+                raise _Unsaid
             others = (before for name, before in then.items() if self._forms[name] not in {before, TEXT})
             self.round += any(before != NOTHING for before in others)
             self._lines.clear()
@@ -207,9 +216,9 @@ class _Guesses:
         found: set[tuple[str, str]] = set()
         rows = 0
         for row in self._rows(block):
-            if row and len(row) != len(columns):
+            if len(row) != len(columns):
                 raise _Unsaid
-            refuting = [(name, row[at]) for at, name, holds in asked if row and row[at] and not holds(row[at])]
+            refuting = [(name, row[at]) for at, name, holds in asked if row[at] and not holds(row[at])]
             if any(name in self.known for name, _ in refuting):
                 raise _Unsaid
             found.update(refuting)
@@ -219,10 +228,11 @@ class _Guesses:
         return found
 
     def _rows(self, block: bytes) -> Iterator[list[str]]:
-        delimiter, quote, text = self.dialect.delimiter.decode(), self.dialect.quote.decode(), block.decode()
+        delimiter, quote = self.dialect.delimiter.decode(), self.dialect.quote.decode()
         how: dict[str, Any] = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+        lines = (line.decode() for line in block.split(b"\n") if line.strip(BLANKS))
         try:
-            yield from csv.reader(text.split("\n"), delimiter=delimiter, strict=True, **how)
+            yield from csv.reader(lines, delimiter=delimiter, strict=True, **how)
         except csv.Error as error:
             raise _Unsaid from error
 
@@ -248,11 +258,13 @@ class _Guesses:
 
 def _expression(kind: DataType, spelling: Spelling) -> str | None:
     """An expression for texts of which each is a value of this type; None: any text. Raises _Unsaid."""
-    digits = {ByteType: 2, ShortType: 4, IntegerType: 9, LongType: 18}
+    digits = {ByteType: 2, ShortType: 4, IntegerType: 9}
     match kind:
         case StringType():
             return None
-        case ByteType() | ShortType() | IntegerType() | LongType():
+        case LongType():
+            return INTEGER.proof
+        case ByteType() | ShortType() | IntegerType():
             return f"0|-?[1-9][0-9]{{0,{digits[type(kind)] - 1}}}"
         case DecimalType():
             whole = kind.precision - kind.scale

@@ -43,7 +43,7 @@ class Form:
     """A type and one way to write its values.
 
     `pattern` is a regular expression of both Java's and Python's; `check` is what it cannot say. `proof` is one that
-    RE2 knows too, which looks ahead nowhere: each text of it is of this form. None where there is none.
+    RE2 knows too, which looks ahead nowhere: each text of it is of this form. None where there is none, or any text is.
     """
 
     kind: DataType
@@ -137,7 +137,7 @@ def _not_zero(digits: int) -> str:
 
 _END = "(?![^\\n]|\\n)"  # the end of the text in both languages
 _WHOLE = "(0|[1-9][0-9]*)"
-INTEGER = Form(LongType(), "0|-?[1-9][0-9]{0,18}", "long", "0|-?[1-9][0-9]{0,17}")
+INTEGER = Form(LongType(), "0|-?[1-9][0-9]{0,18}", "long", "0|-?[1-9][0-9]{0,17}|-?[1-8][0-9]{18}")
 _BOOLEANS = tuple(Form(BooleanType(), words, proof=words) for words in ("true|false", "True|False", "TRUE|FALSE"))
 _DATE = Form(DateType(), "[0-9]{4}-[0-9]{2}-[0-9]{2}", "moment", DATE)
 _DAY_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}%s[0-9]{2}:[0-9]{2}:[0-9]{2}%s"

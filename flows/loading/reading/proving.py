@@ -125,14 +125,12 @@ class Proof:
         self._unknown = list(new.unknown)
         self._known = new.known
         self._spelling = new.spelling
-        self._is_sampled = False
+        self.is_sampled = False
         self._checked: set[str] = set()  # files whose bad records are known to be few enough
 
     def sample(self, parts: Sequence[Part]) -> None:
-        """See some texts of each column, the first time."""
-        if self._is_sampled:
-            return
-        self._is_sampled = True
+        """See some texts of each column."""
+        self.is_sampled = True
         names = [one.name for one in self._unknown]
         frames = [
             part.frame.where(part.parsed).selectExpr("_file_uri", *(_text_of(part, name) for name in names))

@@ -14,6 +14,7 @@ from flows.loading.reading.csv_proof import Source
 from flows.loading.reading.json_files import JsonReader
 from flows.loading.reading.looks import CONCURRENCY, Look, look_at, text
 from flows.loading.reading.parquet_files import ParquetReader
+from flows.loading.translation import named_errors
 from schemas.formats.csv import Csv
 from schemas.formats.json import Json
 from schemas.formats.parquet import Parquet
@@ -33,13 +34,14 @@ if TYPE_CHECKING:
 
 
 class Looked:
-    """What our own look at each file of the batch has found; each is looked at once, with `glances` not to its end."""
+    """What our own look at each file of the batch has found; with `glances` it does not go to its end."""
 
     def __init__(self, format_: Format, credentials: str | None, *, glances: bool = False) -> None:
         self._format = format_
         self._credentials = credentials
         self._glances = glances
         self._known: dict[str, Look] = {}
+        self._is_close = False
 
     def at(self, files: Iterable[ManifestFile]) -> dict[str, str]:
         """Look at those that are new; by URI, why a file cannot be read rightly. Raises as `look_at` does."""
@@ -61,18 +63,22 @@ class Looked:
         return {uri: self._known[uri].found for uri in uris}
 
     def closer(self, files: Iterable[ManifestFile]) -> bool:
-        """Look again at files of JSON that were too small for a proof of what they hold; whether there were any."""
-        left = [file for file in files if not self._known[file.uri].proven and self._known[file.uri].records]
-        if not isinstance(self._format.options, Json) or self._glances:
+        """Look again, once, at files of JSON that were too small for a proof of what they hold; whether it was done."""
+        left = [file for file in files if self._known[file.uri].records and not self._known[file.uri].proven]
+        is_small = all(one.size < json_blocks.LEAST_BYTES and not self._known[one.uri].document for one in left)
+        if self._is_close or self._glances or not (isinstance(self._format.options, Json) and left and is_small):
             return False
-        if any(one.size >= json_blocks.LEAST_BYTES for one in left):
-            return False
+        self._is_close = True
         try:
             found = look_at(left, self._format, self._credentials, closely=True)
         except FileNotFoundError:  # nobody needs to know it yet
             return False
         self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
-        return bool(left)
+        return True
+
+    def are_proven(self, uris: Iterable[str]) -> bool:
+        """Whether all records of these files are proven to have nothing else than what was found."""
+        return all(look.proven and look.about is None for look in self.with_records(uris).values())
 
     def types(
         self, files: Mapping[str, ManifestFile], names: Mapping[str, Mapping[str, str]], new: NewColumns
@@ -90,7 +96,8 @@ class Looked:
             columns = {name: column for column, name in names[uri].items()}
             pieces = partial(text, files[uri], storage.of(uri, self._credentials))
             sources.append(Source(uri, tuple(map(columns.get, look.found.columns)), pieces))
-        return csv_proof.types(sources, new, options, CONCURRENCY) if sources else None
+        with named_errors():
+            return csv_proof.types(sources, new, options, CONCURRENCY) if sources else None
 
     def with_records(self, uris: Iterable[str]) -> dict[str, Look]:
         """Those in which there is something for Spark to read."""

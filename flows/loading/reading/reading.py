@@ -131,11 +131,11 @@ class Reading:
         Raises:
             Rejected: the configuration names a column that is nowhere.
         """
-        known, closer = table if table is not None else self._given(), False
+        known = table if table is not None else self._given()
         while True:
             left = set(self.files.left)
             plan = evolution.decide(known, self.looked.found(left), self.manifest.columns, is_new=table is None)
-            if plan.add and not closer and (closer := self.looked.closer(self.files.left.values())):
+            if plan.add and self.looked.closer(self.files.left.values()):
                 continue
             self._set_aside(plan.aside)
             self._names = plan.names
@@ -206,24 +206,25 @@ class Reading:
 
     def _proven(self, unknown: Sequence[Unknown], known: StructType) -> dict[str, DataType]:
         """The types of unknown columns, which hold all values of the files that are left; none without records."""
-        spelling = readers.spelling(self.manifest.format, self.manifest.columns)
-        new, left = NewColumns(unknown, known, spelling), self.files.left
-        types = new.plainly(partial(self._parts, uris=left, trusts=True)) or self.looked.types(left, self._names, new)
+        spelling, left = readers.spelling(self.manifest.format, self.manifest.columns), self.files.left
+        new, trusting = NewColumns(unknown, known, spelling), partial(self._parts, uris=left, trusts=True)
+        is_proven = self.looked.are_proven(left)
+        types = new.plainly(trusting) if is_proven else self.looked.types(left, self._names, new)
         if types is not None:
             return types
         proof = Proof(new)
         while True:
             columns = StructType([*known.fields, *(one.field() for one in unknown)])
             texts = frozenset(one.name for one in unknown if one.type() is None)
-            parts = self._parts(columns, self.files.left, texts)
-            if not parts:
+            if not (parts := self._parts(columns, left, texts)):
                 return {}
-            proof.sample(parts)
+            if not proof.is_sampled:
+                proof.sample(parts)
             if (bad := proof.refuted(parts)) is None:
                 return {one.name: one.type() or one.form(spelling).kind for one in unknown}
             if bad:
                 self._weigh(bad, known)
-                proof.accept(bad, self.files.left)
+                proof.accept(bad, left)
 
     def _weigh(self, uris: Iterable[str], columns: StructType, rows: Mapping[str, int] | None = None) -> bool:
         """Look at the bad records of these files: which are loaded without them, and which are set aside."""
