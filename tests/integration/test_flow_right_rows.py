@@ -283,8 +283,9 @@ def test_of_damaged_files_no_other_rows_are_loaded_than_a_strict_reader_finds(la
         values = tuple(row[name] or "" for name in hints)
         by_file.setdefault(Path(row["_file_uri"]).name, []).append(values)
     for name, (outcome, _) in outcomes(report).items():
-        strict = strict_reader((folder / name).read_bytes())
-        if outcome == "loaded":
-            assert strict is not None or not (folder / name).read_bytes().strip(), name
+        content = (folder / name).read_bytes()
+        strict = strict_reader(content)
+        if outcome == "loaded":  # also what was cut in its header, behind a whole name, and holds no record
+            assert strict is not None or not content.strip().partition(b"\n")[2], name
             assert sorted(by_file.get(name, [])) == sorted(map(tuple, strict or [])), name
     assert {outcome for outcome, _ in outcomes(report).values()} == {"loaded", "quarantined"}
