@@ -148,13 +148,15 @@ def strict(site: Site, kind: str, batches: Sequence[Sequence[Path]]) -> Callable
     return append
 
 
-def ours(site: Site, kind: str, batches: Sequence[Sequence[Path]], aside: int = 0) -> Callable[[Watch], None]:
+def ours(
+    site: Site, kind: str, batches: Sequence[Sequence[Path]], aside: int = 0, columns: Mapping[str, str] = COLUMNS
+) -> Callable[[Watch], None]:
     """Our load, a batch each, from the claim to the result; so many files are set aside."""
     table = a_table()
 
     def load(watch: Watch) -> None:
         for files in batches:
-            batch = site.lake.batch(table, files, {kind: {}}, schema={"columns": COLUMNS})
+            batch = site.lake.batch(table, files, {kind: {}}, schema={"columns": columns})
             report = site.lake.published(batch, watch=watch)
             wrong = [(one.uri, one.reason) for one in report.files if one.outcome != "loaded"]
             if len(wrong) != aside:
@@ -211,16 +213,11 @@ def some_bad(site: Site) -> Mapping[str, Any]:
 
 def new_table(site: Site, kind: str, files: Sequence[Path]) -> Mapping[str, Any]:
     """Each turn makes a table: of given columns, or of those that the files have."""
-
-    def making(columns: Mapping[str, str]) -> Callable[[Watch], None]:
-        def load(watch: Watch) -> None:
-            batch = site.lake.batch(a_table(), files, {kind: {}}, schema={"columns": columns})
-            if not site.lake.published(batch, watch=watch).rows:
-                raise RuntimeError("no row is loaded")
-
-        return load
-
-    return {"given": making(COLUMNS), "guessed": making({})}
+    ways: Mapping[str, Mapping[str, str]] = {"given": COLUMNS, "guessed": {}}
+    return {
+        name: lambda watch, columns=columns: ours(site, kind, [files], columns=columns)(watch)
+        for name, columns in ways.items()
+    }
 
 
 CASES: Mapping[str, Callable[[Site], Mapping[str, Any]]] = {

@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from flows.loading.reading import csv_proof
-from flows.loading.reading.parts import Part
-from flows.loading.reading.proving import Proof
 from tests.integration.flow_site import CSV, Lake, a_table
-from tests.integration.test_flow_plain import loaded
+from tests.integration.test_flow_plain import loaded, samples
 
 pytestmark = pytest.mark.integration
 
@@ -52,16 +50,9 @@ def test_the_table_is_the_same_as_if_spark_had_proven_its_types(
     odds = chance.choice([0.001, 0.01]) if seed else 0
     files = [lake.land(f"{n}.csv", table(chance, (FIRST + seed) * 10_000 + n * 1000, odds)) for n in range(3)]
     told: list[object] = []
-    sampled: list[int] = []
-    sample, types = Proof.sample, csv_proof.types
-
-    def sampling(proof: Proof, parts: Sequence[Part]) -> None:
-        sampled.append(len(told))
-        sample(proof, parts)
-
-    monkeypatch.setattr(Proof, "sample", sampling)
+    sampled = samples(monkeypatch, told)
     hints = GIVEN if seed % 2 else {}
-    for proven in (types, lambda *_: None):
+    for proven in (csv_proof.types, lambda *_: None):
         monkeypatch.setattr(csv_proof, "types", proven)
         name = a_table()
         batch = lake.batch(name, files, CSV, hints=hints, bad_rows={"max": "100%"})

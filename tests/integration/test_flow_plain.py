@@ -93,6 +93,19 @@ def loaded(lake: Lake, table: str, report: Report) -> tuple[object, ...]:
     return outcomes(report), [one.reason for one in report.files], columns, list(map(repr, rows))
 
 
+def samples(monkeypatch: pytest.MonkeyPatch, told: Sequence[object]) -> list[int]:
+    """Each time that Spark is asked for texts to guess from: how many loads were told of by then."""
+    found: list[int] = []
+    sample = Proof.sample
+
+    def sampling(proof: Proof, parts: Sequence[Part]) -> None:
+        found.append(len(told))
+        sample(proof, parts)
+
+    monkeypatch.setattr(Proof, "sample", sampling)
+    return found
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_rows_are_the_same_as_if_all_were_read_as_texts(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, seed: int
@@ -125,16 +138,9 @@ def test_new_columns_are_the_same_as_if_their_types_were_proven(
     chance = random.Random(FIRST + seed)  # noqa: S311 - no secret is made of it
     odds, records = (0.3 if seed > 1 else 0), (60 if seed % 2 else 600)
     files = [lake.land(f"{n}.json", lines(chance, n * 1000, odds, records)) for n in range(2)]
-    sampled: list[int] = []
-    sample, refuses_nothing = Proof.sample, Part.refuses_nothing
-
-    def sampling(proof: Proof, parts: Sequence[Part]) -> None:
-        sampled.append(len(told))
-        sample(proof, parts)
-
-    monkeypatch.setattr(Proof, "sample", sampling)
     told: list[object] = []
-    for refuses in (refuses_nothing, lambda *_: False):
+    sampled = samples(monkeypatch, told)
+    for refuses in (Part.refuses_nothing, lambda *_: False):
         monkeypatch.setattr(Part, "refuses_nothing", refuses)
         table = a_table()
         told.append(loaded(lake, table, lake.published(lake.batch(table, files, JSON, bad_rows={"max": "100%"}))))

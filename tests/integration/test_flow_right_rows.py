@@ -285,7 +285,7 @@ def test_of_damaged_files_no_other_rows_are_loaded_than_a_strict_reader_finds(la
     for name, (outcome, _) in outcomes(report).items():
         content = (folder / name).read_bytes()
         strict = strict_reader(content)
-        if outcome == "loaded":  # also what was cut in its header, behind a whole name, and holds no record
-            assert strict is not None or not content.strip().partition(b"\n")[2], name
+        if outcome == "loaded":  # also what was cut in its header, behind a whole name: no record is in it
+            assert strict is not None or content.strip() in {b"", b"id", b"id,name"}, name
             assert sorted(by_file.get(name, [])) == sorted(map(tuple, strict or [])), name
     assert {outcome for outcome, _ in outcomes(report).values()} == {"loaded", "quarantined"}

@@ -35,7 +35,7 @@ from flows.loading.reading.csv_dialects import BLANKS, Dialect
 from flows.loading.reading.expressions import compiled
 from flows.loading.reading.guesses import INTEGER, NOTHING, TEXT
 from flows.loading.reading.lines import ahead, whole_lines
-from flows.loading.reading.plain import CLOCK, DATE, OFFSET
+from flows.loading.reading.plain import CLOCK, DATE, FRACTION, OFFSET
 from flows.loading.reading.utf8 import as_utf8
 from storage.objects import Unreadable
 
@@ -57,7 +57,6 @@ _ROUNDS = 6  # of all files, for guesses that do not hold what those before did
 _LAYOUTS = 100  # orders of columns, each with an expression of its own
 _MAX_LINE_BYTES = 2**22
 _IN_NUMBERS = b"+-.: "  # what stands in a number or a time
-_FRACTION = "([.][0-9]{1,6})?"
 _BLANK = "[\\x00-\\x20]*"  # a line that is no record
 
 
@@ -99,7 +98,7 @@ def _usual(options: Csv) -> Dialect:
     marks = dialect.delimiter + dialect.quote
     if (
         not dialect.is_usual
-        or len(marks) > len("," + options.quote)
+        or not marks.isascii()
         or any(mark in _IN_NUMBERS or bytes([mark]).isalnum() for mark in marks)
         or options.decimal != "."
         or any(options.null_values)
@@ -277,8 +276,8 @@ def _expression(kind: DataType, spelling: Spelling) -> str | None:
         case DateType() if spelling.date is None:
             return DATE
         case TimestampType() if spelling.timestamp is None and spelling.zone == "UTC":
-            return f"{DATE}[ T]{CLOCK}{_FRACTION}{OFFSET}?"
+            return f"{DATE}[ T]{CLOCK}{FRACTION}{OFFSET}?"
         case TimestampNTZType() if spelling.timestamp is None:
-            return f"{DATE}[ T]{CLOCK}{_FRACTION}"
+            return f"{DATE}[ T]{CLOCK}{FRACTION}"
         case _:
             raise _Unsaid

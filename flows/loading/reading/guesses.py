@@ -28,7 +28,7 @@ from flows.loading.reading.plain import CLOCK, DATE
 from flows.loading.reading.types import MAX_DIGITS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pyspark.sql.types import DataType
 
@@ -109,10 +109,11 @@ def _forms(example: str, spelling: Spelling) -> Iterator[Form]:
 def _numbers(example: str, sign: str) -> Iterator[Form]:
     dot = f"[{sign}]"
     short = f"(?=[-0-9{sign}]{{1,17}}{_END})"
-    some, any_ = f"{dot}[0-9]{{{{0,{{}}}}}}[1-9]", f"{dot}([0-9]|[0-9]{{{{0,{{}}}}}}[1-9])"
-    proof = f"0|-?[1-9][0-9]{{0,{_SAFE_DIGITS - 1}}}|{_safe(some)}"
+    fractions = _safe(lambda digits: f"{dot}[0-9]{{0,{digits}}}[1-9]")
+    proof = f"0|-?[1-9][0-9]{{0,{_SAFE_DIGITS - 1}}}|{fractions}"
     yield Form(DoubleType(), f"(?!-0{_END}){short}-?{_WHOLE}({dot}[0-9]*[1-9])?", "digits", proof)
-    yield Form(DoubleType(), f"{short}-?{_WHOLE}{dot}([0-9]|[0-9]*[1-9])", "digits", _safe(any_))
+    dotted = _safe(lambda digits: f"{dot}([0-9]|[0-9]{{0,{digits}}}[1-9])")
+    yield Form(DoubleType(), f"{short}-?{_WHOLE}{dot}([0-9]|[0-9]*[1-9])", "digits", dotted)
     scale = len(example.rpartition(sign)[2]) if sign in example else 0
     for precision in (_MANY, MAX_DIGITS):
         if scale < precision:
@@ -124,9 +125,9 @@ def _numbers(example: str, sign: str) -> Iterator[Form]:
             yield Form(DecimalType(precision, scale), pattern, proof=proof)
 
 
-def _safe(fraction: str) -> str:
-    """Numbers with such a fraction, of no more digits than come back from a double."""
-    most = [fraction.format(_SAFE_DIGITS - whole - 1) for whole in range(1, _SAFE_DIGITS)]
+def _safe(fraction: Callable[[int], str]) -> str:
+    """Numbers with a fraction of one digit and so many more at most, all as many as come back from a double."""
+    most = [fraction(_SAFE_DIGITS - whole - 1) for whole in range(1, _SAFE_DIGITS)]
     return f"-?0{most[0]}|" + "|".join(f"-?[1-9][0-9]{{{at}}}{each}" for at, each in enumerate(most))
 
 

@@ -145,7 +145,7 @@ class Expected:
 
     def ahead(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, Asked | None]]:
         """The blocks, while other threads begin with those that come next."""
-        yield from lines.ahead(blocks, self._asked)
+        return lines.ahead(blocks, self._asked)
 
     def _asked(self, block: bytes) -> Asked | None:
         threads, known = self._batch.threads, self._known

@@ -48,10 +48,11 @@ DATE = (
     f"|{_LEAP}-02-29)"
 )
 CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+FRACTION = "(?:[.][0-9]{1,6})?"
 OFFSET = "(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
 _TEXTS: dict[Literal["date", "instant"], str] = {
     "date": DATE,
-    "instant": f"{DATE}[ T]{CLOCK}(?:[.][0-9]{{1,6}})?{OFFSET}",
+    "instant": f"{DATE}[ T]{CLOCK}{FRACTION}{OFFSET}",
 }
 _NUMBER = re.compile("-?([0-9]+)(?:[.]([0-9]+))?")
 

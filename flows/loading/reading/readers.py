@@ -20,7 +20,7 @@ from schemas.formats.json import Json
 from schemas.formats.parquet import Parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pyspark.sql import SparkSession
     from pyspark.sql.types import DataType, StructType
@@ -64,9 +64,10 @@ class Looked:
 
     def closer(self, files: Iterable[ManifestFile]) -> bool:
         """Look again, once, at files of JSON that were too small for a proof of what they hold; whether it was done."""
+        if self._is_close or self._glances or not isinstance(self._format.options, Json):
+            return False
         left = [file for file in files if self._known[file.uri].records and not self._known[file.uri].proven]
-        is_small = all(one.size < json_blocks.LEAST_BYTES and not self._known[one.uri].document for one in left)
-        if self._is_close or self._glances or not (isinstance(self._format.options, Json) and left and is_small):
+        if not left or any(one.size >= json_blocks.LEAST_BYTES or self._known[one.uri].document for one in left):
             return False
         self._is_close = True
         try:
@@ -76,18 +77,20 @@ class Looked:
         self._known.update({uri: look for uri, look in found.items() if isinstance(look, Look)})
         return True
 
-    def are_proven(self, uris: Iterable[str]) -> bool:
-        """Whether all records of these files are proven to have nothing else than what was found."""
-        return all(look.proven and look.about is None for look in self.with_records(uris).values())
-
     def types(
-        self, files: Mapping[str, ManifestFile], names: Mapping[str, Mapping[str, str]], new: NewColumns
+        self,
+        files: Mapping[str, ManifestFile],
+        names: Mapping[str, Mapping[str, str]],
+        new: NewColumns,
+        trusting: Callable[[StructType], Sequence[Part]],
     ) -> dict[str, DataType] | None:
-        """The types of new columns of these files, if a second look at all values proves them; None where Spark must.
+        """The types of new columns of these files, if our looks prove them, or one more at CSV; None where Spark must.
 
-        `names` says by URI how a file spells the table's columns.
+        `names` says by URI how a file spells the table's columns; `trusting` makes the parts that trust our looks.
         """
         looks = {uri: look for uri, look in self.with_records(files).items() if uri in names}
+        if all(look.proven and look.about is None for look in looks.values()):
+            return new.plainly(trusting)
         options, heads = self._format.options, [look.head for look in looks.values()]
         if not isinstance(options, Csv) or self._glances or any(one is None or one.multiline for one in heads):
             return None

@@ -207,9 +207,8 @@ class Reading:
     def _proven(self, unknown: Sequence[Unknown], known: StructType) -> dict[str, DataType]:
         """The types of unknown columns, which hold all values of the files that are left; none without records."""
         spelling, left = readers.spelling(self.manifest.format, self.manifest.columns), self.files.left
-        new, trusting = NewColumns(unknown, known, spelling), partial(self._parts, uris=left, trusts=True)
-        is_proven = self.looked.are_proven(left)
-        types = new.plainly(trusting) if is_proven else self.looked.types(left, self._names, new)
+        new = NewColumns(unknown, known, spelling)
+        types = self.looked.types(left, self._names, new, partial(self._parts, uris=left, trusts=True))
         if types is not None:
             return types
         proof = Proof(new)
