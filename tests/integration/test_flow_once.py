@@ -46,6 +46,16 @@ def test_a_publication_whose_row_was_lost_is_counted_in_the_table(lake: Lake) ->
     assert lake.count(table, batch) == 1
 
 
+@pytest.mark.parametrize("catalog", ["lake", "frail_rest"])
+def test_a_namespace_may_have_the_name_of_a_catalog(lake: Lake, catalog: str) -> None:
+    table = f"lake.{catalog}.t{uuid4().hex[:8]}"
+
+    batch = a_batch(lake, table)
+
+    assert outcomes(lake.published(batch)) == {"a.csv": ("loaded", 1)}
+    assert lake.count(table, batch) == 1
+
+
 def test_a_file_without_rows_is_what_the_storage_says_when_the_row_was_lost(lake: Lake) -> None:
     table = a_table()
     names = ("a", "empty", "gone", "changed")
@@ -309,7 +319,7 @@ def test_the_catalog_refuses_a_staged_snapshot_of_a_batch_that_became_visible_un
         direct = append.stage(opened, table, nothing, batch)
 
         with pytest.raises(AlreadyPublished), named_errors():
-            opened.sql(f"CALL lake.system.cherrypick_snapshot('{table.within}', {staged.snap.id})").collect()
+            opened.sql(f"CALL lake.system.cherrypick_snapshot('{table.name}', {staged.snap.id})").collect()
         assert append.publish(opened, table, staged, batch, None).snap.id == direct.snap.id
 
 

@@ -80,7 +80,7 @@ def test_a_header_that_cannot_be_used_says_why(text: str, reason: str) -> None:
 
 def test_a_table_is_named_by_words_alone() -> None:
     table = Table.named("lake.sales.eu.orders")
-    assert (table.catalog, table.namespace, table.within) == ("lake", "sales.eu", "sales.eu.orders")
+    assert (table.name, table.catalog, table.namespace) == ("lake.sales.eu.orders", "lake", "sales.eu")
 
 
 @pytest.mark.parametrize(

@@ -162,9 +162,7 @@ def _is_in(snap: Snap, staged: Snap) -> Published:
 
 def _picked(session: SparkSession, table: Table, staged: Snap, batch: str) -> Snap:
     with named_errors():
-        row = session.sql(f"CALL {table.catalog}.system.cherrypick_snapshot('{table.within}', {staged.id})").collect()[
-            0
-        ]
+        (row,) = session.sql(f"CALL {table.catalog}.system.cherrypick_snapshot('{table.name}', {staged.id})").collect()
     if row["current_snapshot_id"] == staged.id:
         return replace(staged, committed_at=datetime.now(UTC))
     return _winner(session, table, batch)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OURS = {"_file_uri": "string", "_batch_id": "string", "_loaded_at": "timestamp"}
 RESCUED = "_rescued"  # of sources with schema.mode rescue: what had no place in the table, as JSON
 _NAME = re.compile(
-    r"(?P<catalog>[a-z_]\w*)\.(?P<within>(?P<namespace>[a-z_]\w*(\.[a-z_]\w*)*)\.[a-z_]\w*)", re.ASCII | re.IGNORECASE
+    r"(?P<catalog>[a-z_]\w*)\.(?P<namespace>[a-z_]\w*(\.[a-z_]\w*)*)\.[a-z_]\w*", re.ASCII | re.IGNORECASE
 )
 _PARTITION = re.compile(r"\w+(\((\d+,\s*)?\w+\))?", re.ASCII)
 _TRIES = 3
@@ -35,12 +35,11 @@ _STAGES = {"write.wap.enabled": "true"}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A full name, of word characters only because it stands in SQL text; `within` is the name inside the catalog."""
+    """A full name, of word characters only because it stands in SQL text, and always with its catalog."""
 
     name: str
     catalog: str
     namespace: str
-    within: str
 
     @classmethod
     def named(cls, name: str) -> Table:
@@ -48,7 +47,7 @@ class Table:
         found = _NAME.fullmatch(name)
         if found is None:
             raise Rejected(f"{name[:100]!a} is not a table's name; write catalog.namespace.table")
-        return cls(name, found["catalog"], found["namespace"], found["within"])
+        return cls(name, found["catalog"], found["namespace"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ def _is_view(session: SparkSession, table: Table) -> bool:
     if not session.catalog.databaseExists(f"{table.catalog}.{table.namespace}"):
         return False
     views = session.sql(f"SHOW VIEWS IN {table.catalog}.{table.namespace}").collect()
-    return table.within.rpartition(".")[2] in {row["viewName"] for row in views}
+    return table.name.rpartition(".")[2] in {row["viewName"] for row in views}
 
 
 def _wanted(properties: Mapping[str, str]) -> dict[str, str]:

@@ -32,7 +32,7 @@ def probe(session: SparkSession, table: Table) -> None:
         kind = session.conf.get(f"{catalog}.type", "")
     if not warehouse.startswith("s3") or kind == "rest":
         return
-    arguments = f"'{table.namespace}.autoloader_probe', '{warehouse}/autoloader-probe.metadata.json'"
+    arguments = f"'{table.catalog}.{table.namespace}.autoloader_probe', '{warehouse}/autoloader-probe.metadata.json'"
     try:
         session.sql(f"CALL {table.catalog}.system.register_table({arguments})").collect()
     except Exception as error:
