@@ -63,11 +63,6 @@ class Home:
         return self.jars / "cache"
 
     @property
-    def no_conf(self) -> Path:
-        """Make a folder that stays empty."""
-        return self.jars / "no-conf"
-
-    @property
     def settings(self) -> Path:
         return self.root / "settings.json"
 
@@ -81,7 +76,7 @@ class Home:
     def create(self) -> None:
         """Make the folders that more than one part writes to."""
         own = (self.logs, self.run, self.root / "data", self.warehouse, self.spark_conf)
-        for folder in (*own, self.cache, self.no_conf):
+        for folder in (*own, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
 
     def webhook_secret(self) -> str:

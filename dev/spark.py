@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dev import jars, postgres
+from dev import class_path, jars, postgres
 from dev.class_data import ClassData, class_data
 from dev.errors import StackError
 from dev.home import write_private
@@ -136,7 +135,11 @@ def write_configuration(home: Home, ports: Mapping[str, int], environ: Mapping[s
     """`spark-defaults.conf` (private: it holds the catalog's password), and beside it the logging and the pools."""
     (home.spark_conf / "log4j2.properties").write_text(_LOGGING)
     (home.spark_conf / "fairscheduler.xml").write_text(_FAIR)
-    write_private(home.spark_conf / "spark-defaults.conf", render(defaults(home, ports, environ, catalogs)))
+    settings = defaults(home, ports, environ, catalogs)
+    write_private(home.spark_conf / "spark-defaults.conf", render(settings))
+    all_jars = Path(settings["spark.driver.extraClassPath"])
+    if not all_jars.exists():  # the archive is valid for exactly this file
+        class_path.write(all_jars, _jars(home))
 
 
 def _warming(home: Home, environ: Mapping[str, str]) -> list[str]:
@@ -145,34 +148,33 @@ def _warming(home: Home, environ: Mapping[str, str]) -> list[str]:
     return [sys.executable, "-m", "flows.loading.warming", CATALOG, str(home.spark), loads]
 
 
-def _server(home: Home, port: int, flags: list[str]) -> list[str]:
-    defaults_file = home.spark_conf / "spark-defaults.conf"
-    more = (*_PATIENT_COMPILER, f"-Dlog4j2.configurationFile={home.spark_conf / 'log4j2.properties'}", *flags)
-    options = [_java_options(home), *(f'"{option}"' for option in more)]
+def _server(home: Home, port: int, class_data: list[str]) -> list[str]:
     return [
         str(spark_home() / "bin" / "spark-submit"),
-        *("--class", _SERVER, "--properties-file", str(defaults_file)),
+        *("--class", _SERVER),
         *("--conf", f"spark.connect.grpc.binding.port={port}", "--conf", "spark.scheduler.mode=FAIR"),
         *("--conf", f"spark.scheduler.allocation.file={_local_uri(home.spark_conf / 'fairscheduler.xml')}"),
-        *("--driver-java-options", " ".join(options)),
+        *("--driver-java-options", _java_options(home, [*_PATIENT_COMPILER, *class_data])),
         "spark-internal",
     ]
 
 
 def _server_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
-    # The configuration folder becomes part of the class path, where only an empty folder may stand for class
-    # data sharing to work. So the server gets its configuration by its arguments.
-    return {**client_settings(home, ports), "SPARK_HOME": str(spark_home()), "SPARK_CONF_DIR": str(home.no_conf)}
+    return {**client_settings(home, ports), "SPARK_HOME": str(spark_home())}
 
 
 def _class_data(home: Home, environ: Mapping[str, str]) -> ClassData:
-    bundled = os.listdir(spark_home() / "jars")  # noqa: PTH208 - names, in the order in which Java will find them
-    class_path = [*jars.SPARK.class_path(home.jars), str(home.no_conf), *bundled]
-    return class_data(home, "spark", class_path, environ)
+    """What the server writes, and embedded sessions use as well."""
+    return class_data(home, "spark", [str(jar) for jar in _jars(home)], environ)
 
 
-def _java_options(home: Home) -> str:
-    return f'-XX:+UseSerialGC "-Dderby.system.home={home.spark / "derby"}"'
+def _jars(home: Home) -> list[Path]:
+    return [*map(Path, jars.SPARK.class_path(home.jars)), *class_path.jars_in(spark_home() / "jars")]
+
+
+def _java_options(home: Home, more: list[str]) -> str:
+    options = ["-XX:+UseSerialGC", f"-Dderby.system.home={home.spark / 'derby'}", *more]
+    return " ".join(f'"{option}"' for option in options)
 
 
 def render(settings: Mapping[str, str]) -> str:
@@ -193,12 +195,13 @@ def defaults(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], c
 
 
 def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
+    archive = _class_data(home, environ)
     return {
         "spark.master": "local[*]",
         "spark.driver.memory": environ.get("AUTOLOADER_SPARK_MEMORY", DEFAULT_MEMORY),
         # On the class path and not in spark.jars: nothing is copied, and embedded sessions start faster too.
-        "spark.driver.extraClassPath": os.pathsep.join(jars.SPARK.class_path(home.jars)),
-        "spark.driver.extraJavaOptions": _java_options(home),
+        "spark.driver.extraClassPath": str(archive.kept.with_suffix(".jar")),
+        "spark.driver.extraJavaOptions": _java_options(home, archive.use()),
         "spark.driver.host": ADDRESS,
         "spark.driver.bindAddress": ADDRESS,
         "spark.connect.grpc.binding.address": ADDRESS,

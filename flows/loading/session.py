@@ -60,7 +60,7 @@ def opened(claimed: Claimed, environ: Mapping[str, str], ahead: SparkSession | N
     """
     url, alone = spark_connect_url(environ), is_alone(claimed.lane, environ)
     trust.look_at_storage(environ)
-    session = _embedded(environ) if alone or not url else ahead or connected(url, claimed.session_id)
+    session = embedded(environ) if alone or not url else ahead or connected(url, claimed.session_id)
     try:
         if url:
             _close_rivals(url, claimed)
@@ -105,7 +105,8 @@ def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
     return chosen == "embedded" if chosen else lane == "high-memory"
 
 
-def _embedded(environ: Mapping[str, str]) -> SparkSession:
+def embedded(environ: Mapping[str, str]) -> SparkSession:
+    """A session of this process's own Spark. Raises Infrastructure when Java or Spark does not start."""
     trust.give_to_java(environ)
     _quieten()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for

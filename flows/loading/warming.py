@@ -2,15 +2,16 @@
 
     python -m flows.loading.warming CATALOG FOLDER LOADS
 
-With `SPARK_CONNECT_URL` as for a run. A file of a few rows, in a folder that the server can read, is loaded into a
-table as a batch would be, but for the ledger; the table is dropped, its namespace stays. For a server and a catalog of
-one's own.
+With `SPARK_CONNECT_URL` as for a run; without it a Spark of its own does the same, so that Java sees which classes a
+load needs. A file of a few rows, in a folder that Spark can read, is loaded into a table as a batch would be, but for
+the ledger; the table is dropped, its namespace stays. For a server and a catalog of one's own.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -19,7 +20,7 @@ from flows.loading.files import Files
 from flows.loading.parked import park
 from flows.loading.reading import probe
 from flows.loading.reading.reading import Reading
-from flows.loading.session import looking
+from flows.loading.session import embedded
 from flows.loading.steps import Steps
 from flows.loading.translation import named_errors
 from flows.loading.writing import append, tables, warehouse
@@ -30,6 +31,8 @@ from schemas.formats import Format
 from schemas.manifest import Manifest, ManifestFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from pyspark.sql import SparkSession
 
 _ROWS = "id,name,price,at,day\n" + "".join(
@@ -37,7 +40,7 @@ _ROWS = "id,name,price,at,day\n" + "".join(
 )
 
 
-def warm(url: str, table: Table, folder: Path, loads: int) -> None:
+def warm(environ: Mapping[str, str], table: Table, folder: Path, loads: int) -> None:
     """Load the file so many times, each in a session of its own. Raises as a load does."""
     landed = folder / "rows.csv"
     landed.write_text(_ROWS)
@@ -45,13 +48,22 @@ def warm(url: str, table: Table, folder: Path, loads: int) -> None:
     manifest = Manifest(source_id="warming", source_name="warming", table=table.name, format=Format(csv={}))
     try:
         for _ in range(loads):
-            parked = park(url)
-            _load(parked.session, table, manifest, file)
-            parked.close()
+            with _session(environ) as session:
+                _load(session, table, manifest, file)
     finally:
         landed.unlink()
-        with looking(url) as session, named_errors():
+        with _session(environ) as session, named_errors():
             session.sql(f"DROP TABLE IF EXISTS {table.name} PURGE")
+
+
+@contextmanager
+def _session(environ: Mapping[str, str]) -> Iterator[SparkSession]:
+    url = spark_connect_url(environ)
+    if url is None:
+        yield embedded(environ)
+    else:
+        with closing(park(url)) as parked:
+            yield parked.session
 
 
 def _as_it_is(file: ManifestFile) -> ManifestFile:
@@ -76,7 +88,5 @@ def _load(session: SparkSession, table: Table, manifest: Manifest, file: Manifes
 
 if __name__ == "__main__":
     catalog, where, count = sys.argv[1:]
-    if (server := spark_connect_url(os.environ)) is None:
-        sys.exit("SPARK_CONNECT_URL is not set: it says which server is to be warmed")
     scratch = Table.named(f"{catalog}.autoloader_warming.rows_{uuid4().hex[:8]}")
-    warm(server, scratch, Path(where), int(count))
+    warm(os.environ, scratch, Path(where), int(count))
