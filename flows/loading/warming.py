@@ -44,7 +44,7 @@ def warm(environ: Mapping[str, str], table: Table, folder: Path, loads: int) -> 
     """Load the file so many times, each in a session of its own. Raises as a load does."""
     landed = folder / "rows.csv"
     landed.write_text(_ROWS)
-    file = _as_it_is(ManifestFile(uri=landed.as_uri(), version="", size=0))
+    file = _as_it_is(ManifestFile(uri=f"file://{landed}", version="", size=0))
     manifest = Manifest(source_id="warming", source_name="warming", table=table.name, format=Format(csv={}))
     try:
         for _ in range(loads):
