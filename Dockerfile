@@ -42,6 +42,7 @@ RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install --yes --no
 COPY --from=build /opt/autoloader /opt/autoloader
 ENV PATH=/opt/autoloader/bin:$PATH \
     HOME=/tmp \
+    LANG=C.UTF-8 \
     PREFECT_HOME=/tmp/prefect \
     PYSPARK_PYTHON=/opt/autoloader/bin/python \
     PYTHONUNBUFFERED=1 \

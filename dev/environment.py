@@ -17,7 +17,7 @@ _NOT_INHERITED = ("PREFECT_", "SPARK_", "PYSPARK_")
 
 def for_parts(environ: Mapping[str, str], home: Home) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith(_NOT_INHERITED)}
-    return {**kept, **_no_proxy(kept), **_compiled_python(kept, home)}
+    return {**kept, **_no_proxy(kept), **_compiled_python(kept, home), **_any_name(kept)}
 
 
 def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
@@ -26,6 +26,11 @@ def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
     hosts = [host for host in named.split(",") if host]
     joined = ",".join(dict.fromkeys([*hosts, ADDRESS, "localhost"]))
     return {"NO_PROXY": joined, "no_proxy": joined}
+
+
+def _any_name(environ: Mapping[str, str]) -> dict[str, str]:
+    """Java opens only files whose names the locale can spell; Python corrects an unset one for its children by itself."""
+    return {"LC_ALL": "C.UTF-8"} if environ.get("LC_ALL") in {"C", "POSIX"} else {}
 
 
 def _compiled_python(environ: Mapping[str, str], home: Home) -> dict[str, str]:

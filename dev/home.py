@@ -12,10 +12,14 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dev.errors import StackError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 PRIVATE = 0o600
+
+_READ_OTHERWISE = frozenset(',:"\\')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,15 @@ class Home:
     @property
     def password_file(self) -> Path:
         return self.root / "password"
+
+
+def check_path(folder: Path) -> None:
+    """Raises StackError when programs would take a part of its path for something else."""
+    if found := _READ_OTHERWISE.intersection(str(folder)):
+        raise StackError(
+            f"{folder}: the path holds {' and '.join(sorted(found))}, where Kafka, Spark or Java's class path end a name or "
+            "begin an escape. Set AUTOLOADER_HOME (and AUTOLOADER_JARS, if it is set) to a folder without."
+        )
 
 
 def write_private(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,8 @@ def server_properties(data: Path, port: int, controller_port: int) -> str:
         "message.max.bytes": str(MAX_MESSAGE_BYTES),
         "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
     }
-    return "".join(f"{name}={value}\n" for name, value in lines.items())
+    # As Java reads such a file: all escapes of JSON are among its own. Source: java.util.Properties.load.
+    return "".join(f"{name}={json.dumps(value)[1:-1]}\n" for name, value in lines.items())
 
 
 def topics(config: Path) -> dict[str, int]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from dev import interrupts, jars, kafka, ports, postgres, prefect, spark, workers
 from dev.environment import for_parts
 from dev.errors import Cancelled, StackError
-from dev.home import Home, write_private
+from dev.home import Home, check_path, write_private
 from dev.java import check_java, check_maven
 from dev.launch import Launcher
 from dev.lock import Lock
@@ -219,6 +219,8 @@ class Stack:
             )
 
     def _preflight(self) -> None:
+        for folder in (self._home.root, self._home.jars):
+            check_path(folder)
         needed = [_JARS[name] for name in self._chosen if name in _JARS]
         if needed:
             check_java(self._environ)

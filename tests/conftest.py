@@ -23,7 +23,7 @@ settings.load_profile("default")
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """All parts, real ones, in a data folder of this session; started when the first test asks for it."""
-    home, config = tmp_path_factory.mktemp("site"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
+    home, config = tmp_path_factory.mktemp("a site ä"), PROJECT / "tests" / "e2e" / "autoloader.yaml"
     stack = Stack(home, config, progress=print, environ=ENVIRON, catalogs=CATALOGS)
     stack.up()
     yield stack

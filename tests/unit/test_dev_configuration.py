@@ -14,7 +14,7 @@ import pytest
 from dev import jars, kafka, spark, workers
 from dev.environment import for_parts
 from dev.errors import StackError
-from dev.home import Home
+from dev.home import Home, check_path
 
 PROJECT = Path(__file__).resolve().parents[2]
 PORTS = {"postgres": 1, "kafka": 2, "kafka-controller": 3, "prefect": 4, "spark-connect": 5, "router": 6}
@@ -102,6 +102,12 @@ def test_the_broker_listens_on_the_loopback_only_and_takes_large_records(tmp_pat
     assert "message.max.bytes=4194304" in lines
     assert "replica.fetch.max.bytes=4194304" in lines
     assert "auto.create.topics.enable=false" in lines
+
+
+def test_java_reads_the_path_of_the_brokers_data_as_it_is() -> None:
+    text = kafka.server_properties(Path("/tmp/a b/ä€😀/back\\slash"), 2, 3)
+
+    assert r"log.dirs=/tmp/a b/\u00e4\u20ac\ud83d\ude00/back\\slash" in text.splitlines()
 
 
 def test_topics_of_the_configuration_are_added_to_those_of_the_router(tmp_path: Path) -> None:
@@ -197,3 +203,18 @@ def test_parts_reach_each_other_past_a_proxy(tmp_path: Path) -> None:
     passed_on = for_parts({"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "corp"}, home(tmp_path))
 
     assert passed_on["NO_PROXY"] == "corp,127.0.0.1,localhost"
+
+
+def test_java_among_the_parts_opens_files_of_any_name(tmp_path: Path) -> None:
+    passed_on = for_parts({"LC_ALL": "C"}, home(tmp_path))
+
+    assert passed_on["LC_ALL"] == "C.UTF-8"
+    assert for_parts({"LC_ALL": "de_AT.UTF-8"}, home(tmp_path))["LC_ALL"] == "de_AT.UTF-8"
+
+
+@pytest.mark.parametrize("odd", [",", ":", '"', "\\"])
+def test_a_folder_whose_path_would_be_taken_for_something_else_is_refused(odd: str) -> None:
+    with pytest.raises(StackError, match="AUTOLOADER_HOME"):
+        check_path(Path(f"/tmp/a{odd}b/.autoloader"))
+
+    check_path(Path("/tmp/o'neil #1 %41 ä & (x)=+@!~^{*?[/.autoloader"))
