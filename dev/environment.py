@@ -29,7 +29,7 @@ def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _any_name(environ: Mapping[str, str]) -> dict[str, str]:
-    """Java opens only files whose names the locale can spell; Python corrects an unset one for its children by itself."""
+    """Java opens only files whose names the locale can spell. An unset one Python itself corrects for its children."""
     return {"LC_ALL": "C.UTF-8"} if environ.get("LC_ALL") in {"C", "POSIX"} else {}
 
 

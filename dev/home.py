@@ -98,8 +98,8 @@ def check_path(folder: Path) -> None:
     """Raises StackError when programs would take a part of its path for something else."""
     if found := _READ_OTHERWISE.intersection(str(folder)):
         raise StackError(
-            f"{folder}: the path holds {' and '.join(sorted(found))}, where Kafka, Spark or Java's class path end a name or "
-            "begin an escape. Set AUTOLOADER_HOME (and AUTOLOADER_JARS, if it is set) to a folder without."
+            f"{folder}: the path holds {' and '.join(sorted(found))}, where Kafka, Spark or Java end a name or escape. "
+            "Set AUTOLOADER_HOME (and AUTOLOADER_JARS, if it is set) to a folder without."
         )
 
 

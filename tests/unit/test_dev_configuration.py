@@ -105,9 +105,9 @@ def test_the_broker_listens_on_the_loopback_only_and_takes_large_records(tmp_pat
 
 
 def test_java_reads_the_path_of_the_brokers_data_as_it_is() -> None:
-    text = kafka.server_properties(Path("/tmp/a b/ä€😀/back\\slash"), 2, 3)
+    text = kafka.server_properties(Path("/data/a b/ä€😀/back\\slash"), 2, 3)
 
-    assert r"log.dirs=/tmp/a b/\u00e4\u20ac\ud83d\ude00/back\\slash" in text.splitlines()
+    assert r"log.dirs=/data/a b/\u00e4\u20ac\ud83d\ude00/back\\slash" in text.splitlines()
 
 
 def test_topics_of_the_configuration_are_added_to_those_of_the_router(tmp_path: Path) -> None:
@@ -215,6 +215,6 @@ def test_java_among_the_parts_opens_files_of_any_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("odd", [",", ":", '"', "\\"])
 def test_a_folder_whose_path_would_be_taken_for_something_else_is_refused(odd: str) -> None:
     with pytest.raises(StackError, match="AUTOLOADER_HOME"):
-        check_path(Path(f"/tmp/a{odd}b/.autoloader"))
+        check_path(Path(f"/data/a{odd}b/.autoloader"))
 
-    check_path(Path("/tmp/o'neil #1 %41 ä & (x)=+@!~^{*?[/.autoloader"))
+    check_path(Path("/data/o'neil #1 %41 ä & (x)=+@!~^{*?[/.autoloader"))
