@@ -58,9 +58,9 @@ RUN AUTOLOADER_SPARK_CONF='{"spark.driver.extraClassPath": "/opt/autoloader/jars
         "spark.sql.catalog.lake.warehouse": "/tmp/lake", "spark.sql.catalog.lake.cache-enabled": "false"}' \
     SPARK_LOCAL_IP=127.0.0.1 SPARK_LOCAL_HOSTNAME=localhost \
     SPARK_SUBMIT_OPTS="-XX:ArchiveClassesAtExit=/opt/autoloader/spark.jsa -Xlog:cds=off,cds+dynamic=off" \
-    python -m flows.loading.warming lake /tmp 1 2>&1 | cat \
+    sh -c "python -m flows.loading.warming lake /tmp 1 && touch /tmp/loaded" 2>&1 | cat \
     # cat ends when Java has, and Java writes the archive when it ends
-    && test -s /opt/autoloader/spark.jsa && rm -rf /tmp/* /var/autoloader/*
+    && test -f /tmp/loaded && test -s /opt/autoloader/spark.jsa && rm -rf /tmp/* /var/autoloader/*
 ENV SPARK_SUBMIT_OPTS=-XX:SharedArchiveFile=/opt/autoloader/spark.jsa
 USER 1000:1000
 ENTRYPOINT ["autoloader"]

@@ -126,7 +126,7 @@ def streaming(connect: str, folder: Path) -> float:
     spark.sql(f"CREATE TABLE IF NOT EXISTS lake.bench.streamed ({schema}) USING iceberg")
 
     def stream(turn: int) -> None:
-        read = spark.readStream.schema(schema).csv(f"{folder.as_uri()}/", header=True)
+        read = spark.readStream.schema(schema).csv(f"file://{folder}/", header=True)
         write = read.writeStream.trigger(availableNow=True).option("checkpointLocation", f"{folder}-checkpoint-{turn}")
         write.toTable("lake.bench.streamed").awaitTermination()
 
@@ -157,7 +157,7 @@ def pyiceberg(settings: Mapping[str, str], uris: Sequence[str]) -> float:
     from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415 - what may be missing
 
     database = settings["DATABASE_URL"].rpartition("/")[0].replace("postgresql://", "postgresql+psycopg://")
-    place = (Path(settings["AUTOLOADER_HOME"]) / "warehouse").as_uri()
+    place = f"file://{settings['AUTOLOADER_HOME']}/warehouse"
     catalog = SqlCatalog("lake", uri=f"{database}/iceberg", warehouse=place)
     catalog.create_namespace_if_not_exists("bench")
     name = f"bench.pyiceberg_{len(uris)}"

@@ -133,7 +133,7 @@ def strict(site: Site, kind: str, batches: Sequence[Sequence[Path]]) -> Callable
     manifest = Manifest(source_id="strict", source_name="strict", table=table, **told)
     readings = []
     for files in batches:
-        found = probe.seen([ManifestFile(uri=file.as_uri(), version="", size=0) for file in files], manifest.allow)
+        found = probe.seen([ManifestFile(uri=f"file://{file}", version="", size=0) for file in files], manifest.allow)
         as_they_are = [ManifestFile(uri=uri, version=now.version, size=now.size) for uri, now in found.items() if now]
         readings.append(Reading(session, manifest, Files(as_they_are), Steps()))
         readings[-1].begin()

@@ -60,7 +60,7 @@ class Site:
         for file in files:
             file.write_text(A_FILE)
         self.landed += count
-        asyncio.run(announce(kafka_connection(self._settings), [file.as_uri() for file in files]))
+        asyncio.run(announce(kafka_connection(self._settings), [f"file://{file}" for file in files]))
 
     def restart(self) -> None:
         """Stop the stack and start it again."""

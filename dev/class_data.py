@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dev.java import check_java
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from dev.home import Home
 
@@ -70,10 +70,15 @@ class ClassData:
 
 
 def class_data(home: Home, program: str, class_path: Sequence[str], environ: Mapping[str, str]) -> ClassData:
-    """The archive of `program` for this class path (its order counts) and this Java."""
-    text = os.pathsep.join([check_java(environ), *class_path])
+    """The archive of `program` for these files, in this order, and this Java."""
+    text = os.pathsep.join([check_java(environ), *map(_as_java_checks, class_path)])
     name = f"{program}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.jsa"
     return ClassData(kept=home.cache / name, written=home.root / "cache" / name)
+
+
+def _as_java_checks(jar: str) -> str:
+    found = Path(jar).stat()
+    return f"{jar} {found.st_size} {found.st_mtime_ns}"
 
 
 def _is_finished(archive: Path) -> bool:

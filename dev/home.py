@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PRIVATE = 0o600
 
-_READ_OTHERWISE = frozenset(',:"\\')
+_READ_OTHERWISE = frozenset(',:"\\\n')
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,8 @@ def check_path(folder: Path) -> None:
     """Raises StackError when programs would take a part of its path for something else."""
     if found := _READ_OTHERWISE.intersection(str(folder)):
         raise StackError(
-            f"{folder}: the path holds {' and '.join(sorted(found))}, where Kafka, Spark or Java end a name or escape. "
-            "Set AUTOLOADER_HOME (and AUTOLOADER_JARS, if it is set) to a folder without."
+            f"{folder}: the path holds {' and '.join(map(repr, sorted(found)))}, where Kafka, Spark or Java "
+            "end a name or escape. Set AUTOLOADER_HOME (and AUTOLOADER_JARS, if it is set) to a folder without."
         )
 
 

@@ -122,7 +122,7 @@ def server_properties(data: Path, port: int, controller_port: int) -> str:
         "message.max.bytes": str(MAX_MESSAGE_BYTES),
         "replica.fetch.max.bytes": str(MAX_MESSAGE_BYTES),
     }
-    # As Java reads such a file: all escapes of JSON are among its own. Source: java.util.Properties.load.
+    # JSON escapes as Java reads it here, but for what no path has. Source: java.util.Properties.load.
     return "".join(f"{name}={json.dumps(value)[1:-1]}\n" for name, value in lines.items())
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -135,11 +138,8 @@ def write_configuration(home: Home, ports: Mapping[str, int], environ: Mapping[s
     """`spark-defaults.conf` (private: it holds the catalog's password), and beside it the logging and the pools."""
     (home.spark_conf / "log4j2.properties").write_text(_LOGGING)
     (home.spark_conf / "fairscheduler.xml").write_text(_FAIR)
-    settings = defaults(home, ports, environ, catalogs)
+    settings = {**defaults(home, ports, environ, catalogs), **_java(home, environ)}
     write_private(home.spark_conf / "spark-defaults.conf", render(settings))
-    all_jars = Path(settings["spark.driver.extraClassPath"])
-    if not all_jars.exists():  # the archive is valid for exactly this file
-        class_path.write(all_jars, _jars(home))
 
 
 def _warming(home: Home, environ: Mapping[str, str]) -> list[str]:
@@ -164,12 +164,27 @@ def _server_environment(home: Home, ports: Mapping[str, int]) -> dict[str, str]:
 
 
 def _class_data(home: Home, environ: Mapping[str, str]) -> ClassData:
-    """What the server writes, and embedded sessions use as well."""
-    return class_data(home, "spark", [str(jar) for jar in _jars(home)], environ)
+    """What the server writes, and embedded sessions use as well: another one for each installed Spark."""
+    program = f"spark-{hashlib.sha256(os.fsencode(spark_home())).hexdigest()[:6]}"
+    return class_data(home, program, _jars(home), environ)
 
 
-def _jars(home: Home) -> list[Path]:
-    return [*map(Path, jars.SPARK.class_path(home.jars)), *class_path.jars_in(spark_home() / "jars")]
+def _jars(home: Home) -> list[str]:
+    return [*jars.SPARK.class_path(home.jars), *map(str, class_path.jars_in(spark_home() / "jars"))]
+
+
+def _java(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
+    """How Spark starts Java. The jars are on the class path and not in spark.jars, which copies them."""
+    archive = _class_data(home, environ)
+    all_jars = archive.kept.with_suffix(".jar")
+    if not all_jars.exists():  # the archive is valid for exactly this file
+        with contextlib.suppress(OSError):  # shared jars may be another user's
+            class_path.write(all_jars, map(Path, _jars(home)))
+    named = [str(all_jars)] if all_jars.exists() else jars.SPARK.class_path(home.jars)
+    return {
+        "spark.driver.extraClassPath": os.pathsep.join(named),
+        "spark.driver.extraJavaOptions": _java_options(home, archive.use()),
+    }
 
 
 def _java_options(home: Home, more: list[str]) -> str:
@@ -195,13 +210,9 @@ def defaults(home: Home, ports: Mapping[str, int], environ: Mapping[str, str], c
 
 
 def _session(home: Home, ports: Mapping[str, int], environ: Mapping[str, str]) -> dict[str, str]:
-    archive = _class_data(home, environ)
     return {
         "spark.master": "local[*]",
         "spark.driver.memory": environ.get("AUTOLOADER_SPARK_MEMORY", DEFAULT_MEMORY),
-        # On the class path and not in spark.jars: nothing is copied, and embedded sessions start faster too.
-        "spark.driver.extraClassPath": str(archive.kept.with_suffix(".jar")),
-        "spark.driver.extraJavaOptions": _java_options(home, archive.use()),
         "spark.driver.host": ADDRESS,
         "spark.driver.bindAddress": ADDRESS,
         "spark.connect.grpc.binding.address": ADDRESS,

@@ -59,7 +59,7 @@ def give_to_java(environ: Mapping[str, str]) -> None:
     folder = Path(tempfile.mkdtemp(prefix="autoloader-trust-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _write_store(folder / "trust", _certificates(trust.pem().decode()), _java_home(environ))
-    options = f"-Djavax.net.ssl.trustStore={folder / 'trust'} -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}"
+    options = f'"-Djavax.net.ssl.trustStore={folder / "trust"}" -Djavax.net.ssl.trustStorePassword={STORE_PASSWORD}'
     # Added to the options of spark-defaults.conf, which a session's own options would replace.
     os.environ["SPARK_SUBMIT_OPTS"] = f"{environ.get('SPARK_SUBMIT_OPTS', '')} {options}".strip()
 

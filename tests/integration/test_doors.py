@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -285,7 +286,7 @@ def test_java_is_given_the_cas_of_a_bundle_besides_its_own(
 
     give_to_java({**os.environ, "AWS_CA_BUNDLE": str(bundle)})
 
-    before, store, _ = os.environ["SPARK_SUBMIT_OPTS"].split()
+    before, store, _ = shlex.split(os.environ["SPARK_SUBMIT_OPTS"])
     assert before == "-Dours=1"
     assert _trusted("-keystore", store.partition("=")[2]) == _trusted("-cacerts") + 2
 

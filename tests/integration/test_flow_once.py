@@ -208,9 +208,7 @@ def test_nothing_is_published_when_the_history_was_cut_off_meanwhile(lake: Lake)
 
     def roll_back(step: str) -> None:
         if step == "record":
-            lake.session.sql(
-                f"CALL lake.system.rollback_to_snapshot('{table.removeprefix('lake.')}', {first})"
-            ).collect()
+            lake.session.sql(f"CALL lake.system.rollback_to_snapshot('{table}', {first})").collect()
             time.sleep(append.FRESH_SECONDS)
 
     with pytest.raises(Infrastructure, match="history was cut off"):
@@ -330,7 +328,7 @@ def test_a_batch_whose_snapshot_has_expired_is_found_by_its_rows(lake: Lake) -> 
     lake.process(batch, 1, "publish").kill()
     lake.published(a_batch(lake, table))
     lake.session.sql(
-        f"CALL lake.system.expire_snapshots(table => '{table.removeprefix('lake.')}',"
+        f"CALL lake.system.expire_snapshots(table => '{table}',"
         " older_than => TIMESTAMP '2100-01-01 00:00:00', retain_last => 1)"
     ).collect()
     lake.attempt(batch, 2)

@@ -88,7 +88,7 @@ def test_a_batch_that_is_cancelled_before_it_began_is_not_loaded(site: ClusterSi
 
 def test_a_batch_over_the_threshold_runs_in_a_pod_of_its_own(site: ClusterSite) -> None:
     rows = BIG_BYTES // 100
-    with site.runs_have(env={"JDK_JAVA_OPTIONS": "-Xshare:on"}):  # no Java starts without the image's class data
+    with site.runs_have(env={"JDK_JAVA_OPTIONS": "-Xshare:on"}):  # Java ends if the image's class data does not fit
         uri = landed(site, "big", "orders", csv(rows, a=1, b="x" * 98))
 
         ended = site.ended(uri)

@@ -15,6 +15,7 @@ from dev import jars, kafka, spark, workers
 from dev.environment import for_parts
 from dev.errors import StackError
 from dev.home import Home, check_path
+from tests.unit.test_dev_java import fake_java
 
 PROJECT = Path(__file__).resolve().parents[2]
 PORTS = {"postgres": 1, "kafka": 2, "kafka-controller": 3, "prefect": 4, "spark-connect": 5, "router": 6}
@@ -22,6 +23,16 @@ PORTS = {"postgres": 1, "kafka": 2, "kafka-controller": 3, "prefect": 4, "spark-
 
 def home(folder: Path) -> Home:
     return Home(folder, jars=folder / "jars")
+
+
+def spark_settings(house: Home) -> Mapping[str, str]:
+    """What Spark is configured with in this home, where there is a Java."""
+    house.create()
+    java = house.root / "java"
+    environ = {"JAVA_HOME": str(java)} if java.exists() else fake_java(java, 'openjdk version "17.0.15" 2025-04-15')
+    spark.write_configuration(house, PORTS, environ, {})
+    lines = (house.spark_conf / "spark-defaults.conf").read_text().splitlines()
+    return dict(line.split(" ", 1) for line in lines)
 
 
 def test_the_spark_settings_name_the_catalog_and_listen_on_the_loopback_only(tmp_path: Path) -> None:
@@ -59,11 +70,9 @@ def test_an_endpoint_for_object_storage_reaches_spark(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_space_stays_one_word_for_the_jvm(tmp_path: Path) -> None:
-    settings = spark.defaults(home(tmp_path / "my data"), PORTS, {}, {})
+    options = spark_settings(home(tmp_path / "my data"))["spark.driver.extraJavaOptions"]
 
-    assert f"-Dderby.system.home={tmp_path}/my data/spark/derby" in shlex.split(
-        settings["spark.driver.extraJavaOptions"]
-    )
+    assert f"-Dderby.system.home={tmp_path}/my data/spark/derby" in shlex.split(options)
 
 
 def test_the_settings_of_spark_are_one_line_each() -> None:
@@ -72,13 +81,10 @@ def test_the_settings_of_spark_are_one_line_each() -> None:
 
 def test_the_written_configuration_is_private(tmp_path: Path) -> None:
     house = home(tmp_path)
-    house.create()
 
-    spark.write_configuration(house, PORTS, {}, {})
+    assert house.database_password() in spark_settings(house)["spark.sql.catalog.lake.jdbc.password"]
 
-    written = house.spark_conf / "spark-defaults.conf"
-    assert written.stat().st_mode & 0o777 == 0o600
-    assert house.database_password() in written.read_text()
+    assert (house.spark_conf / "spark-defaults.conf").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("folder", ["compose/spark", "k8s/overlays/dev"])
@@ -86,9 +92,8 @@ def test_the_servers_of_compose_and_of_the_try_out_cluster_have_the_pools_of_the
     tmp_path: Path, folder: str
 ) -> None:
     house = home(tmp_path)
-    house.create()
 
-    spark.write_configuration(house, PORTS, {}, {})
+    spark_settings(house)
 
     pools = (house.spark_conf / "fairscheduler.xml").read_text()
     assert (PROJECT / folder / "fairscheduler.xml").read_text() == pools
