@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zipfile import ZipFile, ZipInfo
 
+from dev.jars import jars_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -32,11 +34,6 @@ def write(jar: Path, named: Iterable[Path]) -> None:
     with ZipFile(draft, "w") as file:
         file.writestr(ZipInfo("META-INF/MANIFEST.MF"), "".join(f"{line}\r\n" for line in lines))
     draft.replace(jar)
-
-
-def jars_in(folder: Path) -> list[Path]:
-    """Sorted, because only one order is right for an archive."""
-    return sorted(folder.glob("*.jar"))
 
 
 def _folded(line: str) -> Iterator[str]:

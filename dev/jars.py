@@ -43,8 +43,12 @@ class JarSet:
         return self.place(folder).exists()
 
     def class_path(self, folder: Path) -> list[str]:
-        """Sorted: the class data archives are valid for exactly one order."""
-        return sorted(str(jar) for jar in self.place(folder).glob("*.jar"))
+        return [str(jar) for jar in jars_in(self.place(folder))]
+
+
+def jars_in(folder: Path) -> list[Path]:
+    """Sorted: a class data archive is valid for exactly one order."""
+    return sorted(folder.glob("*.jar"))
 
 
 KAFKA = JarSet(

@@ -170,7 +170,7 @@ def _class_data(home: Home, environ: Mapping[str, str]) -> ClassData:
 
 
 def _jars(home: Home) -> list[str]:
-    return [*jars.SPARK.class_path(home.jars), *map(str, class_path.jars_in(spark_home() / "jars"))]
+    return [*jars.SPARK.class_path(home.jars), *map(str, jars.jars_in(spark_home() / "jars"))]
 
 
 def _java(home: Home, environ: Mapping[str, str]) -> dict[str, str]:

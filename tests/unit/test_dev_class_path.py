@@ -40,7 +40,7 @@ def test_a_folder_of_jars_has_one_order(tmp_path: Path) -> None:
     for name in ("b.jar", "a.jar", "c.txt"):
         (tmp_path / name).touch()
 
-    assert class_path.jars_in(tmp_path) == [tmp_path / "a.jar", tmp_path / "b.jar"]
+    assert jars.jars_in(tmp_path) == [tmp_path / "a.jar", tmp_path / "b.jar"]
 
 
 def test_spark_has_the_same_jar_each_time_because_its_class_data_is_valid_for_that_alone(tmp_path: Path) -> None:
