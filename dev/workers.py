@@ -98,6 +98,6 @@ def _heartbeat(api: str, pool: str, name: str) -> str | None:
     try:
         answer = CLIENT.post(f"{api}/work_pools/{pool}/workers/filter", json={})
         workers = answer.raise_for_status().json()
-    except httpx.HTTPError:
+    except (httpx.HTTPError, ValueError):
         return None
     return next((str(one["last_heartbeat_time"]) for one in workers if one["name"] == name), None)

@@ -5,6 +5,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +37,7 @@ from schemas.connections import (
     postgres_connection,
     spark_connect_url,
 )
+from schemas.report import readable
 from schemas.settings import SettingsError, needed
 from schemas.tls import distrust
 from storage import credentials
@@ -186,7 +188,11 @@ def _tables(environ: Mapping[str, str]) -> Finding:
 def _router(environ: Mapping[str, str]) -> str:
     needed(environ, "AUTOLOADER_WEBHOOK_SECRET")
     http = http_settings(environ)
-    ready = httpx.get(f"http://{http.host}:{http.port}/readyz", timeout=SECONDS)
-    if ready.is_error:
-        raise Transient("; ".join(f"{stage}: {trouble}" for stage, trouble in ready.json()["trouble"].items()))
-    return f"ready at {http.host}:{http.port}"
+    answer = httpx.get(f"http://{http.host}:{http.port}/readyz", timeout=SECONDS)
+    with suppress(ValueError):
+        match answer.json():
+            case {"ok": True}:
+                return f"ready at {http.host}:{http.port}"
+            case {"trouble": dict() as troubles}:
+                raise Transient("; ".join(f"{stage}: {trouble}" for stage, trouble in troubles.items()))
+    raise Transient(f"what answers at {http.host}:{http.port} is no router: {readable(answer.text[:100])!r}")

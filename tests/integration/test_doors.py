@@ -141,6 +141,13 @@ def test_a_certificate_of_another_ca_is_named_with_the_setting(doors: Doors, use
         assert f"is not signed by {name} ({other})" in said[part]
 
 
+def test_another_program_at_the_routers_port_is_named(doors: Doors, stack: Stack, use: Callable[..., None]) -> None:
+    prefect = urlsplit(stack.settings()["PREFECT_API_URL"])
+    use({**doors.settings, "AUTOLOADER_HTTP_PORT": str(prefect.port)})
+
+    assert f"what answers at {prefect.netloc} is no router" in diagnosed()["router"]
+
+
 async def test_a_store_that_is_not_trusted_is_told_to_the_router(doors: Doors, use: Callable[..., None]) -> None:
     use({**doors.settings, "AWS_CA_BUNDLE": str(doors.other_ca)})
 

@@ -32,9 +32,10 @@ class SparkCluster:
         return f"spark://{LOOPBACK}:{self.port}"
 
     def state(self) -> dict[str, Any]:
-        """What the master tells: `aliveworkers`, `activeapps`, `completedapps` and more."""
-        with suppress(httpx.HTTPError):
-            found: dict[str, Any] = httpx.get(f"http://{LOOPBACK}:{self.web}/json/", trust_env=False).json()
+        """What the master tells: `aliveworkers`, `activeapps`, `completedapps` and more; nothing while it starts."""
+        with suppress(httpx.HTTPError, ValueError):  # it listens before it has the page: then it answers 404, in HTML
+            answer = httpx.get(f"http://{LOOPBACK}:{self.web}/json/", trust_env=False)
+            found: dict[str, Any] = answer.raise_for_status().json()
             return found
         return {}
 
