@@ -41,7 +41,8 @@ class Rejected(LoadError):
 class Infrastructure(LoadError):
     """Something this load needs is away, or does not let it in.
 
-    `target` says which; None when nothing is: others were faster, or what was found has to be looked at again.
+    `target` says which; None when none of those is: others were faster, what was found has to be looked at again, or
+    the run's own Spark does not start.
     """
 
     def __init__(self, reason: str, *, target: Target | None) -> None:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from flows.loading import room, trust
-from flows.loading.errors import Denied, Infrastructure, ServerLost
+from flows.loading.errors import Denied, Infrastructure, OutOfMemory, ServerLost
 from flows.loading.pinned import pin
 from flows.loading.reading import buckets
-from flows.loading.translation import named_errors
+from flows.loading.translation import named_errors, reason_in
 from schemas.connections import CONNECT_TRUST, connect_address, is_encrypted_connect, spark_connect_url
 from schemas.tls import shake_hands
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from flows.loading.ledger import Claimed
     from schemas.config.lanes import Lane
+    from schemas.report import Target
 
 PREFLIGHT_SECONDS = 3
 _RETRIES = 2  # pyspark's own default goes on for ten minutes
@@ -106,7 +107,7 @@ def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
 
 
 def embedded(environ: Mapping[str, str]) -> SparkSession:
-    """A session of this process's own Spark. Raises Infrastructure when Java or Spark does not start."""
+    """A session of this process's own Spark. Raises Infrastructure when Java or Spark does not start; OutOfMemory."""
     trust.give_to_java(environ)
     _quieten()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
@@ -115,7 +116,7 @@ def embedded(environ: Mapping[str, str]) -> SparkSession:
     conf: Mapping[str, str] = json.loads(environ.get("AUTOLOADER_SPARK_CONF") or "{}")
     for name, value in {**room.settings(environ), **conf}.items():
         builder = builder.config(name, value)  # Java starts with the first session
-    with named_errors():
+    with _before_its_use(None):
         session = builder.getOrCreate().newSession()
         pin(session)
     return session
@@ -134,7 +135,7 @@ def connected(url: str, session_id: UUID) -> SparkSession:
 
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
     _quieten()
-    with _before_its_use(), named_errors():
+    with _before_its_use("connect"):
         connected = ConnectSession.builder.channelBuilder(_channel(url, session_id)).create()
         session, client = cast("SparkSession", connected), connected.client
         client.set_retry_policies([_policy()])
@@ -147,12 +148,20 @@ def connected(url: str, session_id: UUID) -> SparkSession:
 
 
 @contextmanager
-def _before_its_use() -> Iterator[None]:
-    """A server that does not even take us is not away because of what we did there."""
+def _before_its_use(target: Target | None) -> Iterator[None]:
+    """A Spark that does not even take us is away, whatever it says of that: nothing of the load was told to it yet.
+
+    One of our own may be too small, which can be helped.
+    """
     try:
-        yield
-    except ServerLost as error:
-        raise Infrastructure(str(error), target="connect") from error
+        with named_errors():
+            yield
+    except Exception as error:
+        is_named = isinstance(error, Infrastructure) and not isinstance(error, ServerLost)
+        if is_named or (isinstance(error, OutOfMemory) and target is None):
+            raise
+        reason = reason_in(str(error.__cause__ or error))
+        raise Infrastructure(f"Spark gives us no session: {reason}", target=target) from error
 
 
 def _channel(url: str, session_id: UUID) -> DefaultChannelBuilder:

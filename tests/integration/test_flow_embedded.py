@@ -1,6 +1,7 @@
 """A run of the lane high-memory has a Spark of its own, as large as its pod allows."""
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -35,6 +36,16 @@ def test_a_run_in_the_lane_high_memory_never_uses_the_connect_server(lake: Lake)
     assert lake.process(batch, 1, "result", inherited(lake)).go_on() == 0
 
     assert lake.rows(table, "a") == [(1,)]
+
+
+def test_a_spark_that_does_not_start_is_not_the_fault_of_the_files(lake: Lake) -> None:
+    batch = lake.batch(a_table(), [lake.land("a.csv", "a\n1\n")], lane="high-memory")
+    conf = json.dumps({"spark.serializer": "no.such.Serializer"})
+
+    assert lake.begun(batch, 1, environ={**inherited(lake), "AUTOLOADER_SPARK_CONF": conf}).process.wait(240) == 1
+
+    cause, reason = lake.attempt_of(batch, 1)
+    assert (cause, reason) == ("infrastructure", "Spark gives us no session: no.such.Serializer")
 
 
 def test_it_closes_the_session_that_an_earlier_attempt_has_on_the_server(lake: Lake) -> None:

@@ -1,13 +1,16 @@
-"""Which Spark a run uses, and that one of its own has the size of the pod it has for itself."""
+"""Which Spark a run uses, that one of its own has the size of the pod, and that a sick one is not the files' fault."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
+import grpc
 import pytest
 
 from flows.loading import room
-from flows.loading.errors import Denied
-from flows.loading.session import is_alone
+from flows.loading.errors import Denied, Infrastructure, cause_of, target_of
+from flows.loading.session import connected, is_alone
 from schemas.config.lanes import Lane
 
 IN_A_POD = {"KUBERNETES_SERVICE_HOST": "192.0.2.1"}
@@ -60,3 +63,29 @@ def test_a_lane_may_choose_its_spark(lane: Lane, environ: Mapping[str, str], alo
 def test_a_lane_of_a_server_that_nobody_names_waits_for_a_person() -> None:
     with pytest.raises(Denied, match="SPARK_CONNECT_URL is not set"):
         is_alone("high-memory", {"AUTOLOADER_SPARK": "connect"})
+
+
+@pytest.fixture(params=["Application error processing RPC", "java.lang.OutOfMemoryError: Metaspace"])
+def sick(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A Connect server whose Java has lost a part of itself: it is there, and fails at the first question."""
+
+    def fails(_asked: bytes, context: grpc.ServicerContext) -> None:
+        context.abort(grpc.StatusCode.UNKNOWN, request.param)
+
+    questions = {"Config": grpc.unary_unary_rpc_method_handler(fails)}
+    service = grpc.method_handlers_generic_handler("spark.connect.SparkConnectService", questions)
+    server = grpc.server(ThreadPoolExecutor(2), [service])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"sc://127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+def test_a_server_that_makes_no_session_is_away_whatever_it_says(sick: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "")
+
+    with pytest.raises(Infrastructure) as told:
+        connected(sick, uuid4())
+
+    assert (cause_of(told.value), target_of(told.value)) == ("infrastructure", "connect")
+    assert str(told.value).startswith("Spark gives us no session: ")
