@@ -5,21 +5,20 @@ is over, which they report. Then it may go.
 """
 
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import psutil
 
-from dev.interrupts import setting
+from dev.interrupts import Flag, setting
 
 LOOK_SECONDS = 0.5
 
 
 def worked(command: Sequence[str], environ: Mapping[str, str], drain_seconds: float) -> int:
     """Run a worker until it ends by itself, or is told to and its runs have ended; returns its exit code."""
-    told = threading.Event()
+    told = Flag()
     with setting(told):
         worker = subprocess.Popen(command, env=environ)
         while worker.poll() is None and not told.wait(LOOK_SECONDS):

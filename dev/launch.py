@@ -18,9 +18,9 @@ from dev.processes import MARK, PidFile, end, gone, kill_group, marked, send, sp
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
-    from threading import Event
 
     from dev.home import Home
+    from dev.interrupts import Flag
     from dev.parts import Part, RunOnce
 
 _POLL_SECONDS = 0.05
@@ -35,7 +35,7 @@ class Launcher:
     home: Home
     folder: Path
     environment: Mapping[str, str]
-    cancelled: Event
+    cancelled: Flag
     progress: Callable[[str], None]
     # Children of ours must be waited for: else they stay as zombies.
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)

@@ -9,10 +9,11 @@ from dev.errors import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from threading import Event
+
+    from dev.interrupts import Flag
 
 
-def in_order(needs: Mapping[str, tuple[str, ...]], do: Callable[[str], None], cancelled: Event) -> None:
+def in_order(needs: Mapping[str, tuple[str, ...]], do: Callable[[str], None], cancelled: Flag) -> None:
     """Call `do(name)` for each name once those it needs are done; needs that are not among the names count as done.
 
     The first failure sets `cancelled`, waits for what is under way, and is raised.

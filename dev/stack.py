@@ -85,7 +85,7 @@ class Stack:
         self._catalogs = catalogs
         self._chosen = _checked(parts)
         self._tell = progress
-        self._cancelled = threading.Event()
+        self._cancelled = interrupts.Flag()
         self._lock = Lock(self._home.run / "stack.lock")
         self._launcher = Launcher(self._home, _PROJECT, for_parts(environ, self._home), self._cancelled, self._progress)
 
@@ -111,13 +111,13 @@ class Stack:
         """Stop all parts, also those of an earlier process that crashed. Nothing of the stack runs afterwards."""
         if not self._home.root.exists():
             return
-        ignored = threading.Event()  # a second Ctrl-C must not leave half of it running
+        ignored = interrupts.Flag()  # a second Ctrl-C must not leave half of it running
         with interrupts.setting(ignored):
             self._lock.dismiss_owner(within_seconds=120)
             self._cancelled.clear()
             services = {name: part for name, part in self._parts(PARTS).items() if isinstance(part, Service)}
             needs = reversed_needs({name: part.needs for name, part in services.items()})
-            in_order(needs, lambda name: self._launcher.stop(services[name]), threading.Event())
+            in_order(needs, lambda name: self._launcher.stop(services[name]), interrupts.Flag())
             end(marked(f"@{self._home.root}"))  # a step that was cut off: a download, a format
             self._lock.release()
 

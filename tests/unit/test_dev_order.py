@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from dev.errors import Cancelled, StackError
+from dev.interrupts import Flag
 from dev.logs import last_words
 from dev.order import in_order, reversed_needs
 from dev.supervisor import LONGEST_WAIT_SECONDS, wait_before_restart
@@ -16,7 +17,7 @@ NEEDS: dict[str, tuple[str, ...]] = {"jars": (), "kafka": ("jars",), "postgres":
 def test_each_comes_after_what_it_needs() -> None:
     done: list[str] = []
 
-    in_order(NEEDS, done.append, threading.Event())
+    in_order(NEEDS, done.append, Flag())
 
     assert sorted(done) == sorted(NEEDS)
     assert done.index("jars") < done.index("kafka") < done.index("router")
@@ -29,24 +30,24 @@ def test_what_does_not_need_each_other_runs_at_once() -> None:
     def meet(_: str) -> None:
         meeting.wait(timeout=10)
 
-    in_order({"one": (), "other": ()}, meet, threading.Event())
+    in_order({"one": (), "other": ()}, meet, Flag())
 
 
 def test_a_need_that_was_not_chosen_counts_as_met() -> None:
     done: list[str] = []
 
-    in_order({"router": ("deploy",)}, done.append, threading.Event())
+    in_order({"router": ("deploy",)}, done.append, Flag())
 
     assert done == ["router"]
 
 
 def test_the_first_failure_cancels_the_others_and_is_the_one_raised() -> None:
-    cancelled = threading.Event()
+    cancelled = Flag()
 
     def do(name: str) -> None:
         if name == "postgres":
             raise StackError("no disk")
-        cancelled.wait(timeout=10)
+        cancelled.wait(10)
         raise Cancelled
 
     with pytest.raises(StackError, match="no disk"):
@@ -58,7 +59,7 @@ def test_the_first_failure_cancels_the_others_and_is_the_one_raised() -> None:
 def test_the_stack_is_taken_down_in_the_reverse_order() -> None:
     done: list[str] = []
 
-    in_order(reversed_needs(NEEDS), done.append, threading.Event())
+    in_order(reversed_needs(NEEDS), done.append, Flag())
 
     assert done[0] == "router"
     assert done.index("kafka") < done.index("jars")
