@@ -190,9 +190,10 @@ def _router(environ: Mapping[str, str]) -> str:
     http = http_settings(environ)
     answer = httpx.get(f"http://{http.host}:{http.port}/readyz", timeout=SECONDS)
     with suppress(ValueError):
-        match answer.json():
-            case {"ok": True}:
+        match answer.is_success, answer.json():
+            case True, {"ok": True}:
                 return f"ready at {http.host}:{http.port}"
-            case {"trouble": dict() as troubles}:
+            case False, {"trouble": dict() as troubles}:
                 raise Transient("; ".join(f"{stage}: {trouble}" for stage, trouble in troubles.items()))
-    raise Transient(f"what answers at {http.host}:{http.port} is no router: {readable(answer.text[:100])!r}")
+    said = f"{answer.status_code} {readable(answer.text[:100])!r}"
+    raise Transient(f"what answers at {http.host}:{http.port} is no router that is well: {said}")

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 from flows.loading import room, trust
-from flows.loading.errors import Denied, Infrastructure, OutOfMemory, ServerLost
+from flows.loading.errors import Denied, Infrastructure, LoadError
 from flows.loading.pinned import pin
 from flows.loading.reading import buckets
-from flows.loading.translation import named_errors, reason_in
+from flows.loading.translation import named_errors, reason_in, translated
 from schemas.connections import CONNECT_TRUST, connect_address, is_encrypted_connect, spark_connect_url
+from schemas.settings import SettingsError
 from schemas.tls import shake_hands
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def opened(claimed: Claimed, environ: Mapping[str, str], ahead: SparkSession | N
     `ahead`: it is there already, on the Connect server.
 
     Raises:
-        Infrastructure: the storage or the Connect server does not answer, or is not to be trusted, or the server's
-            settings cannot be made ours; ServerLost, when it did answer and does no more; Denied, when nobody says
-            where it is.
+        Infrastructure: the storage or the Connect server does not answer, or is not to be trusted, a Spark of its own
+            does not start, or Spark's settings cannot be made ours; ServerLost, when the server did answer and does no
+            more; Denied, when nobody says where it is.
         SettingsError: one of them would be talked to in plain text.
     """
     url, alone = spark_connect_url(environ), is_alone(claimed.lane, environ)
@@ -106,8 +107,33 @@ def is_alone(lane: Lane, environ: Mapping[str, str]) -> bool:
     return chosen == "embedded" if chosen else lane == "high-memory"
 
 
+@contextmanager
+def _giving_a_session(target: Target | None) -> Iterator[None]:
+    """A Spark that gives no session is away, whatever it says of that: nothing of the load was told to it yet.
+
+    Raises:
+        Infrastructure: of this target; Denied, when a setting has to be mended; SettingsError, likewise.
+    """
+    try:
+        yield
+    except SettingsError:
+        raise
+    except Exception as error:
+        named = error if isinstance(error, LoadError) else translated(error)
+        if isinstance(named, Denied) and named.target == "connect":
+            raise Denied(str(named), target=target) from error
+        reason = f"{type(error).__name__}: {reason_in(str(error))}"
+        raise Infrastructure(f"Spark gives us no session: {reason}", target=target) from error
+
+
+@_giving_a_session(None)
 def embedded(environ: Mapping[str, str]) -> SparkSession:
-    """A session of this process's own Spark. Raises Infrastructure when Java or Spark does not start; OutOfMemory."""
+    """A session of this process's own Spark.
+
+    Raises:
+        Infrastructure: Java or Spark does not start; Denied, when the session cannot have the settings it needs.
+        SettingsError: there is no certificate in the file of AWS_CA_BUNDLE.
+    """
     trust.give_to_java(environ)
     _quieten()
     from pyspark.sql import SparkSession  # noqa: PLC0415 - seconds, which `not wanted` need not wait for
@@ -116,9 +142,8 @@ def embedded(environ: Mapping[str, str]) -> SparkSession:
     conf: Mapping[str, str] = json.loads(environ.get("AUTOLOADER_SPARK_CONF") or "{}")
     for name, value in {**room.settings(environ), **conf}.items():
         builder = builder.config(name, value)  # Java starts with the first session
-    with _before_its_use(None):
-        session = builder.getOrCreate().newSession()
-        pin(session)
+    session = builder.getOrCreate().newSession()
+    pin(session)
     return session
 
 
@@ -135,7 +160,7 @@ def connected(url: str, session_id: UUID) -> SparkSession:
 
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"  # as pyspark's own builder does, which takes no channel
     _quieten()
-    with _before_its_use("connect"):
+    with _giving_a_session("connect"):
         connected = ConnectSession.builder.channelBuilder(_channel(url, session_id)).create()
         session, client = cast("SparkSession", connected), connected.client
         client.set_retry_policies([_policy()])
@@ -145,23 +170,6 @@ def connected(url: str, session_id: UUID) -> SparkSession:
         client.disable_reattachable_execute()
         pin(session)  # the first call: does the server take us?
     return session
-
-
-@contextmanager
-def _before_its_use(target: Target | None) -> Iterator[None]:
-    """A Spark that does not even take us is away, whatever it says of that: nothing of the load was told to it yet.
-
-    One of our own may be too small, which can be helped.
-    """
-    try:
-        with named_errors():
-            yield
-    except Exception as error:
-        is_named = isinstance(error, Infrastructure) and not isinstance(error, ServerLost)
-        if is_named or (isinstance(error, OutOfMemory) and target is None):
-            raise
-        reason = reason_in(str(error.__cause__ or error))
-        raise Infrastructure(f"Spark gives us no session: {reason}", target=target) from error
 
 
 def _channel(url: str, session_id: UUID) -> DefaultChannelBuilder:

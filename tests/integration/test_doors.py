@@ -146,7 +146,7 @@ def test_another_program_at_the_routers_port_is_named(doors: Doors, stack: Stack
     prefect = urlsplit(stack.settings()["PREFECT_API_URL"])
     use({**doors.settings, "AUTOLOADER_HTTP_PORT": str(prefect.port)})
 
-    assert f"what answers at {prefect.netloc} is no router" in diagnosed()["router"]
+    assert f"what answers at {prefect.netloc} is no router that is well: 404" in diagnosed()["router"]
 
 
 async def test_a_store_that_is_not_trusted_is_told_to_the_router(doors: Doors, use: Callable[..., None]) -> None:

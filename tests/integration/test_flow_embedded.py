@@ -45,7 +45,7 @@ def test_a_spark_that_does_not_start_is_not_the_fault_of_the_files(lake: Lake) -
     assert lake.begun(batch, 1, environ={**inherited(lake), "AUTOLOADER_SPARK_CONF": conf}).process.wait(240) == 1
 
     cause, reason = lake.attempt_of(batch, 1)
-    assert (cause, reason) == ("infrastructure", "Spark gives us no session: no.such.Serializer")
+    assert (cause, reason) == ("infrastructure", "Spark gives us no session: Py4JJavaError: no.such.Serializer")
 
 
 def test_it_closes_the_session_that_an_earlier_attempt_has_on_the_server(lake: Lake) -> None:

@@ -88,4 +88,4 @@ def test_a_server_that_makes_no_session_is_away_whatever_it_says(sick: str, monk
         connected(sick, uuid4())
 
     assert (cause_of(told.value), target_of(told.value)) == ("infrastructure", "connect")
-    assert str(told.value).startswith("Spark gives us no session: ")
+    assert str(told.value).startswith("Spark gives us no session: SparkConnectGrpcException: Spark Connect: ")
